@@ -1,0 +1,68 @@
+# Everything runs in .venv, which `make setup` makes from the lock.
+SHELL := /bin/bash
+PYTHON ?= python3
+LOCK ?= requirements.lock
+EXTRA ?=
+BIN := .venv/bin
+READY := .venv/ready-$(notdir $(basename $(LOCK)))
+# the commands of dvc.yaml find the environment's python; nothing calls home
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PREFECT_HOME ?= $(CURDIR)/.prefect
+export MLFLOW_DISABLE_TELEMETRY := true
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run flow serve prefect mlflow track test check lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock for a GPU)
+
+$(READY): $(LOCK) requirements-uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"PYTHON: expected Python 3.11 to 3.13, received {v[0]}.{v[1]}; name another one, as in: make PYTHON=python3.12 setup")'
+	@echo "setting up .venv (once, about a minute)"
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --compile-bytecode --editable .
+	@touch $@
+
+run: setup ## run the whole DAG: data, model A, model B, the studies, the report
+	@$(BIN)/python -m warmstart check
+	@$(BIN)/dvc repro
+	@echo "the report: reports/report.html    every run: make mlflow"
+
+flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
+	@$(BIN)/python -m warmstart check
+	@$(BIN)/python -m flows.pipeline
+
+serve: setup ## serve the flow with its nightly schedule (make prefect in another terminal first)
+	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} $(BIN)/python -m flows.pipeline --serve
+
+prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
+	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+
+mlflow: setup ## start MLflow's server and UI on 127.0.0.1:5000
+	@echo "MLflow: http://127.0.0.1:5000 (Ctrl-C ends it)"
+	@$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+
+track: setup ## publish to MLflow what it lacks of the results
+	@$(BIN)/python -m warmstart track --results results
+
+test: setup ## run the whole suite
+	@$(BIN)/python -m pytest
+
+check: setup ## format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+lock: ## resolve the lock files anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra cpu --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra gpu --extra dev pyproject.toml -o requirements-gpu.lock
+
+clean: ## remove what the pipeline made, but not DVC's cache, MLflow's runs or .venv
+	rm -rf data/prepared models results reports .warmstart
