@@ -1,0 +1,210 @@
+"""What can differ between two arms: a network, its initializer, activation, clipping, optimizer.
+
+In `params.yaml` a choice is its name (`activation: relu`) or its name with settings
+(`activation: {leaky_relu: {negative_slope: 0.2}}`). An arm states only what it changes; the rest
+comes from the base network of its study.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """An immutable value; unknown keys and silent conversions are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _spread(value: Any) -> Any:
+    """`relu` -> {name: relu}; {leaky_relu: {negative_slope: 0.2}} -> {name: leaky_relu, …}."""
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and "name" not in value and len(value) == 1:
+        ((name, settings),) = value.items()
+        if isinstance(settings, dict):
+            return {"name": name, **settings}
+        return {"name": name, **({"threshold": settings} if settings is not None else {})}
+    return value
+
+
+class Choice(Frozen):
+    """A name with the settings that belong to it, and only to it."""
+
+    takes: ClassVar[dict[str, tuple[str, ...]]] = {}  # setting -> the names it belongs to
+    name: str
+
+    @model_validator(mode="after")
+    def _settings_belong(self) -> Self:
+        for setting, names in self.takes.items():
+            given = setting in self.model_fields_set
+            if given and self.name not in names:
+                raise ValueError(f"{setting} belongs to {' and '.join(names)}, not to {self.name}")
+        return self
+
+    def __str__(self) -> str:
+        used = [
+            f"{setting}={getattr(self, setting):g}"
+            if isinstance(getattr(self, setting), float)
+            else f"{setting}={getattr(self, setting)}"
+            for setting, names in self.takes.items()
+            if self.name in names
+        ]
+        return f"{self.name}({', '.join(used)})" if used else self.name
+
+
+class Initializer(Choice):
+    """Of the hidden kernels; `auto` pairs it with the activation by the chapter's table."""
+
+    takes = {
+        "stddev": ("normal",),
+        "scale": ("variance_scaling",),
+        "mode": ("variance_scaling",),
+        "distribution": ("variance_scaling",),
+    }
+    name: Literal[
+        "auto",
+        "glorot_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_uniform",
+        "lecun_normal",
+        "lecun_uniform",
+        "orthogonal",
+        "normal",
+        "zeros",
+        "variance_scaling",
+    ]
+    stddev: NonNegative = 1.0
+    scale: Positive = 1.0
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
+
+
+class Activation(Choice):
+    """Of the hidden layers."""
+
+    takes = {
+        "negative_slope": ("leaky_relu",),
+        "lower": ("rrelu",),
+        "upper": ("rrelu",),
+        "alpha": ("elu",),
+    }
+    name: Literal[
+        "linear",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "rrelu",
+        "prelu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+    ]
+    negative_slope: NonNegative = 0.2
+    lower: NonNegative = 0.125
+    upper: NonNegative = 1 / 3
+    alpha: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lower > self.upper:
+            raise ValueError(f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})")
+        return self
+
+
+class Clipping(Choice):
+    """Of the gradient: per component, per variable, or as a whole."""
+
+    takes = {"threshold": ("value", "norm", "global_norm")}
+    name: Literal["none", "value", "norm", "global_norm"]
+    threshold: Positive = 1.0
+
+
+class Optimizer(Choice):
+    """Keras's optimizer; the learning rate is the trial's, not the arm's."""
+
+    takes = {"momentum": ("momentum", "nesterov")}
+    name: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop"]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+BatchNorm = Literal["none", "input", "before", "after", "input+before", "input+after"]
+
+
+class Network(Frozen):
+    """A multilayer perceptron and how it is trained, without its learning rate."""
+
+    hidden: Literal["auto"] | tuple[Count, ...] = "auto"
+    """Units per hidden layer; `auto` fits the data, see `resolve`."""
+    activation: Annotated[Activation, BeforeValidator(_spread)] = Activation(name="relu")
+    initializer: Annotated[Initializer, BeforeValidator(_spread)] = Initializer(name="auto")
+    batch_norm: BatchNorm = "none"
+    """`before` or `after` the activation of every hidden layer, on the `input`, or both."""
+    clipping: Annotated[Clipping, BeforeValidator(_spread)] = Clipping(name="none")
+    optimizer: Annotated[Optimizer, BeforeValidator(_spread)] = Optimizer(name="sgd")
+    self_normalize: bool = False
+    """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
+
+    def changed_by(self, override: "Network") -> "Network":
+        """This network with the fields that `override` states explicitly."""
+        return self.model_copy(
+            update={name: getattr(override, name) for name in override.model_fields_set}
+        )
+
+    def resolve(self, features: int) -> "Network":
+        """This network for inputs of `features` values, with no `auto` left.
+
+        Layers: the chapter's 300-100-50-50-50 from 256 features on (Fashion-MNIST has 784), and
+        100-50-50-50-50 below (digits has 64). Initializers: the chapter's table, `PAIRING`.
+        """
+        hidden, initializer = self.hidden, self.initializer
+        if hidden == "auto":
+            hidden = (300, 100, 50, 50, 50) if features >= 256 else (100, 50, 50, 50, 50)
+        if initializer.name == "auto":
+            initializer = Initializer(name=PAIRING[self.activation.name])
+        return self.model_copy(update={"hidden": hidden, "initializer": initializer})
+
+    def conflicts(self) -> list[str]:
+        """What this network asks for that cannot be had at once; empty when all is well."""
+        if not self.self_normalize:
+            return []
+        wanted = [
+            ("activation", self.activation.name, ("selu",)),
+            ("initializer", self.initializer.name, ("auto", "lecun_normal")),
+            ("batch_norm", self.batch_norm, ("none",)),
+        ]
+        return [
+            f"{key}: expected {' or '.join(accepted)} because self_normalize is true, "
+            f"received {received!r}; change it, or set self_normalize to false"
+            for key, received, accepted in wanted
+            if received not in accepted
+        ]
+
+    def settings(self) -> dict[str, str]:
+        """Every choice as text, for records and tables."""
+        hidden = self.hidden if isinstance(self.hidden, str) else "-".join(map(str, self.hidden))
+        return {
+            "hidden": hidden,
+            "activation": str(self.activation),
+            "initializer": str(self.initializer),
+            "batch_norm": self.batch_norm,
+            "clipping": str(self.clipping),
+            "optimizer": str(self.optimizer),
+        }
+
+
+# Which initializer goes with which activation: Géron, "Hands-On Machine Learning", 3rd edition,
+# table 11-1 (Glorot: none, tanh, sigmoid; He: ReLU and its kin; LeCun: SELU).
+PAIRING: dict[str, Any] = {
+    "linear": "glorot_normal",
+    "sigmoid": "glorot_normal",
+    "tanh": "glorot_normal",
+    "selu": "lecun_normal",
+} | dict.fromkeys(["relu", "leaky_relu", "rrelu", "prelu", "elu", "gelu", "silu"], "he_normal")

@@ -1,0 +1,93 @@
+"""IDX, the format of MNIST and its kin: a short header, then unsigned bytes.
+
+Header: two zero bytes, the type (8: unsigned byte), the number of axes, and the length of each
+axis as a big-endian 32-bit integer.
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmstart.errors import InputError
+
+TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def find(folder: Path) -> dict[str, Path]:
+    """Which of the four files `folder` holds, under the names in `TRAIN` and `TEST`.
+
+    Each may end in `.gz`, and may have a dot before `idx` (`train-images.idx3-ubyte`), as some
+    archives do. A folder that cannot be read holds nothing.
+
+    Raises:
+        InputError: when a file is there more than once, one line each.
+    """
+    try:
+        there = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    except OSError:
+        return {}
+    found, problems = {}, []
+    for name in TRAIN + TEST:
+        dotted = name.replace("-idx", ".idx")
+        spellings = (name, f"{name}.gz", dotted, f"{dotted}.gz")
+        paths = [there[spelling] for spelling in spellings if spelling in there]
+        if len(paths) > 1:
+            received = " and ".join(path.name for path in paths)
+            problems.append(f"{folder}: expected {name} once, received {received}; keep one")
+        elif paths:
+            found[name] = paths[0]
+    if problems:
+        raise InputError(*problems)
+    return found
+
+
+def content(path: Path) -> bytes:
+    """The bytes of `path`, unpacked when they are gzip's (whatever the name says).
+
+    Raises:
+        InputError: when `path` cannot be read, or its gzip is truncated or corrupt.
+    """
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a file that can be read, received {error.strerror}; "
+            "check its permissions"
+        ) from None
+    if not packed.startswith(b"\x1f\x8b"):
+        return packed
+    try:
+        return gzip.decompress(packed)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: expected a whole gzip file, received a truncated or corrupt one ({error}); "
+            "fetch it again"
+        ) from None
+
+
+def array(content: bytes, where: Path, axes: int) -> NDArray[np.uint8]:
+    """The array (read-only, uint8, `axes` axes) in the unpacked bytes of an IDX file.
+
+    Raises:
+        InputError: when the header does not say so, or the length differs from the header's.
+    """
+    start = 4 + 4 * axes
+    header = bytes([0, 0, 8, axes])
+    if content[:4] != header or len(content) < start:
+        raise InputError(
+            f"{where}: expected an IDX file that begins with {header.hex(' ')} (unsigned bytes, "
+            f"axes: {axes}), received {content[:4].hex(' ') or 'nothing'} at the start of "
+            f"{len(content)} bytes; fetch it again"
+        )
+    shape = tuple(int(length) for length in np.frombuffer(content, ">u4", axes, offset=4))
+    if len(content) != start + math.prod(shape):
+        raise InputError(
+            f"{where}: expected {start + math.prod(shape)} bytes for shape {shape}, "
+            f"received {len(content)}; fetch it again"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,164 @@
+"""Which samples train, which choose, which judge; and the two tasks of transfer learning.
+
+Every class is divided by itself, so the parts are stratified and disjoint by construction. Task A
+has all classes but the chosen ones, task B the chosen ones and few labels to train on; each part
+of theirs lies within the same part of the full task, so what tests one never trained another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmstart.data.dataset import Dataset
+from warmstart.data.task import Task
+from warmstart.errors import InputError
+from warmstart.params import Data, Transfer, class_problems
+from warmstart.seeds import generator
+
+__all__ = ["Rows", "Split", "Task", "split"]
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """Rows of a dataset that make one task, in the order in which the task holds them."""
+
+    name: str
+    """`full`, `a` or `b`."""
+    classes: tuple[int, ...]
+    """The dataset's labels; their positions here are the task's labels."""
+    train: Indices
+    validation: Indices
+    test: Indices
+
+    def task(self, dataset: Dataset, x: NDArray[np.float32]) -> Task:
+        """These rows of `x (n, features)`, which is `dataset.x` standardized, with their labels."""
+        labels = np.full(len(dataset.class_names), -1, np.int32)
+        labels[list(self.classes)] = np.arange(len(self.classes))
+        return Task.of(
+            name=self.name,
+            class_names=tuple(dataset.class_names[label] for label in self.classes),
+            x_train=x[self.train],
+            y_train=labels[dataset.y[self.train]],
+            x_validation=x[self.validation],
+            y_validation=labels[dataset.y[self.validation]],
+            x_test=x[self.test],
+            y_test=labels[dataset.y[self.test]],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """The rows of the three tasks."""
+
+    full: Rows
+    a: Rows
+    b: Rows
+
+
+def split(dataset: Dataset, data: Data, transfer: Transfer, seed: int) -> Split:
+    """Split `dataset`; the same arguments give the same rows.
+
+    The fractions hold for every class, rounded to whole samples, at least one in each part. The
+    training part of B is drawn from the training rows of its classes in their proportions, at
+    least one of each; more labels of a class are those of a smaller `train_size` and others.
+
+    Raises:
+        InputError: when `transfer.task_b` names a class that is not there or leaves too few, or
+            `transfer.train_size` exceeds the training rows of its classes.
+    """
+    full = _full(dataset, data, seed)
+    chosen = _chosen(transfer.task_b, dataset.class_names)
+    rest = [label for label in range(len(dataset.class_names)) if label not in chosen]
+    b = _within(full, dataset.y, "b", chosen)
+    if transfer.train_size > len(b.train):
+        raise InputError(
+            f"transfer.train_size: expected at most {len(b.train)}, the training samples of "
+            f"task B's classes, received {transfer.train_size}; lower it"
+        )
+    return Split(
+        full=full,
+        a=_within(full, dataset.y, "a", rest),
+        b=Rows(
+            name="b",
+            classes=b.classes,
+            train=_draw(b, dataset.y, transfer.train_size),
+            validation=b.validation,
+            test=b.test,
+        ),
+    )
+
+
+def _full(dataset: Dataset, data: Data, seed: int) -> Rows:
+    parts: tuple[list[Indices], ...] = ([], [], [])
+    for label in range(len(dataset.class_names)):
+        rows = np.flatnonzero(dataset.y == label)
+        rows = generator(seed, "split", "full", label).permutation(rows)
+        # one of each class for each part, whatever the fractions round to
+        test = min(max(1, round(data.test_fraction * len(rows))), len(rows) - 2)
+        validation = min(max(1, round(data.validation_fraction * len(rows))), len(rows) - test - 1)
+        for part, chosen in zip(
+            parts, np.split(rows, [len(rows) - test - validation, len(rows) - test]), strict=True
+        ):
+            part.append(chosen)
+    # mixed, so that a reader who takes batches in order does not meet one class after another,
+    # and so that `_draw` can take the first rows
+    train, validation_rows, test_rows = (
+        generator(seed, "split", "order", which).permutation(np.concatenate(part))
+        for which, part in zip(("train", "validation", "test"), parts, strict=True)
+    )
+    return Rows(
+        name="full",
+        classes=tuple(range(len(dataset.class_names))),
+        train=train,
+        validation=validation_rows,
+        test=test_rows,
+    )
+
+
+def _chosen(task_b: Sequence[int | str], names: tuple[str, ...]) -> list[int]:
+    """Labels of the classes in `task_b`, in its order."""
+    # Where the names are numbers (the user's labels were 3, 7, 9) a number means the name, not
+    # the position: taking 1 for class 7 would be a trap.
+    if all(name.isdecimal() for name in names):
+        task_b = [str(chosen) for chosen in task_b]
+    if problems := class_problems(task_b, names):
+        raise InputError(*problems)
+    return [names.index(c) if isinstance(c, str) else c for c in task_b]
+
+
+def _within(full: Rows, y: NDArray[np.int32], name: str, classes: list[int]) -> Rows:
+    """The rows of `full` that belong to `classes`."""
+    train, validation, test = (
+        rows[np.isin(y[rows], classes)] for rows in (full.train, full.validation, full.test)
+    )
+    return Rows(name=name, classes=tuple(classes), train=train, validation=validation, test=test)
+
+
+def _draw(b: Rows, y: NDArray[np.int32], size: int) -> Indices:
+    """`size` of B's training rows, stratified, in their order."""
+    labels = y[b.train]
+    counts = np.array([np.sum(labels == label) for label in b.classes])
+    # the rows were mixed by the seed, so the first ones of a class are a random draw
+    drawn = [
+        np.flatnonzero(labels == label)[:quota]
+        for label, quota in zip(b.classes, quotas(counts, size), strict=True)
+    ]
+    return b.train[np.sort(np.concatenate(drawn))]
+
+
+def quotas(counts: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """`size` shared out in proportion to `counts`: rounded by largest remainder, none left at 0.
+
+    Expects `len(counts) <= size <= counts.sum()` and every count at least 1.
+    """
+    # integers throughout: a remainder of exactly a half must not hang on rounding
+    shares, remainders = np.divmod(counts * size, counts.sum())
+    shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
+    while (shares == 0).any():
+        shares[np.argmax(shares)] -= 1
+        shares[np.argmin(shares)] += 1
+    return shares

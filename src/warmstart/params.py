@@ -1,0 +1,290 @@
+"""params.yaml -> frozen types. All problems at once, one line each.
+
+This module and everything it imports answer without TensorFlow.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+
+from warmstart.arms import Count, Frozen, Network, Positive
+from warmstart.errors import InputError
+
+KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
+    "digits": tuple("0123456789"),
+    "fashion_mnist": (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+}
+"""Class names of the data sets that need no files of the user's, in the order of their labels."""
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+
+
+class Data(Frozen):
+    """Which data, and how they are split."""
+
+    name: Name
+    """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
+    path: Annotated[str, Field(min_length=1)]
+    validation_fraction: Fraction
+    test_fraction: Fraction
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "validation_fraction: expected a sum with test_fraction below 1, "
+                f"received {self.validation_fraction + self.test_fraction:g}; "
+                "leave something to train on"
+            )
+        return self
+
+
+class Pretrain(Frozen):
+    """Model A, trained on task A: the learning rate with the best validation accuracy wins."""
+
+    network: Network
+    learning_rates: LearningRates
+    epochs: Count
+    batch_size: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if problems := self.network.conflicts():
+            raise ValueError("\n".join(f"network.{problem}" for problem in problems))
+        return self
+
+
+class Transfer(Frozen):
+    """Model B: from scratch against on the layers of a pretrained model."""
+
+    task_b: Annotated[tuple[int | str, ...], Field(min_length=2)]
+    train_size: Count
+    seeds: Annotated[int, Field(ge=2)]
+    learning_rates: LearningRates
+    frozen_epochs: Count
+    thawed_epochs: Count
+    thawed_factor: Annotated[float, Field(gt=0, lt=1)]
+    batch_size: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if len(set(self.task_b)) < len(self.task_b):
+            raise ValueError(
+                f"task_b: expected different classes, received {list(self.task_b)}; name each once"
+            )
+        if self.train_size < len(self.task_b):
+            raise ValueError(
+                f"train_size: expected at least one label for each of the {len(self.task_b)} "
+                f"classes of task_b, received {self.train_size}; raise it"
+            )
+        return self
+
+
+class Study(Frozen):
+    """One question: arms that change the base network in one respect."""
+
+    base: Network = Network()
+    arms: Annotated[dict[Name, Network], Field(min_length=2)]
+
+
+class Compare(Frozen):
+    """The studies, and the budget that every arm of every study gets alike."""
+
+    seeds: Annotated[int, Field(ge=2)]
+    learning_rates: LearningRates
+    epochs: Count
+    batch_size: Count
+    base: Network
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        problems = [
+            f"studies.{study}.arms.{arm}.{problem}"
+            for study in self.studies
+            for arm, network in self.arms(study).items()
+            for problem in network.conflicts()
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def arms(self, study: str) -> dict[str, Network]:
+        """The arms of `study` with everything filled in from the two bases."""
+        base = self.base.changed_by(self.studies[study].base)
+        return {name: base.changed_by(arm) for name, arm in self.studies[study].arms.items()}
+
+
+class Executor(Frozen):
+    """Where trials run. Results do not depend on it."""
+
+    workers: Literal["auto"] | Count = "auto"
+
+
+class Params(Frozen):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0)]
+    data: Data
+    pretrain: Pretrain
+    transfer: Transfer
+    compare: Compare
+    executor: Executor
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check `path`.
+
+    Raises:
+        InputError: with one line per problem: the key, what was expected, what was received.
+    """
+    try:
+        # YAML 1.2 as DVC reads it: 1e-3 is a number, a key given twice is an error
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: expected a parameter file, found none; run in the project's root folder"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" line {place.line + 1}" if place else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}{line}: expected YAML, received {reason}; mend it") from None
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: expected sections such as `data:`, received {type(content).__name__}"
+        )
+    return parse(content, str(path))
+
+
+def parse(content: dict[str, Any], where: str = "params.yaml") -> Params:
+    """Check the content of a parameter file, given as nested dicts.
+
+    Raises:
+        InputError: as `load`.
+    """
+    # JSON mode is strict about types and yet takes a list where a tuple is declared
+    text = json.dumps(content, default=str)
+    try:
+        params, problems = Params.model_validate_json(text), []
+    except ValidationError as error:
+        params, problems = None, list(_lines(error))
+    problems += _task_b_problems(content)
+    if problems or params is None:
+        raise InputError(*(f"{where}: {problem}" for problem in problems))
+    return params
+
+
+def _task_b_problems(content: dict[str, Any]) -> list[str]:
+    """Looks across two sections, so it reads them whether or not the rest is well-formed."""
+    data, transfer = content.get("data"), content.get("transfer")
+    if not isinstance(data, dict) or not isinstance(transfer, dict):
+        return []
+    names, chosen = KNOWN_CLASSES.get(str(data.get("name"))), transfer.get("task_b")
+    if names is None or not isinstance(chosen, list):
+        return []
+    return class_problems(chosen, names)
+
+
+def class_problems(chosen: Any, names: tuple[str, ...]) -> list[str]:
+    """One line for each chosen class (label or name) that is not one of `names`, and one when
+    the chosen classes leave fewer than two for task A."""
+    unknown = [c for c in chosen if c not in names and c not in range(len(names))]
+    problems = [
+        f"transfer.task_b: expected a label from 0 to {len(names) - 1} or one of "
+        f"{', '.join(names)}, received {c!r}{_nearest(c, names)}"
+        for c in unknown
+    ]
+    labels = [names.index(c) if c in names else c for c in chosen if c not in unknown]
+    if not unknown and len(set(labels)) < len(labels):
+        problems.append(
+            f"transfer.task_b: expected different classes, received {chosen} "
+            "(a label and its name are one class); name each once"
+        )
+    if not unknown and len(names) - len(labels) < 2:
+        problems.append(
+            f"transfer.task_b: expected to leave at least 2 of {len(names)} classes to task A, "
+            f"received {len(labels)} classes; choose fewer"
+        )
+    return problems
+
+
+def _nearest(received: Any, valid: Any) -> str:
+    close = difflib.get_close_matches(str(received), [str(v) for v in valid], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    """pydantic's findings as `key: expected …, received …; what to do`."""
+    findings = [(_keys(f["loc"]), f) for f in error.errors(include_url=False)]
+    for keys, finding in findings:
+        # a union reports each branch that did not fit: keep the one that got furthest
+        if any(other[: len(keys)] == keys and len(other) > len(keys) for other, _ in findings):
+            continue
+        where = ".".join(keys)
+        if finding["type"] == "value_error":
+            prefix = f"{where}." if where else ""
+            yield from (prefix + line for line in str(finding["ctx"]["error"]).split("\n"))
+        elif finding["type"] == "extra_forbidden":
+            valid = _fields_at(keys[:-1])
+            yield (
+                f"{where}: unknown key{_nearest(keys[-1], valid)}; expected {', '.join(valid)}; "
+                "rename or remove it"
+            )
+        elif finding["type"] == "missing":
+            yield f"{where}: expected a value, received nothing; add the key"
+        else:
+            yield _mismatch(where, finding)
+
+
+def _mismatch(where: str, finding: Any) -> str:
+    """A wrong type or a value out of range."""
+    received, expected = finding["input"], finding["msg"].removeprefix("Input should ")
+    line = (
+        f"{where}: expected {expected.removeprefix('be ')}, "
+        f"received {json.dumps(received, ensure_ascii=False)}"
+    )
+    if finding["type"] != "literal_error":
+        return line + "; change it"
+    names = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
+    return line + (_nearest(received, names) or "; choose one of these")
+
+
+def _keys(location: tuple[int | str, ...]) -> list[str]:
+    """Where in the file, without the names that pydantic gives to a union's branches."""
+    return [str(k) for k in location if not re.match(r"(literal|tuple|constrained)\b", str(k))]
+
+
+def _fields_at(keys: list[str]) -> list[str]:
+    """The keys that are valid inside the section `keys` of the file."""
+    annotation: Any = Params
+    for key in keys:
+        model = _model_in(annotation)
+        annotation = model.model_fields[key].annotation if model else get_args(annotation)[-1]
+    model = _model_in(annotation)
+    return [name for name in model.model_fields if name != "name" or model is Data] if model else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    return (
+        annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    )

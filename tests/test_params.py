@@ -1,0 +1,194 @@
+"""params.yaml: every problem at once, one line each, before TensorFlow and before any output."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from warmstart import params
+from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
+from warmstart.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+GOOD = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+
+
+def problems(changes: dict[str, Any]) -> list[str]:
+    """The lines for params.yaml with `changes`, whose keys are dotted paths; None removes."""
+    content = copy.deepcopy(GOOD)
+    for path, value in changes.items():
+        *sections, key = path.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+    try:
+        params.parse(content)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def test_the_projects_own_parameters_are_good() -> None:
+    known = params.load(ROOT / "params.yaml")
+    assert known.compare.arms("batch_norm")["before"] == Network(
+        hidden="auto",
+        activation=Activation(name="elu"),
+        initializer=Initializer(name="auto"),
+        batch_norm="before",
+        clipping=Clipping(name="none"),
+        optimizer=Optimizer(name="sgd"),
+    )
+    assert known.transfer.seeds >= 5
+
+
+ARM = "compare.studies.activation.arms.relu"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"compare.seedz": 3},
+            "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, learning_rates, "
+            "epochs, batch_size, base, studies; rename or remove it",
+        ),
+        ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
+        ({"seed": None}, "seed: expected a value, received nothing; add the key"),
+        ({"compare.seeds": "three"}, 'compare.seeds: expected a valid integer, received "three"'),
+        ({"compare.seeds": True}, "compare.seeds: expected a valid integer, received true"),
+        ({"compare.seeds": 1}, "compare.seeds: expected greater than or equal to 2, received 1"),
+        ({"seed": -1}, "seed: expected greater than or equal to 0, received -1"),
+        ({"data.test_fraction": 1.5}, "data.test_fraction: expected less than 1, received 1.5"),
+        (
+            {"data.test_fraction": 0.5, "data.validation_fraction": 0.5},
+            "data.validation_fraction: expected a sum with test_fraction below 1, received 1",
+        ),
+        ({"compare.learning_rates": []}, "compare.learning_rates: expected"),
+        (
+            {"compare.learning_rates": [0.1, -1]},
+            "compare.learning_rates.1: expected greater than 0",
+        ),
+        ({"compare.base.hidden": [10, "a"]}, "compare.base.hidden.1: expected a valid integer"),
+        ({ARM: {"activation": "gelo"}}, f"{ARM}.activation.name: expected 'linear', 'sigmoid'"),
+        ({ARM: {"activation": "gelo"}}, "received \"gelo\"; did you mean 'gelu'?"),
+        (
+            {ARM: {"activation": {"leaky_relu": {"negative_slop": 0.1}}}},
+            f"{ARM}.activation.negative_slop: unknown key; did you mean 'negative_slope'?",
+        ),
+        (
+            {ARM: {"activation": {"leaky_relu": {"alpha": 0.1}}}},
+            f"{ARM}.activation.alpha belongs to elu, not to leaky_relu",
+        ),
+        ({ARM: {"activation": {"rrelu": {"lower": 0.5}}}}, "lower (0.5) must not exceed upper"),
+        ({ARM: {"clipping": {"norm": 0.0}}}, f"{ARM}.clipping.threshold: expected greater than 0"),
+        ({ARM: {"batchnorm": "after"}}, "did you mean 'batch_norm'?"),
+        (
+            {ARM: {"self_normalize": True}},
+            "compare.studies.activation.arms.relu.activation: expected selu because "
+            "self_normalize is true, received 'relu'",
+        ),
+        (
+            {"pretrain.network.batch_norm": "after"},
+            "pretrain.network.batch_norm: expected none because self_normalize is true, "
+            "received 'after'; change it, or set self_normalize to false",
+        ),
+        ({"transfer.task_b": [3, 12]}, "transfer.task_b: expected a label from 0 to 9"),
+        ({"transfer.task_b": [3, 3]}, "transfer.task_b: expected different classes"),
+        ({"transfer.task_b": ["3", 3]}, "a label and its name are one class"),
+        (
+            {"transfer.task_b": list(range(9))},
+            "expected to leave at least 2 of 10 classes to task A",
+        ),
+        (
+            {"data.name": "fashion_mnist", "transfer.task_b": ["Sandals", "Shirt"]},
+            "received 'Sandals'; did you mean 'Sandal'?",
+        ),
+        ({"transfer.train_size": 1}, "transfer.train_size: expected at least one label for each"),
+        ({"transfer.thawed_factor": 1.0}, "transfer.thawed_factor: expected less than 1"),
+        ({"executor.workers": "many"}, "executor.workers: expected 'auto'"),
+    ],
+)
+def test_each_problem_has_its_line(changes: dict[str, Any], line: str) -> None:
+    found = problems(changes)
+    assert any(line in problem for problem in found), found
+    assert all(problem.startswith("params.yaml: ") for problem in found)
+
+
+def test_all_problems_at_once() -> None:
+    found = problems(
+        {
+            "seed": "x",
+            "data.nam": "digits",
+            "pretrain.epochs": 0,
+            "transfer.task_b": [3, 77],
+            "compare.base.optimizer": "sdg",
+        }
+    )
+    assert [line.split(": ")[1] for line in found] == [
+        "seed",
+        "data.nam",
+        "pretrain.epochs",
+        "compare.base.optimizer.name",
+        "transfer.task_b",
+    ]
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "warmstart", *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, "error: params.yaml: expected a parameter file, found none"),
+        ("seed: [1", "error: params.yaml line 1: expected YAML, received"),
+        ("seed: 1\nseed: 2\n", "error: params.yaml line 2: expected YAML, received"),
+        ("- 1\n", "error: params.yaml: expected sections such as `data:`, received list"),
+    ],
+)
+def test_a_file_that_cannot_be_read(tmp_path: Path, text: str | None, line: str) -> None:
+    if text is not None:
+        (tmp_path / "params.yaml").write_text(text)
+    done = run(tmp_path, "check")
+    assert done.returncode == 2
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_stage_with_bad_parameters_writes_nothing(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text().replace("name: digits", "name: digits\n  nme: 1")
+    (tmp_path / "params.yaml").write_text(text)
+    done = run(tmp_path, "prepare", "--output", "data/prepared")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: params.yaml: data.nme: unknown key; did you mean 'name'?")
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_an_unknown_study_is_the_users_input(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    done = run(tmp_path, "compare", "inits", "--data", "d", "--output", "o")
+    assert done.returncode == 2
+    assert "study: expected one of compare.studies (initializer, activation" in done.stderr
+
+
+def test_help_and_errors_do_without_tensorflow() -> None:
+    code = (
+        "import sys; from warmstart.__main__ import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "main(['check'])\n"
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'prefect', 'dvc'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "compare" in done.stdout
