@@ -1,0 +1,1 @@
+"""Arms as plain Keras models."""

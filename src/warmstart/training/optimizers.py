@@ -1,0 +1,40 @@
+"""Keras's own optimizers and clipping, chosen."""
+
+from typing import Any
+
+import keras
+
+from warmstart.arms import Clipping, Network
+
+# `clipvalue` bounds each component and so turns the gradient; `clipnorm` shortens the gradient of
+# each variable; `global_clipnorm` shortens the whole gradient (Pascanu et al. 2013, algorithm 1)
+_CLIPPING = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
+
+
+def make(network: Network, learning_rate: float = 0.01) -> keras.optimizers.Optimizer:
+    """The optimizer of `network`, with its clipping."""
+    choice = network.optimizer
+    settings: dict[str, Any] = {
+        "learning_rate": learning_rate,
+        "name": choice.name,
+        **_clipping(network.clipping),
+    }
+    match choice.name:
+        case "sgd":
+            return keras.optimizers.SGD(**settings)
+        case "momentum":
+            return keras.optimizers.SGD(momentum=choice.momentum, **settings)
+        case "nesterov":
+            return keras.optimizers.SGD(momentum=choice.momentum, nesterov=True, **settings)
+        case "adam":
+            return keras.optimizers.Adam(**settings)
+        case "adamw":
+            return keras.optimizers.AdamW(**settings)
+        case "nadam":
+            return keras.optimizers.Nadam(**settings)
+        case _:
+            return keras.optimizers.RMSprop(**settings)
+
+
+def _clipping(choice: Clipping) -> dict[str, float]:
+    return {} if choice.name == "none" else {_CLIPPING[choice.name]: choice.threshold}

@@ -1,0 +1,95 @@
+"""What is to be trained: trials, and cohorts of trials that share one compiled program."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from warmstart.arms import Initializer, Network
+from warmstart.records import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """Some epochs with the same layers trainable."""
+
+    epochs: int
+    learning_rate_factor: float = 1.0
+    """Multiplies the trial's learning rate."""
+    frozen: bool = False
+    """Whether the layers copied from a pretrained model stand still."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One training run. Everything in it is a number to the program of its cohort."""
+
+    arm: str
+    initializer: Initializer
+    seed: int
+    """0, 1, 2 …: the same number gives the same batch orders in every arm."""
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """Trials that differ only in numbers, and what they share."""
+
+    network: Network
+    """Resolved. Its initializer is ignored: each trial has its own."""
+    phases: tuple[Phase, ...]
+    task: Path
+    task_digest: str
+    batch_size: int
+    root_seed: int
+    source: Path | None = None
+    """Pretrained model whose layers all trials start from, instead of `network`'s own."""
+    source_digest: str = ""
+    trials: tuple[Trial, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Of one trial, over all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def key(self, trial: Trial) -> str:
+        """Names the result of `trial`: equal keys, equal bytes. Holds no path."""
+        network = self.network.model_copy(update={"initializer": trial.initializer})
+        content = {
+            "network": network.model_dump(),
+            "phases": [asdict(phase) for phase in self.phases],
+            "task": self.task_digest,
+            "batch_size": self.batch_size,
+            "root_seed": self.root_seed,
+            "source": self.source_digest,
+            "seed": trial.seed,
+            "learning_rate": trial.learning_rate,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What training one trial gave; the weights lie in a file named by the trial's key."""
+
+    key: str
+    outcome: Outcome
+    epochs: dict[str, tuple[float, ...]]
+    train_seconds: float
+    """Wall time of the epochs, without compilation."""
+
+
+def cut(cohorts: Iterable[Cohort], workers: int) -> list[Cohort]:
+    """The same trials in pieces that keep `workers` busy: none longer than an equal share, the
+    longest first."""
+    cohorts = list(cohorts)
+    total = sum(len(cohort.trials) * cohort.epochs for cohort in cohorts)
+    pieces = []
+    for cohort in cohorts:
+        size = max(1, -(-total // (workers * cohort.epochs)))
+        pieces += [
+            replace(cohort, trials=cohort.trials[start : start + size])
+            for start in range(0, len(cohort.trials), size)
+        ]
+    return sorted(pieces, key=lambda piece: -len(piece.trials) * piece.epochs)

@@ -1,0 +1,79 @@
+"""Arms become the Keras models that the chapter describes."""
+
+import keras
+import numpy as np
+import pytest
+
+from warmstart.arms import Activation, Network
+from warmstart.networks import mlp, saving
+
+
+def build(**choices) -> keras.Sequential:
+    network = Network(**choices)
+    return mlp.build(network.resolve(784), features=784, classes=10, seed=0)
+
+
+def test_the_chapters_batch_norm_network_has_its_parameters() -> None:
+    """Géron, 3rd edition, chapter 11: batch norm on the input and after each hidden layer."""
+    model = build(hidden=(300, 100), activation=Activation(name="elu"), batch_norm="input+after")
+    weighted = [layer.count_params() for layer in model.layers if layer.count_params()]
+    assert weighted == [3136, 235_500, 1200, 30_100, 400, 1010]
+    assert model.count_params() == 271_346
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 268_978
+    assert sum(int(np.prod(w.shape)) for w in model.non_trainable_weights) == 2_368
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "kinds"),
+    [
+        ("none", "Dense Activation Dense Activation Dense"),
+        ("input", "BatchNormalization Dense Activation Dense Activation Dense"),
+        ("before", "Dense BatchNormalization Activation " * 2 + "Dense"),
+        ("after", "Dense Activation BatchNormalization " * 2 + "Dense"),
+        (
+            "input+before",
+            "BatchNormalization " + "Dense BatchNormalization Activation " * 2 + "Dense",
+        ),
+        (
+            "input+after",
+            "BatchNormalization " + "Dense Activation BatchNormalization " * 2 + "Dense",
+        ),
+    ],
+)
+def test_batch_norm_stands_where_it_should(batch_norm: str, kinds: str) -> None:
+    model = build(hidden=(8, 8), batch_norm=batch_norm)
+    assert [type(layer).__name__ for layer in model.layers] == kinds.split()
+
+
+def test_a_layer_before_batch_norm_has_no_bias() -> None:
+    assert [layer.use_bias for layer in build(hidden=(8,), batch_norm="before").layers[::3]] == [
+        False,
+        True,  # the head
+    ]
+    assert build(hidden=(8,), batch_norm="after").layers[0].use_bias
+
+
+def test_auto_sizes() -> None:
+    assert Network().resolve(784).hidden == (300, 100, 50, 50, 50)
+    assert Network().resolve(64).hidden == (100, 50, 50, 50, 50)
+
+
+def test_same_seed_same_weights_other_seed_other_weights() -> None:
+    network = Network(hidden=(8,)).resolve(4)
+    one, same, other = (mlp.build(network, 4, 3, seed).get_weights() for seed in (1, 1, 2))
+    for a, b in zip(one, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_a_saved_model_has_the_same_bytes_and_predicts_the_same(tmp_path) -> None:
+    model = mlp.compile_for_use(build(hidden=(8, 8), activation=Activation(name="rrelu")))
+    saving.save(model, tmp_path / "one.keras")
+    again = mlp.compile_for_use(build(hidden=(8, 8), activation=Activation(name="rrelu")))
+    saving.save(again, tmp_path / "two.keras")
+    assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
+    assert b"1980-01-01" in (tmp_path / "one.keras").read_bytes()
+    loaded = keras.models.load_model(tmp_path / "one.keras", safe_mode=True)
+    x = np.random.default_rng(0).normal(size=(5, 784)).astype("float32")
+    np.testing.assert_array_equal(np.asarray(model(x)), np.asarray(loaded(x)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.keras", "two.keras"]
