@@ -1,0 +1,1 @@
+"""Records -> numbers, sentences and pictures. Imports no TensorFlow."""

@@ -1,0 +1,111 @@
+"""Means over seeds, how certain they are, and whether two arms can be told apart.
+
+Seeds are the replicates: every arm runs on the same ones, so two arms are compared within seeds
+(a paired comparison), which removes what the seed does to both.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from warmstart.records import Interval
+
+CONFIDENCE = 0.95
+LEVEL = 0.05
+"""A corrected p-value below this tells two arms apart."""
+MINIMUM_SEEDS = 3
+"""Two differences estimate their spread with one degree of freedom (t = 12.7): no verdict."""
+
+Verdict = Literal["better", "worse", "tie", "undecided"]
+
+
+def interval(values: Iterable[float]) -> Interval:
+    """Mean of the n finite `values` and its t interval (Student 1908):
+
+        mean ± t(0.975, n - 1) · sd / √n,   sd with n - 1 in the denominator
+
+    One value, or values that are all equal, allow no interval: low and high are None. The sd of
+    one value is None, of equal values 0. Values that are not finite (the loss of a network that
+    diverged) are left out and n says so; with none left the mean is 0 and n is 0.
+    """
+    finite = np.array([value for value in values if math.isfinite(value)], dtype=np.float64)
+    n = len(finite)
+    if n == 0:
+        return Interval(mean=0.0, low=None, high=None, sd=None, n=0)
+    if np.ptp(finite) == 0:  # the mean of equal numbers may miss them by a rounding error
+        sd = 0.0 if n > 1 else None
+        return Interval(mean=float(finite[0]), low=None, high=None, sd=sd, n=n)
+    mean, sd = float(finite.mean()), float(finite.std(ddof=1))
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
+    return Interval(mean=mean, low=mean - reach, high=mean + reach, sd=sd, n=n)
+
+
+def geometric_interval(ratios: Iterable[float]) -> Interval:
+    """Geometric mean of positive `ratios`; the t interval is taken of their logarithms.
+
+    Ratios multiply: ×2 and ×½ must cancel, as they do in logarithms. sd stays that of the
+    (natural) logarithms, since a ratio ± sd would mean nothing.
+    """
+    log = interval(math.log(ratio) for ratio in ratios)
+    return Interval(
+        mean=math.exp(log.mean),
+        low=None if log.low is None else math.exp(log.low),
+        high=None if log.high is None else math.exp(log.high),
+        sd=log.sd,
+        n=log.n,
+    )
+
+
+def error_ratio(errors: int, errors_of_reference: int) -> float:
+    """How many times fewer errors than the reference, from counts on the same test samples.
+
+    Half an error is added to both (Haldane 1956, Anscombe 1956), so that a network without an
+    error has a finite ratio, and nearly the right one.
+    """
+    return (errors_of_reference + 0.5) / (errors + 0.5)
+
+
+def paired_p_value(differences: Sequence[float], *, resolution: float) -> float | None:
+    """Two-sided p-value of "the mean difference is 0", by the paired t-test.
+
+    Args:
+        differences: one per seed.
+        resolution: the smallest difference that can be seen: 1 / n_test for accuracies. It takes
+            the place of the sd where all differences are equal and not 0. The t-test would claim
+            certainty there (t = ∞), yet only rounding to whole samples has hidden the spread.
+
+    Returns:
+        None below MINIMUM_SEEDS differences; 1 where all of them are 0.
+    """
+    n = len(differences)
+    if n < MINIMUM_SEEDS:
+        return None
+    found = interval(differences)
+    if found.mean == 0 and not found.sd:
+        return 1.0
+    t = found.mean / ((found.sd or resolution) / math.sqrt(n))
+    return float(2 * stats.t.sf(abs(t), n - 1))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Each p-value corrected for how many there are (Holm 1979); None stays None.
+
+    With all of them judged at 5 %, the chance that any verdict of a difference is false stays
+    below 5 %, however the tests depend on one another.
+    """
+    known = [p for p in p_values if p is not None]
+    corrected = iter(multipletests(known, method="holm")[1] if known else ())
+    return [None if p is None else float(next(corrected)) for p in p_values]
+
+
+def verdict(difference: float, p_value: float | None) -> Verdict:
+    """Of an arm whose accuracy differs from the reference's by `difference`."""
+    if p_value is None:
+        return "undecided"
+    if p_value >= LEVEL:
+        return "tie"
+    return "better" if difference > 0 else "worse"

@@ -1,0 +1,201 @@
+"""Results -> the content of the report: sentences, tables and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from warmstart.analysis import plots, series
+from warmstart.analysis.style import DARK, LIGHT
+from warmstart.files import read_json
+from warmstart.records import Contrast, Interval, Record, Summary, read_records
+
+ARM_WORDS = {
+    "a": "model A",
+    "scratch": "B from scratch",
+    "on_a": "B on A's layers",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What one stage or study left."""
+
+    summary: Summary
+    records: tuple[Record, ...]
+    timings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.summary.study or self.summary.stage
+
+    @property
+    def arms(self) -> list[str]:
+        """In the order of params.yaml, which fixes their colours."""
+        return series.arms_of(self.records)
+
+    @property
+    def smallest(self) -> float:
+        """Half an error in the test set: the smallest error worth drawing."""
+        return 0.5 / self.summary.n_test
+
+    def contrast(self, arm: str) -> Contrast | None:
+        return next((c for c in self.summary.contrasts.values() if c.arm == arm), None)
+
+    def seconds_per_epoch(self, arm: str) -> float | None:
+        return self.timings.get("arms", {}).get(arm, {}).get("seconds_per_epoch")
+
+
+def read_results(folder: Path) -> Results | None:
+    """The results below `folder`; None where the stage has not run."""
+    if not (folder / "summary.json").exists() or not (folder / "records.parquet").exists():
+        return None
+    timings = folder / "timings.json"
+    return Results(
+        summary=Summary.read(folder / "summary.json"),
+        records=read_records(folder / "records.parquet"),
+        timings=read_json(timings) if timings.exists() else {},
+    )
+
+
+def answer(results: Results) -> str:
+    """The study in two sentences: who wins, who ties, and against whom the difference is sure."""
+    summary = results.summary
+    best = next(iter(summary.arms))
+    ties = [c.arm for c in summary.contrasts.values() if c.verdict == "tie"]
+    worse = [c for c in summary.contrasts.values() if c.verdict == "worse"]
+    text = f"{best} has the highest test accuracy, {interval(summary.arms[best].test_accuracy)}."
+    if ties:
+        text += f" It cannot be told apart from {listed(ties)}."
+    if worse:
+        text += f" Worse beyond doubt: {listed([c.arm for c in worse])}."
+    if undecided := [c.arm for c in summary.contrasts.values() if c.verdict == "undecided"]:
+        text += f" Too few seeds to judge {listed(undecided)}: it takes at least 3."
+    return text
+
+
+def transfer_answer(results: Results) -> str:
+    """What pretraining brought, helped or hurt, in one sentence per arm."""
+    sentences = []
+    for contrast in results.summary.contrasts.values():
+        what = {
+            "better": "errs less than from scratch",
+            "worse": "errs more than from scratch: here pretraining hurts",
+            "tie": "cannot be told apart from scratch",
+            "undecided": "has too few seeds to be judged",
+        }[contrast.verdict]
+        sentences.append(
+            f"{words(contrast.arm)} {what}: {points(contrast.accuracy_difference)} in accuracy, "
+            f"error down by a factor of {factor(contrast.error_factor)}."
+        )
+    return " ".join(sentences)
+
+
+def warnings(results: Results) -> list[str]:
+    """What a careful reader should know before believing the table."""
+    summary, found = results.summary, []
+    rates = summary.learning_rates
+    for edge, rate, word in (("lowest", rates[0], "lower"), ("highest", rates[-1], "higher")):
+        if arms := [arm for arm, s in summary.arms.items() if s.at_edge == edge]:
+            found.append(
+                f"The {edge} learning rate of the grid, {rate:g}, was best for {listed(arms)}: "
+                f"a {word} one might be better still."
+            )
+    if lost := {arm: s.diverged_share for arm, s in summary.arms.items() if s.diverged_share}:
+        shares = listed([f"{arm} ({share:.0%})" for arm, share in lost.items()])
+        found.append(f"Diverged at the best learning rate there is: {shares} of the seeds.")
+    if summary.stage != "pretrain" and summary.seeds < 5:
+        found.append(f"{summary.seeds} seeds tell only large differences apart.")
+    return found
+
+
+def pictures(results: Results) -> dict[str, str]:
+    """SVG elements by what they show."""
+    name, records, smallest = results.name, results.records, results.smallest
+    drawn = {"curves": plots.learning_curves(records, f"{name}-curves", smallest=smallest)}
+    if len(results.summary.learning_rates) > 1:
+        drawn["rates"] = plots.learning_rates(records, f"{name}-rates", smallest=smallest)
+    if results.summary.stage == "transfer":
+        drawn["seeds"] = plots.seeds(records, ARM_WORDS, f"{name}-seeds", smallest=smallest)
+    elif results.summary.stage == "compare":
+        drawn["ranking"] = plots.ranking(results.summary, results.arms, f"{name}-ranking")
+    return drawn
+
+
+def seed_rows(results: Results) -> list[dict[str, Any]]:
+    """Per seed, accuracy and loss of every arm at its chosen rate."""
+    rows: dict[int, dict[str, Any]] = {}
+    for record in results.records:
+        if record.chosen:
+            row = rows.setdefault(record.seed, {"seed": record.seed})
+            row[record.arm] = record.test
+    return [rows[seed] for seed in sorted(rows)]
+
+
+def render(template: str, **content: Any) -> str:
+    """A template of this package with everything in this module at hand."""
+    environment = Environment(
+        loader=PackageLoader("warmstart.analysis", "."),
+        autoescape=template.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "interval": interval,
+        "points": points,
+        "factor": factor,
+        "words": words,
+        "milliseconds": lambda s: "–" if s is None else f"{1000 * s:,.1f}",
+    }
+    colours = {
+        mode: "; ".join(f"--arm-{i}: {hue}" for i, hue in enumerate(hues))
+        for mode, hues in (("light", LIGHT), ("dark", DARK))
+    }
+    return environment.get_template(template).render(
+        colours=colours,
+        answer=answer,
+        transfer_answer=transfer_answer,
+        warnings=warnings,
+        pictures=pictures,
+        seed_rows=seed_rows,
+        **content,
+    )
+
+
+def words(arm: str) -> str:
+    return ARM_WORDS.get(arm, arm)
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def interval(value: Interval) -> str:
+    """`97.1 % (96.3 to 97.9)`."""
+    if value.low is None or value.high is None:
+        return percent(value.mean)
+    return f"{percent(value.mean)} ({100 * value.low:.1f} to {100 * value.high:.1f})"
+
+
+def points(value: Interval) -> str:
+    """A difference of accuracies, in percentage points."""
+    text = f"{100 * value.mean:+.1f} points"
+    if value.low is None or value.high is None:
+        return text
+    return f"{text} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
+
+
+def factor(value: Interval) -> str:
+    if value.low is None or value.high is None:
+        return f"{value.mean:.2f}"
+    return f"{value.mean:.2f} ({value.low:.2f} to {value.high:.2f})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

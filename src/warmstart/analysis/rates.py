@@ -1,0 +1,52 @@
+"""Which learning rate each arm gets: the best one on validation data."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from warmstart.records import Record
+
+
+def rate_scores(records: Sequence[Record]) -> dict[str, dict[float, tuple[float, float]]]:
+    """arm -> learning rate -> (validation accuracy, validation loss), means over seeds.
+
+    Of the last epoch, not the best one: picking an epoch by hindsight would favour noisy arms.
+    A diverged trial scores accuracy 0 and an infinite loss. Arms in order of appearance, rates
+    ascending.
+    """
+    trials: dict[str, dict[float, list[tuple[float, float]]]] = {}
+    for record in records:
+        scores = trials.setdefault(record.arm, defaultdict(list))
+        scores[record.learning_rate].append(last_epoch(record))
+    return {
+        arm: {
+            # rounded, so that equal scores stay equal whatever the order of the seeds
+            rate: (round(mean(a for a, _ in pairs), 12), round(mean(b for _, b in pairs), 12))
+            for rate, pairs in sorted(rates.items())
+        }
+        for arm, rates in trials.items()
+    }
+
+
+def choose_learning_rates(records: Sequence[Record]) -> dict[str, float]:
+    """arm -> the learning rate with the highest validation accuracy (`rate_scores`).
+
+    Ties go to the lower validation loss, then to the lower rate. Test data are not looked at.
+    """
+    return {
+        arm: min(rates, key=lambda rate: (-rates[rate][0], rates[rate][1], rate))
+        for arm, rates in rate_scores(records).items()
+    }
+
+
+def last_epoch(record: Record) -> tuple[float, float]:
+    """Validation accuracy and loss of the last epoch; 0 and infinity if it diverged."""
+    accuracy, loss = record.epochs["val_accuracy"][-1], record.epochs["val_loss"][-1]
+    diverged = record.outcome == "diverged" or not math.isfinite(accuracy)
+    return (0.0, math.inf) if diverged else (accuracy, loss if math.isfinite(loss) else math.inf)
+
+
+def mean(values: Iterable[float]) -> float:
+    """The same for every order of `values`."""
+    numbers = list(values)
+    return math.fsum(numbers) / len(numbers)

@@ -1,0 +1,88 @@
+"""The numbers behind each picture, as flat rows: for the pictures here and for `dvc plots`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from warmstart.analysis.inference import interval
+from warmstart.analysis.rates import rate_scores
+from warmstart.records import Record, Summary
+
+Row = dict[str, Any]
+
+
+def ranking(summary: Summary) -> list[Row]:
+    """One row per arm, in order of rank; low and high are None where there is no interval."""
+    return [
+        {
+            "study": summary.study or summary.stage,
+            "arm": arm,
+            "rank": found.rank,
+            "test_accuracy": found.test_accuracy.mean,
+            "low": found.test_accuracy.low,
+            "high": found.test_accuracy.high,
+            "verdict": verdict_of(summary, arm),
+        }
+        for arm, found in summary.arms.items()
+    ]
+
+
+def verdict_of(summary: Summary, arm: str) -> str:
+    """Of `arm` against the reference; `reference` for the reference itself."""
+    verdicts = [c.verdict for c in summary.contrasts.values() if c.arm == arm]
+    return verdicts[0] if verdicts else "reference"
+
+
+def learning_curves(records: Sequence[Record]) -> list[Row]:
+    """Validation accuracy by epoch, mean over seeds with its interval, at the chosen rates.
+
+    A curve ends where the first of its seeds diverged: the mean of the survivors would flatter.
+    """
+    rows = []
+    for arm in arms_of(records):
+        curves = [r.epochs["val_accuracy"] for r in records if r.arm == arm and r.chosen]
+        for epoch, values in enumerate(zip(*curves, strict=False), start=1):
+            if not all(map(math.isfinite, values)):
+                break
+            found = interval(values)
+            rows.append(
+                {
+                    "study": records[0].study or records[0].stage,
+                    "arm": arm,
+                    "epoch": epoch,
+                    "val_accuracy": found.mean,
+                    "low": found.low,
+                    "high": found.high,
+                }
+            )
+    return rows
+
+
+def learning_rates(records: Sequence[Record]) -> list[Row]:
+    """Validation accuracy of the last epoch by learning rate, mean over seeds, diverged as 0."""
+    chosen = {(r.arm, r.learning_rate) for r in records if r.chosen}
+    return [
+        {
+            "study": records[0].study or records[0].stage,
+            "arm": arm,
+            "learning_rate": rate,
+            "val_accuracy": accuracy,
+            "chosen": (arm, rate) in chosen,
+        }
+        for arm, rates in rate_scores(records).items()
+        for rate, (accuracy, _) in rates.items()
+    ]
+
+
+def per_seed(records: Sequence[Record]) -> list[Row]:
+    """Test accuracy of every seed and arm at its chosen rate."""
+    return [
+        {"seed": r.seed, "arm": r.arm, "test_accuracy": r.test["test_accuracy"]}
+        for r in sorted(records, key=lambda r: r.seed)
+        if r.chosen
+    ]
+
+
+def arms_of(records: Sequence[Record]) -> list[str]:
+    """In the order of the study."""
+    return list(dict.fromkeys(record.arm for record in records))

@@ -1,0 +1,206 @@
+"""How every picture looks: one colour per arm, readable in light and in dark, the same bytes
+for the same numbers.
+
+matplotlib draws with stand-in colours; in the SVG they become CSS variables, which the page
+defines once for light and once for dark. Text stays text and takes the font of the page.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe & Ito, "Color Universal Design" (2008), told apart with every kind of colour vision. Their
+# yellow is unreadable on white: an ochre here. Their black is the page's own ink.
+LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00")
+DARK = ("#4ba3e3", "#f0803c", "#2fc79a", "#e39bc4", "#f2b73f", "#8fd0f5", "#c9b840")
+STROKES: tuple[object, ...] = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
+"""Colours come round again after seven arms; then the stroke tells them apart."""
+
+INK, MUTED, RULE = "#010203", "#010204", "#010205"
+_STAND_INS = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)"}
+
+_RC: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 11,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "lines.solid_capstyle": "round",
+}
+
+
+def colour(index: int) -> str:
+    """Of the arm that is number `index` (from 0) in its study."""
+    return LIGHT[index % len(LIGHT)]
+
+
+def stroke(index: int) -> object:
+    """Line style of the arm that is number `index` in its study."""
+    return STROKES[index // len(LIGHT) % len(STROKES)]
+
+
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty picture, `width` × `height` inches, in the page's style."""
+    with mpl.rc_context(_RC):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.add_subplot()
+
+
+def to_svg(figure: Figure, name: str, description: str) -> str:
+    """`figure` as an SVG element to put into HTML.
+
+    Args:
+        figure: from `canvas`.
+        name: unique in the page; it starts every id, since ids of all pictures share the page.
+        description: for readers who do not see it.
+    """
+    text = io.StringIO()
+    # the salt fixes the ids, which are random otherwise; the metadata would hold the clock
+    with mpl.rc_context(_RC | {"svg.hashsalt": name}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    svg = re.sub(r"(?m) +$", "", svg)
+    for stand_in, variable in _STAND_INS.items():
+        svg = svg.replace(stand_in, variable)
+    for index, hue in enumerate(LIGHT):
+        svg = svg.replace(hue, f"var(--arm-{index})")
+    width, height = figure.get_size_inches() * 72
+    head = f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{_escape(description)}"'
+    return re.sub(r"<svg [^>]*", lambda _: head, svg, count=1)
+
+
+def error_scale(axis: Axes, which: str, accuracies: Sequence[float], *, smallest: float) -> None:
+    """Make an axis of accuracies on which equal steps are equal factors of the error.
+
+    Between 96 and 98 % the error halves, as it does between 60 and 80 %: on a linear axis the
+    first is invisible beside an arm that does not learn.
+
+    Args:
+        axis: whose `which` ("x" or "y") axis shows accuracies as shares.
+        which: "x" or "y".
+        accuracies: that have to fit, as shares.
+        smallest: error at which the scale ends, since no error at all lies infinitely far away.
+    """
+
+    def forward(accuracy: np.ndarray) -> np.ndarray:
+        return -np.log10(np.maximum(1 - np.asarray(accuracy), smallest))
+
+    def inverse(position: np.ndarray) -> np.ndarray:
+        return 1 - 10.0 ** -np.asarray(position)
+
+    errors = np.clip(1 - np.asarray(accuracies), smallest, 1)
+    low, high = max(min(errors) / 1.15, smallest * 0.999), min(max(errors) * 1.15, 1.0)
+    steps: tuple[float, ...] = (
+        0.9,
+        0.7,
+        0.5,
+        0.3,
+        0.2,
+        0.1,
+        0.05,
+        0.03,
+        0.02,
+        0.01,
+        0.005,
+        0.002,
+        0.001,
+        0.0005,
+    )
+    if high / low > 20:
+        steps = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
+    ticks = [1 - e for e in steps if low <= e <= high] or [1 - high, 1 - low]
+    getattr(axis, f"set_{which}scale")("function", functions=(forward, inverse))
+    getattr(axis, f"set_{which}lim")(1 - high, 1 - low)
+    labels = [f"{100 * tick:.4g} %" for tick in ticks]
+    getattr(axis, f"set_{which}ticks")(ticks, labels=labels)
+    getattr(axis, f"set_{which}ticks")([], minor=True)
+
+
+def label_ends(
+    axis: Axes, ends: Mapping[str, tuple[float, float]], indices: Mapping[str, int], *, gap: float
+) -> None:
+    """Each arm's name to the right of its line's end, moved apart where they would overlap.
+
+    Args:
+        axis: with the lines already on it and its limits set.
+        ends: arm -> x and y of its last point, in data coordinates.
+        indices: arm -> its number in the study.
+        gap: least distance between two names, as a share of the axis's height.
+    """
+    to_share = axis.transAxes.inverted()
+    heights = {
+        arm: float(to_share.transform(axis.transData.transform(point))[1])
+        for arm, point in ends.items()
+    }
+    order = sorted(heights, key=lambda arm: (heights[arm], arm))
+    places = spread([heights[arm] for arm in order], gap)
+    for arm, place in zip(order, places, strict=True):
+        hue = colour(indices[arm])
+        axis.annotate(
+            arm,
+            xy=ends[arm],
+            xytext=(1.035, place),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=10,
+            color=INK,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": hue,
+                "linewidth": 1.2,
+                "linestyle": stroke(indices[arm]),
+                "shrinkA": 1,
+                "shrinkB": 3,
+            },
+        )
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """The ascending `heights`, moved apart to be at least `gap` from one another.
+
+    Neighbours that are too close form a block around their mean; blocks that then touch merge.
+    """
+    blocks: list[list[float]] = []
+    for height in heights:
+        blocks.append([height])
+        while len(blocks) > 1 and _bottom(blocks[-1], gap) - _top(blocks[-2], gap) < gap:
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return [_bottom(block, gap) + gap * place for block in blocks for place in range(len(block))]
+
+
+def _bottom(block: Sequence[float], gap: float) -> float:
+    return sum(block) / len(block) - gap * (len(block) - 1) / 2
+
+
+def _top(block: Sequence[float], gap: float) -> float:
+    return sum(block) / len(block) + gap * (len(block) - 1) / 2
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,0 +1,37 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from made_up_results import made_up, write
+from warmstart.tracking.store import DEFAULTS, opened
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Creating MLflow's tables takes a second; copying them does not."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    with opened(f"sqlite:///{path}"):
+        return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty, with no MLflow settings but those of warmstart's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name, value in DEFAULTS.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+@pytest.fixture
+def database(here: Path, empty_database: Path) -> Path:
+    """An empty MLflow database in the current folder."""
+    return Path(shutil.copy(empty_database, here / "mlflow.db"))
+
+
+@pytest.fixture
+def folder(here: Path) -> Path:
+    """Results of a study: 3 arms × 2 learning rates × 3 seeds."""
+    return write(here / "results/compare/initializer", *made_up())

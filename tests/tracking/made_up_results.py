@@ -1,0 +1,125 @@
+"""Records and summaries as stages write them, made up with NumPy."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from warmstart.records import (
+    EPOCH_METRICS,
+    ArmSummary,
+    Contrast,
+    Interval,
+    Record,
+    Summary,
+    write_records,
+)
+
+ARMS = ("he_normal", "glorot_normal", "normal_1")
+RATES = (0.01, 0.1)
+
+
+def made_up(
+    *,
+    stage: str = "compare",
+    study: str = "initializer",
+    arms: Sequence[str] = ARMS,
+    rates: Sequence[float] = RATES,
+    seeds: int = 3,
+    epochs: int = 4,
+    root: int = 0,
+) -> tuple[list[Record], Summary]:
+    """Every arm × learning rate × seed; the first rate is chosen, the last arm's seed 0 diverges
+    there in its second epoch."""
+    numbers = np.random.default_rng(root)
+    records = []
+    for arm in arms:
+        for rate in rates:
+            for seed in range(seeds):
+                chosen = rate == rates[0]
+                diverged = chosen and arm == arms[-1] and seed == 0
+                curves = {m: numbers.random(2 if diverged else epochs) for m in EPOCH_METRICS}
+                if diverged:
+                    for values in curves.values():
+                        values[-1] = np.nan
+                    curves["val_loss"][-1] = np.inf
+                tests = {"test_loss": numbers.random(), "test_accuracy": numbers.random()}
+                if diverged:
+                    tests = dict.fromkeys(tests, np.nan)
+                records.append(
+                    Record(
+                        stage=stage,
+                        study=study,
+                        arm=arm,
+                        seed=seed,
+                        learning_rate=rate,
+                        settings={"activation": "relu", "initializer": arm, "optimizer": "sgd"},
+                        data_digest="d" * 64,
+                        outcome="diverged" if diverged else "completed",
+                        epochs={m: tuple(map(float, v)) for m, v in curves.items()},
+                        chosen=chosen,
+                        test={m: float(v) for m, v in tests.items()} if chosen else {},
+                    )
+                )
+    return records, _summary(records, stage, study, arms, rates, seeds)
+
+
+def _summary(
+    records: list[Record],
+    stage: str,
+    study: str,
+    arms: Sequence[str],
+    rates: Sequence[float],
+    seeds: int,
+) -> Summary:
+    """The numbers only have to differ from each other."""
+
+    def interval(value: float) -> Interval:
+        return Interval(mean=value, low=value - 0.02, high=value + 0.02, sd=0.01, n=seeds)
+
+    unknown = Interval(mean=0.25, low=None, high=None, sd=None, n=1)
+    of_arms = {
+        arm: ArmSummary(
+            rank=rank,
+            learning_rate=rates[0],
+            at_edge="lowest",
+            test_accuracy=interval(0.97 - rank / 100),
+            test_loss=unknown,
+            val_accuracy=interval(0.98 - rank / 100),
+            best_epoch=3.5,
+            diverged_share=1 / seeds if arm == arms[-1] else 0.0,
+            settings={"activation": "relu", "initializer": arm, "optimizer": "sgd"},
+        )
+        for rank, arm in enumerate(arms, start=1)
+    }
+    contrasts = {
+        f"{arm} against {arms[0]}": Contrast(
+            arm=arm,
+            reference=arms[0],
+            accuracy_difference=interval(-rank / 100),
+            loss_difference=unknown,
+            error_factor=interval(1 - rank / 10),
+            p_value=0.04 if rank == 1 else None,
+            verdict="worse" if rank == 1 else "undecided",
+        )
+        for rank, arm in enumerate(arms[1:], start=1)
+    }
+    return Summary(
+        stage=stage,
+        study=study,
+        data_name="digits",
+        data_digest="d" * 64,
+        n_test=360,
+        seeds=seeds,
+        trials=len(records),
+        learning_rates=tuple(rates),
+        arms=of_arms,
+        contrasts=contrasts,
+    )
+
+
+def write(folder: Path, records: Sequence[Record], summary: Summary | None) -> Path:
+    write_records(folder / "records.parquet", records)
+    if summary:
+        summary.write(folder / "summary.json")
+    return folder

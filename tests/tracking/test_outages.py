@@ -1,0 +1,171 @@
+"""Whatever is wrong with MLflow costs a stage one line on stderr, and `make track` a clear one."""
+
+import resource
+import shutil
+import socket
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from made_up_results import made_up, write
+from warmstart.errors import InputError
+from warmstart.tracking import Published, publish, publish_all, publish_quietly
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Takes connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield int(listener.getsockname()[1])
+
+
+def warning_of(folder: Path, capfd: pytest.CaptureFixture[str]) -> str:
+    """The one line that `publish_quietly` writes, or fail."""
+    publish_quietly(folder)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"warning: {folder} is not in MLflow yet, `make track` publishes it")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_server_that_is_down(
+    folder: Path,
+    closed_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
+    before = time.perf_counter()
+    assert "Connection refused" in warning_of(folder, capfd)
+    assert time.perf_counter() - before < 15
+    with pytest.raises(InputError) as raised:
+        publish_all(folder)
+    (line,) = raised.value.problems
+    assert line.startswith(f"http://127.0.0.1:{closed_port}: expected an MLflow store that answers")
+
+
+def test_a_server_that_never_answers(
+    folder: Path,
+    silent_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Two attempts, each as long as the timeout; by default 14 s, and here the user's second."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent_port}")
+    before = time.perf_counter()
+    assert "timed out" in warning_of(folder, capfd).lower()
+    assert 1.9 < time.perf_counter() - before < 10
+
+
+def test_a_database_server_that_is_down(
+    folder: Path,
+    closed_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:secret@127.0.0.1:{closed_port}/x")
+    before = time.perf_counter()
+    line = warning_of(folder, capfd)
+    assert time.perf_counter() - before < 15
+    assert "Connection refused" in line
+    assert f"postgresql://127.0.0.1:{closed_port}/x" in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("ftp://example.org/x", "unsupported URI"),
+        ("sqlite:///folder.db", "unable to open database file"),
+        ("sqlite:///file/mlflow.db", "File exists"),
+        ("sqlite:///junk.db", "file is not a database"),
+    ],
+)
+def test_a_store_that_cannot_be(
+    here: Path,
+    folder: Path,
+    uri: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    Path("folder.db").mkdir()
+    Path("file").touch()
+    Path("junk.db").write_text("nothing like a database\n" * 100)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    before = time.perf_counter()
+    assert reason in warning_of(folder, capfd)
+    assert time.perf_counter() - before < 15
+
+
+def test_a_database_that_may_only_be_read(
+    database: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """By file mode, which root ignores; so the same by opening it read-only."""
+    database.chmod(0o444)
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **kw: connect(f"file:{path}?mode=ro", uri=True, **kw)
+    )
+    assert "readonly database" in warning_of(folder, capfd)
+
+
+def test_a_full_disk(database: Path, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """No file may grow beyond what the database has now, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (database.stat().st_size, hard))
+    try:
+        line = warning_of(folder, capfd)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "OperationalError" in line
+    assert publish(folder).new > 0
+    assert publish(folder).new == 0
+
+
+def test_a_database_of_another_mlflow(
+    database: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = sqlite3.connect(database)
+    other.execute("UPDATE alembic_version SET version_num = 'older'")
+    other.commit()
+    other.close()
+    line = warning_of(folder, capfd)
+    assert "out-of-date database schema (found version older" in line
+    assert "mlflow db upgrade" in line
+
+
+def test_mlflow_that_cannot_be_imported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert "ModuleNotFoundError" in warning_of(folder, capfd)
+
+
+def test_an_outage_ends_with_everything_in_mlflow(
+    here: Path, closed_port: int, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(here / "results/compare/initializer", *made_up())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
+    publish_quietly(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    shutil.copy(empty_database, here / "mlflow.db")
+    assert publish_all(here / "results") == Published(new=21, present=0)

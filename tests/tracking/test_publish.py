@@ -1,0 +1,398 @@
+"""Records and summaries against what MLflow's own client reads back."""
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from made_up_results import ARMS, made_up, write
+from warmstart.errors import InputError
+from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record, read_records
+from warmstart.tracking import Published, publish, publish_all, publish_quietly, store
+from warmstart.tracking.runs import trial_runs
+from warmstart.tracking.store import Store
+
+TRIALS, SUMMARIES = 18, 3
+
+
+def client(database: Path | str = "mlflow.db") -> MlflowClient:
+    return MlflowClient(f"sqlite:///{Path(database).absolute()}")
+
+
+def runs(kind: str = "", stage: str = "compare", database: Path | str = "mlflow.db") -> list[Any]:
+    api = client(database)
+    experiment = api.get_experiment_by_name(f"warmstart/{stage}")
+    only = f"tags.`warmstart.kind` = '{kind}'" if kind else ""
+    return list(api.search_runs([experiment.experiment_id], only, max_results=1000))
+
+
+def curve(run: Any, metric: str, database: Path | str = "mlflow.db") -> dict[int, float]:
+    history = client(database).get_metric_history(run.info.run_id, metric)
+    values = {point.step: point.value for point in history}
+    assert len(values) == len(history), "a point was logged twice"
+    return values
+
+
+def python(code: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from pathlib import Path; {code}"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def shown(database: Path | str = "mlflow.db") -> dict[str, tuple[Any, ...]]:
+    """Everything that MLflow shows of a study, by digest; fails if a digest has two runs."""
+    found = runs(database=database)
+    digests = [
+        run.data.tags.get("warmstart.record") or run.data.tags["warmstart.summary"] for run in found
+    ]
+    assert max(Counter(digests).values()) == 1
+    return {
+        digest: (
+            run.info.run_name,
+            run.info.status,
+            run.data.params,
+            run.data.tags,
+            {metric: curve(run, metric, database) for metric in run.data.metrics},
+        )
+        for digest, run in zip(digests, found, strict=True)
+    }
+
+
+def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
+    assert publish(folder) == Published(new=TRIALS + SUMMARIES, present=0)
+    records = {record.digest: record for record in read_records(folder / "records.parquet")}
+    found = {run.data.tags["warmstart.record"]: run for run in runs("trial")}
+    assert found.keys() == records.keys()
+    for digest, record in records.items():
+        run = found[digest]
+        last = len(record.epochs["loss"])
+        expected = {
+            metric: {epoch: v for epoch, v in enumerate(values, 1) if math.isfinite(v)}
+            for metric, values in record.epochs.items()
+        } | {m: {last: v} for m, v in record.test.items() if math.isfinite(v)}
+        assert {metric: curve(run, metric) for metric in expected} == expected
+        assert run.data.metrics.keys() == expected.keys()
+        assert run.data.params == record.settings | {
+            "arm": record.arm,
+            "study": "initializer",
+            "seed": str(record.seed),
+            "learning_rate": str(record.learning_rate),
+        }
+        assert run.info.run_name == f"initializer: {record.name}"
+        assert run.info.status == "FINISHED"
+        assert {key: value for key, value in run.data.tags.items() if "mlflow" not in key} == {
+            "warmstart.kind": "trial",
+            "warmstart.stage": "compare",
+            "warmstart.study": "initializer",
+            "warmstart.arm": record.arm,
+            "warmstart.seed": str(record.seed),
+            "warmstart.outcome": record.outcome,
+            "warmstart.chosen": "true" if record.chosen else "false",
+            "warmstart.data": record.data_digest,
+            "warmstart.record": digest,
+        }
+        assert run.data.tags["mlflow.source.name"] == "python -m warmstart compare"
+        assert run.data.tags["mlflow.source.type"] == "LOCAL"
+
+
+def test_a_diverged_trial_ends_with_its_last_finite_values(database: Path, folder: Path) -> None:
+    publish(folder)
+    (run,) = [r for r in runs("trial") if r.data.tags["warmstart.outcome"] == "diverged"]
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics.keys() == set(EPOCH_METRICS)  # neither NaN nor infinite test metrics
+    assert all(curve(run, metric).keys() == {1} for metric in EPOCH_METRICS)
+
+
+def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
+    records, summary = made_up()
+    publish(write(here / "results/compare/initializer", records, summary))
+    found = {run.data.params["arm"]: run for run in runs("summary")}
+    assert found.keys() == summary.arms.keys()
+    for name, arm in summary.arms.items():
+        run = found[name]
+        scalars = {"rank": arm.rank, "best_epoch": 3.5, "diverged_share": arm.diverged_share}
+        for metric in ("test_accuracy", "test_loss", "val_accuracy"):
+            for part, value in dataclasses.asdict(getattr(arm, metric)).items():
+                if part != "n" and value is not None:
+                    scalars[metric if part == "mean" else f"{metric}_{part}"] = value
+        if contrast := summary.contrasts.get(f"{name} against {ARMS[0]}"):
+            difference = contrast.accuracy_difference
+            scalars |= {
+                "accuracy_difference": difference.mean,
+                "accuracy_difference_low": difference.low,
+                "accuracy_difference_high": difference.high,
+                "accuracy_difference_sd": difference.sd,
+                "error_factor": contrast.error_factor.mean,
+            }
+            if contrast.p_value is not None:
+                scalars["p_value"] = contrast.p_value
+            assert run.data.tags["warmstart.verdict"] == contrast.verdict
+            assert run.data.tags["warmstart.reference"] == ARMS[0]
+        curves = {f"mean/{metric}": mean_curve(records, name, metric) for metric in EPOCH_METRICS}
+        assert run.data.metrics.keys() == scalars.keys() | curves.keys()
+        for metric, value in scalars.items():
+            assert curve(run, metric) == {0: value}
+        for metric, values in curves.items():
+            assert curve(run, metric) == pytest.approx(values)
+        assert run.info.run_name == f"initializer: {name}"
+        assert run.info.status == "FINISHED"
+        assert run.data.params == arm.settings | {
+            "arm": name,
+            "study": "initializer",
+            "learning_rate": "0.01",
+            "seeds": "3",
+            "data": "digits",
+        }
+        assert run.data.tags["warmstart.current"] == "true"
+
+
+def mean_curve(records: list[Record], arm: str, metric: str) -> dict[int, float]:
+    """Over the seeds that completed at the chosen learning rate."""
+    curves = [
+        r.epochs[metric] for r in records if r.arm == arm and r.chosen and r.outcome == "completed"
+    ]
+    assert len(curves) in (2, 3)
+    return {e: sum(values) / len(values) for e, values in enumerate(zip(*curves, strict=True), 1)}
+
+
+def test_the_view_of_the_ranking_finds_the_arms_in_order(database: Path, here: Path) -> None:
+    """What the view says, asked of MLflow's search as its UI does."""
+    write(here / "results/compare/initializer", *made_up())
+    write(here / "results/compare/activation", *made_up(study="activation"))
+    publish_all(here / "results")
+    api = client()
+    experiment = api.get_experiment_by_name("warmstart/compare")
+    view = json.loads(experiment.tags["mlflow.sharedViewState.initializer"])
+    order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
+    found = api.search_runs([experiment.experiment_id], view["searchFilter"], order_by=[order])
+    assert [run.info.run_name for run in found] == [f"initializer: {arm}" for arm in ARMS]
+    shown = {f"metrics.`{m}`" for m in found[1].data.metrics}
+    shown |= {f"params.`{p}`" for p in found[1].data.params}
+    shown |= {f"tags.`{t}`" for t in found[1].data.tags}
+    assert set(view["selectedColumns"]) <= shown
+
+
+def test_publishing_twice_changes_nothing(database: Path, folder: Path) -> None:
+    publish(folder)
+    before = {run.info.run_id: run.data.tags for run in runs()}
+    assert publish(folder) == Published(new=0, present=TRIALS + SUMMARIES)
+    assert {run.info.run_id: run.data.tags for run in runs()} == before
+
+
+def test_many_runs_and_many_points_pass_the_limits_of_a_request(
+    database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_PAGE", 4)
+    records, _ = made_up(arms=("a", "b"), seeds=2, epochs=300)
+    folder = write(here / "results/compare/initializer", records, None)
+    assert publish(folder) == Published(new=8, present=0)
+    assert publish(folder) == Published(new=0, present=8)
+    longest = next(r for r in runs() if r.data.tags["warmstart.outcome"] == "completed")
+    assert all(curve(longest, metric).keys() == set(range(1, 301)) for metric in EPOCH_METRICS)
+
+
+def test_a_deleted_database_gets_everything_back(here: Path, folder: Path) -> None:
+    """Also from nothing at all, and without a word on the console."""
+    seen = []
+    for _ in range(2):
+        process = python(f"from warmstart.tracking import publish; publish(Path({str(folder)!r}))")
+        assert process.communicate() == ("", "")
+        assert process.returncode == 0
+        shutil.move("mlflow.db", f"database{len(seen)}.db")
+        seen.append(shown(f"database{len(seen)}.db"))
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == TRIALS + SUMMARIES
+    assert {path.name for path in here.iterdir()} <= {
+        *("results", "database0.db", "database1.db", "mlflow.db.lock")
+    }
+
+
+def test_a_database_replaced_under_a_living_process_is_noticed(
+    database: Path, folder: Path, empty_database: Path
+) -> None:
+    publish(folder)
+    database.rename("old.db")
+    shutil.copy(empty_database, database)
+    with pytest.raises(InputError, match=r"mlflow\.db: expected .* another file than when"):
+        publish(folder)
+
+
+@pytest.mark.parametrize("dies_in", ["log_batch", "set_terminated"])
+def test_a_half_published_run_is_mended(
+    database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, dies_in: str
+) -> None:
+    complete = MlflowClient.__dict__[dies_in]
+    calls = []
+
+    def killed(self: MlflowClient, *args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        complete(self, *args, **kwargs)
+
+    # 16 points in batches of 7, so that the kill leaves a run with some of its points
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "BATCH", {"metrics": 10, "params": 3})
+        patch.setattr(MlflowClient, dies_in, killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(folder)
+    statuses = Counter(run.info.status for run in runs())
+    assert statuses["RUNNING"] == 1
+    finished = statuses["FINISHED"]
+    publisher = publish(folder)
+    assert publisher == Published(new=TRIALS + SUMMARIES - finished, present=finished)
+
+    mended = shown()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///reference.db")
+    publish(folder)
+    assert mended == shown("reference.db")
+    assert all(status == "FINISHED" for _, status, *_ in mended.values())
+
+
+def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder: Path) -> None:
+    process = python(
+        "import os; from mlflow import MlflowClient; from warmstart.tracking import publish; "
+        "MlflowClient.log_batch = lambda *args, **kwargs: os._exit(9); "
+        f"publish(Path({str(folder)!r}))"
+    )
+    process.communicate()
+    assert process.returncode == 9
+    assert [run.info.status for run in runs()] == ["RUNNING"]
+    assert publish(folder) == Published(new=TRIALS + SUMMARIES, present=0)
+    assert len(shown()) == TRIALS + SUMMARIES
+
+
+def test_half_a_run_of_results_that_are_no_more_is_removed(
+    database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = here / "results/compare/initializer"
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "_write", lambda *args: 1 / 0)
+        with pytest.raises(InputError, match="ZeroDivisionError"):
+            publish(write(folder, *made_up(root=1)))
+    assert publish(write(folder, *made_up(root=2))).new == TRIALS + SUMMARIES
+    assert len(runs()) == len(shown()) == TRIALS + SUMMARIES
+
+
+def test_superseded_summaries_stay_as_history(database: Path, here: Path) -> None:
+    folder = here / "results/compare/initializer"
+    first, second = made_up(root=1), made_up(root=2, arms=ARMS[:2], epochs=5)
+    publish(write(folder, *first))
+    old = {run.info.run_id for run in runs("summary")}
+    publish(write(folder, *second))
+    current = {r.info.run_id: r.data.tags["warmstart.current"] for r in runs("summary")}
+    assert len(current) == 5
+    assert {run for run, now in current.items() if now == "false"} == old
+
+    assert publish(write(folder, *first)) == Published(new=0, present=TRIALS + SUMMARIES)
+    current = {r.info.run_id: r.data.tags["warmstart.current"] for r in runs("summary")}
+    assert {run for run, now in current.items() if now == "true"} == old
+
+
+def test_studies_do_not_supersede_each_other(database: Path, here: Path) -> None:
+    write(here / "results/compare/initializer", *made_up())
+    write(here / "results/compare/activation", *made_up(study="activation"))
+    write(here / "results/pretrain", *made_up(stage="pretrain", study="", arms=("a",)))
+    assert publish_all(here / "results").new == 2 * (TRIALS + SUMMARIES) + 7
+    assert publish_all(here / "results").new == 0
+    assert {run.data.tags["warmstart.current"] for run in runs("summary")} == {"true"}
+    (arm,) = runs("summary", stage="pretrain")
+    assert arm.info.run_name == "a"
+    assert "study" not in arm.data.params
+
+
+def test_what_two_machines_published_twice_is_kept_once(
+    here: Path, database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two publishers that a server's lack of "create unless there" let pass each other: each
+    looked before the other wrote, so the second one finds nothing at first."""
+    publish(folder)
+    before = {run.info.run_id for run in runs()}
+    look, looks = Store._find, []
+
+    def first_sees_nothing(self: Store, stage: str, study: str) -> dict[str, list[Any]]:
+        looks.append(stage)
+        return {} if len(looks) == 1 else look(self, stage, study)
+
+    monkeypatch.setattr(Store, "_find", first_sees_nothing)
+    digests = trial_runs(read_records(folder / "records.parquet"), "")
+    Store(client(), alone=False).bring("compare", "initializer", digests)
+    assert len(looks) == 2
+    assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
+
+
+def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path) -> None:
+    code = f"from warmstart.tracking import publish; print(publish(Path({str(folder)!r})).new)"
+    processes = [python(code) for _ in range(4)]
+    ends = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, ends
+    assert sorted(int(out) for out, _ in ends) == [0, 0, 0, TRIALS + SUMMARIES]
+    assert len(shown()) == TRIALS + SUMMARIES
+
+
+def test_an_experiment_deleted_by_hand_comes_back(database: Path, folder: Path) -> None:
+    publish(folder)
+    api = client()
+    api.delete_experiment(api.get_experiment_by_name("warmstart/compare").experiment_id)
+    publish(folder)
+    assert len(shown()) == TRIALS + SUMMARIES
+
+
+def test_the_commit_is_logged_where_there_is_one(database: Path, folder: Path) -> None:
+    publish(folder)
+    assert not any("mlflow.source.git.commit" in run.data.tags for run in runs())
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"]):
+        subprocess.run([*git, *command], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    publish(write(folder, *made_up(root=1)))
+    commits = Counter(run.data.tags.get("mlflow.source.git.commit") for run in runs())
+    assert commits == {None: TRIALS + SUMMARIES, head.stdout.strip(): TRIALS + SUMMARIES}
+
+
+def test_neither_mlflow_nor_tensorflow_is_imported_before_its_time(
+    database: Path, folder: Path
+) -> None:
+    process = python(
+        "import sys, warmstart.tracking as t; assert 'mlflow' not in sys.modules; "
+        f"t.publish(Path({str(folder)!r})); "
+        "assert 'mlflow' in sys.modules; assert 'tensorflow' not in sys.modules"
+    )
+    assert process.communicate() == ("", "")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["records.parquet", "summary.json"])
+def test_a_damaged_file_is_named(
+    database: Path, folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / name).write_text('{"arms"')
+    with pytest.raises(InputError, match=rf"{name}: expected what a stage writes, received"):
+        publish_all(folder.parent)
+    publish_quietly(folder)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_nothing_to_publish_is_said(here: Path) -> None:
+    with pytest.raises(InputError, match=r"expected records\.parquet .* found none"):
+        publish_all(here / "results")
+
+
+def test_the_metrics_are_those_of_a_record() -> None:
+    """A metric added to records must be thought of here too."""
+    records, _ = made_up()
+    logged = {name for run in trial_runs(records, "") for name, _, _ in run.metrics}
+    assert logged == {*EPOCH_METRICS, *TEST_METRICS}
