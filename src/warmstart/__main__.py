@@ -1,0 +1,143 @@
+"""`python -m warmstart STAGE …`: arguments, files, exit codes.
+
+0 done; 2 the user's input has to change (one line per problem on standard error); 1 our bug.
+Stages are imported when they run: `--help` and a wrong params.yaml answer without TensorFlow.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from warmstart import params
+from warmstart.errors import InputError
+from warmstart.processes import end_with_parent
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        options.command(options)
+    except InputError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    params.load(options.params)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.prepare import prepare
+
+    prepare(known, options.output)
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.pretrain import pretrain
+
+    pretrain(known, options.data, options.model, options.output)
+    _publish(options.output)
+
+
+def _transfer(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.transfer import transfer
+
+    sources = {"on_a": options.a}
+    transfer(known, options.data, sources, options.model, options.output)
+    _publish(options.output)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.compare import compare
+
+    compare(known, options.study, options.data, options.output)
+    _publish(options.output)
+
+
+def _report(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.report import report
+
+    report(known, options.results, options.data, options.models, options.output)
+
+
+def _track(options: argparse.Namespace) -> None:
+    from warmstart.tracking import publish_all
+
+    print(publish_all(options.results))
+
+
+def _publish(results: Path) -> None:
+    """Records are safe by now; that MLflow shows them must not cost them."""
+    from warmstart.tracking import publish_quietly
+
+    publish_quietly(results)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m warmstart",
+        description="How should a deep network start? One stage of the pipeline; "
+        "`dvc repro` runs them all with the paths of dvc.yaml.",
+    )
+    stages = parser.add_subparsers(title="stages", required=True, metavar="STAGE")
+
+    def add(
+        name: str, command: Callable[[argparse.Namespace], None], text: str
+    ) -> Callable[..., None]:
+        stage = stages.add_parser(name, help=text, description=text)
+        stage.add_argument(
+            "--params", type=Path, default=Path("params.yaml"), help="parameter file (%(default)s)"
+        )
+        stage.set_defaults(command=command)
+
+        def path(flag: str, text: str) -> None:
+            stage.add_argument(flag, type=Path, required=True, metavar="PATH", help=text)
+
+        if name == "compare":
+            stage.add_argument("study", help="one of compare.studies in the parameter file")
+        return path
+
+    data, output = "folder that `prepare` wrote", "folder for records, summary and timings"
+    add("check", _check, "name every problem of the parameter file, and do nothing else")
+    path = add("prepare", _prepare, "read the data, split and standardize them")
+    path("--output", "folder for the prepared data")
+    path = add("pretrain", _pretrain, "train model A on task A")
+    path("--data", data)
+    path("--model", "where model A is saved (.keras)")
+    path("--output", output)
+    path = add("transfer", _transfer, "compare model B from scratch with B on pretrained layers")
+    path("--data", data)
+    path("--a", "model A (.keras)")
+    path("--model", "where model B is saved (.keras)")
+    path("--output", output)
+    path = add("compare", _compare, "train the arms of one study and compare them")
+    path("--data", data)
+    path("--output", output)
+    path = add("report", _report, "write the report, its plots and the claims")
+    path("--results", "folder with the results of all stages")
+    path("--data", data)
+    path("--models", "folder with the models")
+    path("--output", "folder for the report")
+    path = add("track", _track, "publish to MLflow what it lacks of all results")
+    path("--results", "folder with the results of all stages")
+    return parser
+
+
+if __name__ == "__main__":
+    if (
+        "DVC_STAGE" in os.environ
+    ):  # a stage that outlived a killed `dvc repro` would write beside the next
+        end_with_parent(os.getppid())
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""One study: its arms, each with its learning rate tuned, all on the same seeds."""
+
+from pathlib import Path
+
+from warmstart.data.task import Task
+from warmstart.errors import InputError
+from warmstart.params import Params
+from warmstart.stages.experiment import Experiment, scratch_arm
+from warmstart.training.trials import Phase
+
+
+def compare(params: Params, study: str, data: Path, output: Path) -> None:
+    """Run `study` and write its records, summary and timings below `output`.
+
+    Raises:
+        InputError: if params.yaml has no such study.
+    """
+    options, task_file = params.compare, data / "full.npz"
+    if study not in options.studies:
+        raise InputError(
+            f"study: expected one of compare.studies ({', '.join(options.studies)}), "
+            f"received {study!r}; add it to params.yaml or take it out of dvc.yaml"
+        )
+    task = Task.read(task_file)
+    phases = [Phase(epochs=options.epochs)]
+    Experiment(
+        stage="compare",
+        study=study,
+        data_name=params.data.name,
+        task=task,
+        arms={
+            name: scratch_arm(network, phases, task_file, task, options.batch_size, params.seed)
+            for name, network in options.arms(study).items()
+        },
+        learning_rates=options.learning_rates,
+        seeds=options.seeds,
+        reference=None,
+    ).run(output, params.executor.workers)

@@ -1,0 +1,27 @@
+"""Model A: the network of params.yaml on task A."""
+
+from pathlib import Path
+
+from warmstart.data.task import Task
+from warmstart.params import Params
+from warmstart.stages.experiment import Experiment, scratch_arm
+from warmstart.training.trials import Phase
+
+
+def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
+    """Train A at every learning rate, save the best on validation as `model` (a `.keras` file),
+    and write records, summary and timings below `output`."""
+    task_file, options = data / "a.npz", params.pretrain
+    task = Task.read(task_file)
+    phases = [Phase(epochs=options.epochs)]
+    arm = scratch_arm(options.network, phases, task_file, task, options.batch_size, params.seed)
+    Experiment(
+        stage="pretrain",
+        study="",
+        data_name=params.data.name,
+        task=task,
+        arms={"a": arm},
+        learning_rates=options.learning_rates,
+        seeds=1,
+        reference="a",
+    ).run(output, params.executor.workers, model)

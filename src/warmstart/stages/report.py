@@ -1,0 +1,61 @@
+"""The report: what was run, what came out, and how sure that is."""
+
+from pathlib import Path
+
+from warmstart.analysis import claims, page, series
+from warmstart.files import read_json, replacing, write_json
+from warmstart.params import Params
+
+
+def report(params: Params, results: Path, prepared: Path, models: Path, output: Path) -> None:
+    """Write `report.html` (self-contained), `report.md`, `claims.json` and `plots/*.json` for
+    `dvc plots` into `output`, from whatever stages have results below `results`.
+
+    Args:
+        params: of the run.
+        results: folder with `pretrain`, `transfer` and `compare/STUDY`.
+        prepared: folder with `card.json`.
+        models: folder with `a.keras` and `b.keras`.
+        output: folder to write to.
+    """
+    pretrain = page.read_results(results / "pretrain")
+    transfer = page.read_results(results / "transfer")
+    studies = [
+        found
+        for name in params.compare.studies
+        if (found := page.read_results(results / "compare" / name))
+    ]
+    everything = [found for found in (pretrain, transfer, *studies) if found]
+    judged = claims.judge(
+        {found.name: (found.summary, found.records) for found in (transfer, *studies) if found}
+    )
+    card = read_json(prepared / "card.json")
+    content = {
+        "params": params,
+        "card": card,
+        "pretrain": pretrain,
+        "transfer": transfer,
+        "studies": studies,
+        "everything": everything,
+        "claims": judged,
+        "models": sorted(path.name for path in models.glob("*.keras")),
+    }
+    for name in ("report.html", "report.md"):
+        with replacing(output / name) as unfinished:
+            unfinished.write_text(page.render(f"{name}.j2", **content), encoding="utf-8")
+    write_json(output / "claims.json", claims.as_json(judged))
+    compared = [found for found in (transfer, *studies) if found]
+    rows = {
+        "ranking": [row for found in compared for row in series.ranking(found.summary)],
+        "learning_curves": [
+            r for found in everything for r in series.learning_curves(found.records)
+        ],
+        "learning_rates": [r for found in everything for r in series.learning_rates(found.records)],
+        "transfer": series.per_seed(transfer.records) if transfer else [],
+    }
+    for name, content_of_plot in rows.items():
+        write_json(output / "plots" / f"{name}.json", content_of_plot)
+    for found in studies:
+        print(f"{found.summary.title}: {page.answer(found)}")
+    if transfer:
+        print(f"transfer: {page.transfer_answer(transfer)}")

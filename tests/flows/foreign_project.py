@@ -1,0 +1,156 @@
+"""A DVC project that knows nothing of warmstart, and how to look at what a flow did to it.
+
+                 raw.txt.dvc          data source, 3
+                      |
+                    split             3
+                    /   \\
+                 left   right         3 + 3, 3 + 3 + 3
+                    \\   /
+                    join              15
+                    /   \\
+              scale@2   scale@10      30, 150
+              alone                   depends on nothing, 7
+
+Waves: alone, split | left, right | join | scale@2, scale@10.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+DVC_YAML = """\
+stages:
+  split:
+    cmd: cat raw.txt > split.txt
+    deps: [raw.txt]
+    outs: [split.txt]
+  left:
+    cmd: python add.py split.txt split.txt > left.txt
+    deps: [split.txt]
+    outs: [left.txt]
+  right:
+    cmd: python add.py split.txt split.txt split.txt > right.txt
+    deps: [split.txt]
+    outs: [right.txt]
+  join:
+    cmd: python add.py left.txt right.txt > join.txt; echo joined $(cat join.txt)
+    deps: [left.txt, right.txt]
+    outs: [join.txt]
+  scale:
+    matrix:
+      factor: [2, 10]
+    cmd: echo $(( $(cat join.txt) * ${item.factor} )) > scale-${item.factor}.txt
+    deps: [join.txt]
+    outs:
+      - scale-${item.factor}.txt
+  alone:
+    cmd: echo 7 > alone.txt
+    outs: [alone.txt]
+"""
+STAGES = ["split", "left", "right", "join", "scale@2", "scale@10", "alone"]
+ADD = "import sys; print(sum(int(open(name).read()) for name in sys.argv[1:]))\n"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """That of a user with no Prefect settings, with `flows` to be found from any directory."""
+    inherited = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PREFECT_LOGGING_COLORS": "false", **more}
+
+
+@dataclass
+class FlowRun:
+    """What a run of the flow said, on both of its streams."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The printed table: stage -> name of its final state, in the order of the table."""
+        return {line.split()[0]: line.split()[1] for line in self.out.splitlines()}
+
+    @property
+    def name(self) -> str:
+        return self.err.split("Beginning flow run '")[1].split("'")[0]
+
+
+@dataclass
+class Server:
+    """Just enough of Prefect's REST API to look at what a run has left there."""
+
+    url: str
+
+    def read(self, path: str, **body: Any) -> Any:
+        return self.post(path, body)
+
+    def post(self, path: str, body: Any) -> Any:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/{path}", json.dumps(body).encode(), headers)
+        for _ in range(20):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                problem = f"{path}: {error.code} {error.read().decode()}"
+                # 503: another writer has SQLite; Prefect's own client tries again, too
+                if error.code != 503:
+                    raise AssertionError(problem) from error
+                time.sleep(0.5)
+        raise AssertionError(problem)
+
+    def flow_run(self, run: FlowRun) -> dict[str, Any]:
+        (found,) = self.read("flow_runs/filter", flow_runs={"name": {"any_": [run.name]}})
+        return dict(found)
+
+    def wait_for(self, path: str, enough: Callable[[Any], bool], **body: Any) -> Any:
+        """The server records logs and task runs a little after the fact."""
+        for _ in range(150):
+            if enough(found := self.read(path, **body)):
+                return found
+            time.sleep(0.2)
+        raise AssertionError(f"{path} still holds {found}")
+
+
+def dvc(project: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=project, env=environment(PATH=bin_first), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def hold(project: Path, path: str) -> None:
+    """DVC's own note that a live process is writing this path."""
+    cmdline = Path(f"/proc/{os.getpid()}/cmdline").read_bytes().decode().split("\0")
+    holder = {"pid": os.getpid(), "cmd": " ".join(cmdline)}
+    note = {"write": {str(project / path): holder}, "read": {}}
+    (project / ".dvc/tmp/rwlock").write_text(json.dumps(note))
+
+
+def is_running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def answering(url: str, log: Path) -> Server:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=5).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return Server(url)
+    raise AssertionError(log.read_text())

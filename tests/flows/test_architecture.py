@@ -1,0 +1,58 @@
+"""Who may import what, and how large the whole may get."""
+
+import ast
+from pathlib import Path
+
+FLOWS = Path(__file__).resolve().parents[2] / "flows"
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages that a file imports, wherever in the file it does."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def importers(package: str) -> list[str]:
+    return sorted(path.name for path in FLOWS.glob("*.py") if package in imports(path))
+
+
+def test_only_the_graph_imports_dvc() -> None:
+    assert importers("dvc") == ["graph.py"]
+
+
+def test_only_the_pipeline_imports_prefect() -> None:
+    assert importers("prefect") == ["pipeline.py"]
+
+
+def test_nothing_imports_warmstart() -> None:
+    assert importers("warmstart") == []
+
+
+def test_the_stage_runner_needs_only_python() -> None:
+    """It is also run as a script of its own, without site-packages and without this package."""
+    assert imports(FLOWS / "stage.py").isdisjoint({"dvc", "prefect", "flows"})
+
+
+def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
+    """Lines of code: neither blank, nor comment, nor docstring."""
+    lines = {path.name: code_lines(path) for path in FLOWS.glob("*.py")}
+    assert sum(lines.values()) < 300
+    assert lines["pipeline.py"] < 150
+
+
+def code_lines(path: Path) -> int:
+    tree = ast.parse(path.read_text())
+    prose: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            prose.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(path.read_text().splitlines(), start=1)
+    return sum(
+        bool(text.strip()) and not text.strip().startswith("#") and number not in prose
+        for number, text in lines
+    )

@@ -1,0 +1,123 @@
+"""DVC's graph as it is, node by node and edge by edge; also the contract with DVC's internals."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.graph import ProjectError, Stage, lock_in_order, read_stages
+
+# DVC's own, inside the trie of its outputs
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+
+@pytest.fixture
+def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    return project
+
+
+def names(*targets: str) -> list[str]:
+    return [stage.name for stage in read_stages(targets)]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_graph_is_dvcs_without_the_data_source() -> None:
+    assert read_stages() == (
+        Stage("split", ()),
+        Stage("left", ("split",)),
+        Stage("right", ("split",)),
+        Stage("join", ("left", "right")),
+        Stage("scale@2", ("join",)),
+        Stage("scale@10", ("join",)),
+        Stage("alone", ()),
+    )
+
+
+def test_order_goes_through_a_data_source(here: Path) -> None:
+    """left -> copy.txt.dvc -> late: the middle one is no stage, but late must wait for left."""
+    (here / "copy.txt.dvc").write_text("deps: [{path: left.txt}]\nouts: [{path: copy.txt}]\n")
+    with (here / "dvc.yaml").open("a") as file:
+        file.write("  late: {cmd: 'true', deps: [copy.txt]}\n")
+    stages = {stage.name: stage.depends_on for stage in read_stages()}
+    assert stages["late"] == ("left",)
+    assert names("late") == ["split", "left", "late"]
+
+
+def test_a_frozen_stage_waits_for_nothing(here: Path) -> None:
+    text = (here / "dvc.yaml").read_text()
+    (here / "dvc.yaml").write_text(text.replace("  join:\n", "  join:\n    frozen: true\n"))
+    assert names("scale@2") == ["join", "scale@2"]
+
+
+@pytest.mark.usefixtures("here")
+def test_targets_bring_their_ancestors_and_nothing_else() -> None:
+    assert names("right") == ["split", "right"]
+    assert names("alone", "left") == ["split", "left", "alone"]
+    assert names("scale@10") == ["split", "left", "right", "join", "scale@10"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_matrix_name_stands_for_all_its_items() -> None:
+    assert names("scale") == ["split", "left", "right", "join", "scale@2", "scale@10"]
+
+
+@pytest.mark.usefixtures("here")
+def test_every_unknown_target_is_named_with_its_nearest() -> None:
+    with pytest.raises(ProjectError) as caught:
+        read_stages(["lefft", "alone", "scal"])
+    assert str(caught.value).splitlines() == [
+        "target: expected a stage of dvc.yaml, received 'lefft'; did you mean 'left'?",
+        "target: expected a stage of dvc.yaml, received 'scal'; did you mean 'scale'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dvc_yaml", "reason"),
+    [
+        ("stages: [", "YAML file structure is corrupted"),
+        ("stages: {a: {command: x}}", "'./dvc.yaml' validation failed"),
+        ("stages: {a: {cmd: x, deps: ['${b}']}}", "Could not find 'b'"),
+        (
+            "stages: {a: {cmd: x, deps: [b], outs: [c]}, b: {cmd: x, deps: [c], outs: [b]}}",
+            "defined as both a dependency and an output in stages: ",
+        ),
+        ("stages: {a: {cmd: x, outs: [c]}, b: {cmd: x, outs: [c]}}", "output 'c' is specified in"),
+    ],
+    ids=["syntax", "schema", "interpolation", "cycle", "same output"],
+)
+def test_a_broken_dvc_yaml_is_one_line_with_dvcs_reason(
+    here: Path, dvc_yaml: str, reason: str
+) -> None:
+    (here / "dvc.yaml").write_text(dvc_yaml)
+    with pytest.raises(ProjectError) as caught:
+        read_stages()
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("dvc.yaml: expected what DVC can read, received: ")
+    assert reason in line
+
+
+def test_no_stage_no_project_and_the_wrong_directory(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    with pytest.raises(ProjectError, match=f"^working directory: expected {here}, received "):
+        read_stages()
+    monkeypatch.chdir(here)
+    (here / "dvc.yaml").unlink()
+    with pytest.raises(ProjectError, match=r"^dvc\.yaml: expected a stage .* received none"):
+        read_stages()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProjectError, match="not inside of a DVC repository"):
+        read_stages()
+
+
+def test_the_lock_takes_bare_dvcs_order_and_keeps_what_was_there(here: Path) -> None:
+    entry = "  {}:\n    cmd: x # of {}\n"
+    head = "schema: '2.0'\nstages:\n"
+    stages = read_stages()
+    (here / "dvc.lock").write_text(head + entry.format("alone", "alone"))
+    with lock_in_order(stages), (here / "dvc.lock").open("a") as lock:
+        lock.writelines(entry.format(name, name) for name in ["right", "left", "split"])
+    order = ["alone", "split", "left", "right"]
+    assert (here / "dvc.lock").read_text() == head + "".join(entry.format(n, n) for n in order)

@@ -1,0 +1,64 @@
+"""kill -9 of the flow in the middle of a stage, with nothing but Prefect's own temporary server."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from foreign_project import FlowRun, environment, is_running
+
+COMMAND = [sys.executable, "-m", "flows.pipeline", "more"]
+
+
+def processes_with(entry: str) -> list[str]:
+    """The command lines of all live processes that inherited this NAME=VALUE."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            inherited = (path / "environ").read_bytes().split(b"\0")
+            if entry.encode() in inherited and is_running(path.name):
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            pass  # gone in the meantime
+    return found
+
+
+def runs(name: str, entry: str) -> bool:
+    return any(name in command for command in processes_with(entry))
+
+
+def wait_until(condition: Callable[[], bool], found: Callable[[], object]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError(found())
+
+
+def test_nothing_outlives_a_killed_flow_and_the_next_run_recovers(
+    project: Path, flow: Callable[..., FlowRun]
+) -> None:
+    with (project / "dvc.yaml").open("a") as file:
+        file.write("  more: {cmd: bash more.sh, deps: [split.txt], outs: [more.txt]}\n")
+    (project / "more.sh").write_text("echo half > more.txt; setsid sleep 600 & sleep 601; true\n")
+    entry = f"TEST_OF_KILL={uuid4().hex}"
+    env = environment(**dict([entry.split("=")]))
+    with (project / "log").open("w") as log:
+        killed = subprocess.Popen(COMMAND, cwd=project, env=env, stdout=log, stderr=log)
+    wait_until((project / "more.txt").exists, (project / "log").read_text)
+    for name in ["uvicorn", "--single-item more", "bash more.sh", "sleep 600", "sleep 601"]:
+        wait_until(partial(runs, name, entry), lambda: processes_with(entry))
+
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    wait_until(lambda: not processes_with(entry), lambda: processes_with(entry))
+
+    (project / "more.sh").write_text("cat split.txt split.txt > more.txt\n")
+    assert flow(project, "more").states == {"split": "Unchanged", "more": "Ran"}
+    assert (project / "more.txt").read_text() == "3\n3\n"
+    assert (project / ".prefect" / "prefect.db").exists()

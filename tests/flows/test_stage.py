@@ -1,0 +1,120 @@
+"""One stage as a process: what became of it, what it said, and what is left of it."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from flows.stage import Outcome, StageProcesses
+from foreign_project import hold, is_running
+
+
+@pytest.fixture
+def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    return project
+
+
+def bring(stage: str, *, force: bool = False) -> tuple[Outcome, list[str]]:
+    lines: list[str] = []
+    return StageProcesses().run(stage, force=force, log=lines.append), lines
+
+
+def add_stage(project: Path, command: str) -> None:
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(f"  more:\n    cmd: {command}\n    outs: [more.txt]\n")
+
+
+def test_ran_unchanged_restored_and_forced(here: Path) -> None:
+    assert bring("split")[0].name == "Ran"
+    assert bring("split")[0].name == "Unchanged"
+    (here / "split.txt").unlink()
+    assert bring("split")[0].name == "Restored"
+    assert (here / "split.txt").read_text() == "3\n"
+    assert bring("split", force=True)[0].name == "Ran"
+
+
+def test_a_failure_tells_dvcs_reason_and_is_no_matter_of_locks(here: Path) -> None:
+    add_stage(here, "echo 'the printer is busy, it is being blocked'; exit 3")
+    outcome, lines = bring("more")
+    assert (outcome.name, outcome.locked) == ("Failed", False)
+    assert outcome.reason.startswith("dvc exit 255 ERROR: failed to reproduce 'more'")
+    assert outcome.reason.endswith("exited with 3")
+    assert "the printer is busy, it is being blocked" in lines
+
+
+def test_what_a_stage_says_is_not_taken_for_what_dvc_says(here: Path) -> None:
+    add_stage(here, "echo \"Stage 'more' didn't change, skipping\"; touch more.txt")
+    assert bring("more")[0].name == "Ran"
+
+
+def test_a_progress_bar_shows_only_its_last_state(here: Path) -> None:
+    add_stage(here, "printf '\\r10%%\\r50%%\\r100%%\\r\\ndone\\n' | tee more.txt")
+    _, lines = bring("more")
+    assert [line for line in lines if line in {"10%", "50%", "100%", "done"}] == ["100%", "done"]
+
+
+def test_lines_come_while_the_stage_runs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage goes on only when its first line was seen; Python would keep it to the end."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    (here / "ask.py").write_text(
+        "import pathlib, sys, time\n"
+        "print('question')\n"
+        "for _ in range(100):\n"
+        "    if pathlib.Path('answer').exists():\n"
+        "        sys.exit(pathlib.Path('more.txt').write_text('42') - 2)\n"
+        "    time.sleep(0.1)\n"
+        "sys.exit(1)\n"
+    )
+    add_stage(here, "python ask.py")
+
+    def answer(line: str) -> None:
+        if line == "question":
+            (here / "answer").touch()
+
+    assert StageProcesses().run("more", force=False, log=answer).name == "Ran"
+
+
+def test_python_in_dvc_yaml_is_the_one_that_runs_the_flow(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    add_stage(here, "python -c 'import sys; print(sys.executable)' > more.txt")
+    assert bring("more")[0].name == "Ran"
+    assert (here / "more.txt").read_text().strip() == sys.executable
+
+
+def test_a_stage_that_another_process_holds_is_locked(here: Path) -> None:
+    hold(here, "alone.txt")
+    outcome, _ = bring("alone")
+    assert (outcome.name, outcome.locked) == ("Failed", True)
+
+
+def test_closing_ends_the_whole_tree_and_starts_no_more(here: Path) -> None:
+    """The shell, a child of its own, and one in a session of its own that ignores SIGTERM."""
+    (here / "tree.sh").write_text(
+        "sleep 600 & echo child $!\n"
+        "trap '' TERM; setsid sleep 600 & echo child $!\n"
+        "echo child $$; wait\n"
+    )
+    add_stage(here, "bash tree.sh")
+    processes, pids, started = StageProcesses(), [], threading.Event()
+
+    def note(line: str) -> None:
+        if line.startswith("child "):
+            pids.append(line.split()[1])
+        if len(pids) == 3:
+            started.set()
+
+    thread = threading.Thread(
+        target=lambda: processes.run("more", force=False, log=note), daemon=True
+    )
+    thread.start()
+    assert started.wait(30)
+    processes.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert [pid for pid in pids if is_running(pid)] == []
+    assert processes.run("alone", force=False, log=print).name == "Failed"
+    assert not (here / "alone.txt").exists()

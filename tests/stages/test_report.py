@@ -1,0 +1,129 @@
+"""The report holds the numbers, and nothing from elsewhere."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from warmstart import params
+from warmstart.analysis.statistics import summarize
+from warmstart.files import write_json
+from warmstart.records import Record, write_records
+from warmstart.stages.report import report
+
+sys.path.append(str(Path(__file__).parents[1] / "analysis"))
+from fabricated import finished, study, trial
+
+ROOT = Path(__file__).parents[2]
+PARAMS = params.load(ROOT / "params.yaml")
+
+
+def write(folder: Path, records: list[Record], reference: str | None) -> None:
+    write_records(folder / "records.parquet", records)
+    summarize(records, data_name="made up", n_test=200, reference=reference).write(
+        folder / "summary.json"
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    part = {"n": 20, "classes": {"x": 10, "y": 10}}
+    task = {"class_names": ["x", "<y>"], "train": part, "validation": part, "test": part}
+    card = {
+        "name": "made up",
+        "n": 60,
+        "features": 4,
+        "feature_shape": [2, 2],
+        "source": "a generator",
+        "licence": "none",
+        "digest": "f" * 64,
+        "tasks": {"full": task, "a": task, "b": task},
+    }
+    write_json(tmp_path / "prepared" / "card.json", card)
+    results = tmp_path / "results"
+    accuracies = [0.905, 0.915, 0.925, 0.91, 0.92]
+    transfer = finished("scratch", accuracies, stage="transfer", study="") + finished(
+        "on_a", [a - 0.03 for a in accuracies], stage="transfer", study=""
+    )
+    write(results / "transfer", transfer, "scratch")
+    arms = {"glorot_normal": 0.10, "he_normal": 0.03, "zeros": 0.9}
+    write(results / "compare" / "initializer", study(arms, seeds=6, n_test=200), None)
+    return tmp_path
+
+
+def run(project: Path) -> Path:
+    output = project / "reports"
+    report(PARAMS, project / "results", project / "prepared", project / "models", output)
+    return output
+
+
+def test_the_numbers_are_in_both_reports(project: Path) -> None:
+    output = run(project)
+    html, text = ((output / name).read_text() for name in ("report.html", "report.md"))
+    for page in (html, text):
+        assert "he_normal has the highest test accuracy" in page
+        assert "91.5 % (90.5 to 92.5)" in page  # of 0.905 … 0.92, by hand: 0.915 ± 2.776·sd/√5
+        assert "-3.0 points" in page
+        assert "pretraining hurts" in page
+        # 17 errors of 200 at best: 0.03 more of them are 6 more; 16.96 + ½ by hand, below
+        assert ERROR_UP in page
+        assert "contradicted" in page
+    assert "&lt;y&gt;" in html  # names come from the user's files
+    assert "<y>" not in html
+
+
+def test_the_page_loads_nothing(project: Path) -> None:
+    html = (run(project) / "report.html").read_text()
+    assert "<script" not in html
+    assert not re.findall(r"(?:src|href)=\"(?!#)", html)
+    assert "url(http" not in html
+    assert "@import" not in html
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_rows_for_dvc_plots(project: Path) -> None:
+    output = run(project)
+    rows = {path.stem: json.loads(path.read_text()) for path in (output / "plots").glob("*.json")}
+    assert set(rows) == {"ranking", "learning_curves", "learning_rates", "transfer"}
+    assert len(rows["ranking"]) == 2 + 3
+    assert next(r["arm"] for r in rows["ranking"] if r["study"] == "initializer") == "he_normal"
+    assert len([r for r in rows["learning_curves"] if r["study"] == "initializer"]) == 3 * 20
+    assert len(rows["transfer"]) == 2 * 5
+    claims = {c["id"]: c["verdict"] for c in json.loads((output / "claims.json").read_text())}
+    assert claims["he-for-relu"] == "supported"
+    assert claims["no-zeros"] == "supported"
+    assert claims["transfer"] == "contradicted"
+    assert claims["selu-over-elu"] == "undecided"  # that study was not run
+
+
+def test_the_same_results_give_the_same_bytes(project: Path) -> None:
+    first = (run(project) / "report.html").read_bytes()
+    assert (run(project) / "report.html").read_bytes() == first
+
+
+def test_one_learning_rate_and_missing_stages_are_tolerated(project: Path) -> None:
+    (project / "results/transfer/summary.json").unlink()
+    folder = project / "results/compare/clipping"
+    lone = [trial("none", s, test={"test_accuracy": 0.9, "test_loss": 0.1}) for s in range(2)]
+    lone += [trial("norm", s, test={"test_accuracy": 0.8, "test_loss": 0.2}) for s in range(2)]
+    write(folder, lone, None)
+    html = (run(project) / "report.html").read_text()
+    assert "The stage <code>transfer</code> was not run." in html
+    assert "The stage <code>pretrain</code> was not run." in html
+    assert "<h2>Activation</h2>\n<p>The study was not run: <code>dvc repro compare@activ" in html
+    assert "Too few seeds to judge norm" in html
+    assert "Against the last, norm: +10.0 points" not in html  # `none` is the best here:
+    assert "too few seeds to be sure" in html
+
+
+def test_without_data_and_results_there_is_still_a_page(tmp_path: Path) -> None:
+    output = run(tmp_path)
+    assert "The data have not been prepared" in (output / "report.html").read_text()
+    assert "Not prepared" in (output / "report.md").read_text()
+    verdicts = {c["verdict"] for c in json.loads((output / "claims.json").read_text())}
+    assert verdicts == {"undecided"}
+    assert json.loads((output / "plots" / "transfer.json").read_text()) == []
