@@ -1,0 +1,208 @@
+"""DVC's conventions, held on a clone with a budget that trains in seconds."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("src", "data/raw", "params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "flows")
+YAML_FILE = YAML()
+CLOCKED = ("timings.json", "reports")
+
+
+def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """A command in the project `folder`, with this environment's python first."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "src"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "DVC_NO_ANALYTICS": "1",
+        "MLFLOW_TRACKING_URI": "",
+    }
+
+
+def commit(folder: Path, message: str) -> None:
+    run(folder, "git", "add", "--all")
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    run(folder, "git", *who, "commit", "--quiet", "--allow-empty", "-m", message)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone after its first `dvc repro`: one study, two arms, one epoch."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in COPIED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    known = YAML_FILE.load(folder / "params.yaml")
+    known["pretrain"] |= {"epochs": 2, "learning_rates": [0.03]}
+    known["transfer"] |= {"seeds": 3, "learning_rates": [0.03]}
+    known["transfer"] |= {"frozen_epochs": 1, "thawed_epochs": 1}
+    known["compare"] |= {"seeds": 2, "learning_rates": [0.03, 0.1], "epochs": 2}
+    arms = known["compare"]["studies"]["clipping"]["arms"]
+    known["compare"]["studies"] = {"clipping": {"arms": {k: arms[k] for k in ("none", "norm")}}}
+    YAML_FILE.dump(known, folder / "params.yaml")
+    dag = YAML_FILE.load(folder / "dvc.yaml")
+    dag["stages"]["compare"]["matrix"]["study"] = ["clipping"]
+    deps = dag["stages"]["report"]["deps"]
+    others = ("initializer", "activation", "batch_norm")
+    dag["stages"]["report"]["deps"] = [d for d in deps if not d.endswith(others)]
+    YAML_FILE.dump(dag, folder / "dvc.yaml")
+    run(folder, "git", "init", "--quiet")
+    run(folder, "dvc", "init", "--quiet")
+    commit(folder, "before")
+    run(folder, "dvc", "repro")
+    commit(folder, "after")
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy of its own of the finished project, with its cache."""
+    return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """What dvc.lock says of every output but those that hold a clock."""
+    stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
+    outs = [out for stage in stages.values() for out in stage["outs"]]
+    return {
+        out["path"]: out["md5"] for out in outs if not any(part in out["path"] for part in CLOCKED)
+    }
+
+
+def test_outputs_are_where_the_contract_says(finished: Path) -> None:
+    for path in (
+        "data/prepared/card.json",
+        "models/a.keras",
+        "models/b.keras",
+        "results/pretrain/summary.json",
+        "results/transfer/summary.json",
+        "results/compare/clipping/summary.json",
+        "reports/report.html",
+        "reports/report.md",
+        "reports/claims.json",
+        "reports/plots/ranking.json",
+    ):
+        assert (finished / path).stat().st_size > 0, path
+    frame = pd.read_parquet(finished / "results/compare/clipping/records.parquet")
+    assert len(frame) == 2 * 2 * 2 * 2  # arms × rates × seeds × epochs
+    assert set(frame.groupby("arm")["seed"].unique().map(tuple)) == {(0, 1)}
+    # the test set is looked at once per arm and seed, at the rate chosen on validation
+    tested = frame[frame["test_accuracy"].notna()]
+    assert len(tested) == 2 * 2
+    assert tested.groupby("arm")["learning_rate"].nunique().eq(1).all()
+    assert not (finished / ".warmstart").exists() or not any((finished / ".warmstart").iterdir())
+    assert run(finished, "git", "status", "--porcelain").stdout == ""
+
+
+def test_a_second_repro_finds_nothing_to_do(project: Path) -> None:
+    said = run(project, "dvc", "repro").stdout
+    assert "Data and pipelines are up to date." in said
+    assert "Running stage" not in said
+
+
+def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
+    before = digests(project)
+    run(project, "dvc", "repro", "--force")
+    assert digests(project) == before
+    assert "models/a.keras" in before
+    assert "results/transfer/records.parquet" in before
+    assert run(
+        project, sys.executable, "-m", "warmstart", "track", "--results", "results"
+    ).stdout == (
+        "0 runs published, 20 were there already\n"  # 1 + 1 of A, 6 + 2 of B, 8 + 2 of the study
+    )
+
+
+def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
+    said = run(project, "dvc", "exp", "run", "-S", "compare.seeds=3").stdout
+    assert "Running stage 'compare@clipping'" in said
+    assert "Running stage 'report'" in said
+    assert "Running stage 'pretrain'" not in said
+    diff = json.loads(run(project, "dvc", "metrics", "diff", "--json").stdout)
+    change = diff["results/compare/clipping/summary.json"]["seeds"]
+    assert (change["old"], change["new"]) == (2, 3)
+    shown = json.loads(run(project, "dvc", "exp", "show", "--json").stdout)
+    assert any(entry.get("experiments") for entry in shown)
+    html = run(project, "dvc", "plots", "show", "--out", "plots").stdout
+    assert "index.html" in html
+    assert "learning_curves" in (project / "plots" / "index.html").read_text()
+
+
+def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path: Path) -> None:
+    run(project, "dvc", "remote", "add", "--default", "shelf", str(tmp_path / "remote"))
+    run(project, "dvc", "push")
+    commit(project, "remote")
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "--quiet", str(project), str(clone))
+    run(clone, "dvc", "pull")
+    assert (clone / "models/b.keras").read_bytes() == (project / "models/b.keras").read_bytes()
+    assert "up to date" in run(clone, "dvc", "repro").stdout
+    # the runs were never in this clone's MLflow: records bring them back
+    said = run(clone, sys.executable, "-m", "warmstart", "track", "--results", "results").stdout
+    assert said == "20 runs published, 0 were there already\n"
+
+
+def test_a_stage_killed_in_mid_run_recovers(project: Path) -> None:
+    known = YAML_FILE.load(project / "params.yaml")
+    known["compare"]["epochs"] = 600  # long enough to be killed in
+    YAML_FILE.dump(known, project / "params.yaml")
+    repro = subprocess.Popen(
+        ["dvc", "repro", "compare@clipping"],
+        cwd=project,
+        env=environment(project),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    scratch = project / ".warmstart" / "compare@clipping"
+    deadline = time.monotonic() + 60
+    while not list(scratch.glob("[!.]*.npz")):  # the first finished trial
+        assert time.monotonic() < deadline
+        assert repro.poll() is None
+        time.sleep(0.02)
+    repro.kill()  # dvc alone: its stage and the stage's workers must not live on
+    repro.wait()
+    while mine := processes_in(project):
+        assert time.monotonic() < deadline, mine
+        time.sleep(0.02)
+    kept = {path.name for path in scratch.glob("[!.]*.npz")}
+    assert 1 <= len(kept) < 8
+    run(project, "dvc", "repro")
+    frame = pd.read_parquet(project / "results/compare/clipping/records.parquet")
+    assert frame.groupby("digest").size().tolist() == [600] * 8
+    assert not scratch.exists()
+    assert "up to date" in run(project, "dvc", "repro").stdout
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of the living processes that work in `folder`."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (place / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            if (place / "cwd").resolve() == folder and state != "Z":
+                found.append((place / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
