@@ -34,6 +34,7 @@ def environment(folder: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "DVC_NO_ANALYTICS": "1",
         "MLFLOW_TRACKING_URI": "",
+        "SHELL": "/bin/sh",  # Debian's stays as the parent of what it runs, others do not
     }
 
 
