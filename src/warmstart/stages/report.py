@@ -25,17 +25,19 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         for name in params.compare.studies
         if (found := page.read_results(results / "compare" / name))
     ]
+    ran = {found.name for found in studies}
     everything = [found for found in (pretrain, transfer, *studies) if found]
     judged = claims.judge(
         {found.name: (found.summary, found.records) for found in (transfer, *studies) if found}
     )
-    card = read_json(prepared / "card.json")
+    card = prepared / "card.json"
     content = {
         "params": params,
-        "card": card,
+        "card": read_json(card) if card.exists() else None,
         "pretrain": pretrain,
         "transfer": transfer,
         "studies": studies,
+        "absent": [name for name in params.compare.studies if name not in ran],
         "everything": everything,
         "claims": judged,
         "models": sorted(path.name for path in models.glob("*.keras")),
