@@ -58,7 +58,7 @@ ARM = "compare.studies.activation.arms.relu"
         (
             {"compare.seedz": 3},
             "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, learning_rates, "
-            "epochs, batch_size, base, studies; rename or remove it",
+            "epochs, patience, batch_size, base, studies; rename or remove it",
         ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
         ({"seed": None}, "seed: expected a value, received nothing; add the key"),

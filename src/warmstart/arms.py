@@ -171,6 +171,20 @@ class Network(Frozen):
             initializer = Initializer(name=PAIRING[self.activation.name])
         return self.model_copy(update={"hidden": hidden, "initializer": initializer})
 
+    def structure(self) -> "Network":
+        """What networks with the same compiled program have in common: this one, with the choices
+        that are only numbers to a program set to one value. Its initializer draws nothing."""
+        numbers = {
+            "activation": ("negative_slope", 0.2),
+            "clipping": ("threshold", 1.0),
+            "optimizer": ("momentum", 0.9),
+        }
+        neutral: dict[str, Any] = {
+            key: getattr(self, key).model_copy(update={setting: value})
+            for key, (setting, value) in numbers.items()
+        }
+        return self.model_copy(update=neutral | {"initializer": Initializer(name="zeros")})
+
     def conflicts(self) -> list[str]:
         """What this network asks for that cannot be had at once; empty when all is well."""
         if not self.self_normalize:

@@ -112,6 +112,8 @@ class Compare(Frozen):
     seeds: Annotated[int, Field(ge=2)]
     learning_rates: LearningRates
     epochs: Count
+    patience: Count | None = None
+    """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     batch_size: Count
     base: Network
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
@@ -138,6 +140,34 @@ class Executor(Frozen):
     """Where trials run. Results do not depend on it."""
 
     workers: Literal["auto"] | Count = "auto"
+    """Processes on this machine; `auto`: one per GPU, without GPUs one per core."""
+    address: str | None = None
+    """Of a Dask scheduler, whose workers train instead."""
+    resources: dict[Name, Positive] = Field(default_factory=dict)
+    """What each piece of work claims of a Dask worker: `GPU: 1` keeps it off workers without."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        address, problems = self.address, []
+        if address is not None and not re.fullmatch(r"[a-z]+://[^\s/]+:\d+", address):
+            problems.append(
+                "address: expected a Dask scheduler's, such as tcp://127.0.0.1:8786, "
+                f"received {address!r}; copy it from the scheduler's log, or give null for workers "
+                "on this machine"
+            )
+        if address is not None and self.workers != "auto":
+            problems.append(
+                "workers: expected auto, because the workers are those of the Dask cluster at "
+                f"address, received {self.workers}; change one of the two"
+            )
+        if address is None and self.resources:
+            problems.append(
+                "resources: expected none without an address, because only Dask workers carry "
+                f"such tags, received {', '.join(self.resources)}; add the address or remove them"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
 
 
 class Params(Frozen):

@@ -1,8 +1,12 @@
-"""A task that trains in no time."""
+"""A task that trains in no time, and trials on it."""
+
+from pathlib import Path
 
 import numpy as np
 
+from warmstart.arms import Network
 from warmstart.data.task import Task
+from warmstart.training.trials import Cohort, Phase, Trial
 
 
 def make_task(samples: int = 70, features: int = 6, classes: int = 3, seed: int = 5) -> Task:
@@ -14,3 +18,22 @@ def make_task(samples: int = 70, features: int = 6, classes: int = 3, seed: int 
         x = draw.normal(size=(n, features)) + y[:, None] * np.linspace(-1, 1, features)
         arrays |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
     return Task.of(name="full", class_names=tuple("abcdef"[:classes]), **arrays)
+
+
+def make_cohort(folder: Path, network: Network, trials: int = 4, epochs: int = 2) -> Cohort:
+    """`trials` seeds of `network` on the task, which is written into `folder`."""
+    task = make_task()
+    task.write(folder / "task.npz")
+    network = network.resolve(task.features)
+    return Cohort(
+        structure=network.structure(),
+        phases=(Phase(epochs=epochs),),
+        task=folder / "task.npz",
+        task_digest=task.digest,
+        batch_size=16,
+        root_seed=1,
+        trials=tuple(
+            Trial(arm="arm", network=network, seed=seed, learning_rate=0.1)
+            for seed in range(trials)
+        ),
+    )

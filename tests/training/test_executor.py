@@ -1,43 +1,52 @@
 """Worker processes: the same results whatever their number."""
 
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import pytest
 
-from small_task import make_task
+from small_task import make_cohort, make_task
+from warmstart import params
 from warmstart.arms import Initializer, Network
 from warmstart.errors import InputError
+from warmstart.params import Executor
 from warmstart.training import executor
-from warmstart.training.trials import Cohort, Phase, Trial
+from warmstart.training.trials import Cohort, Phase
+
+NETWORK = Network(hidden=(8,), initializer=Initializer(name="he_normal"))
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("{address: localhost}", "executor.address: expected a Dask scheduler's, such as tcp://"),
+        ("{address: 'tcp://h:1', workers: 4}", "executor.workers: expected auto, because the"),
+        ("{resources: {GPU: 1}}", "executor.resources: expected none without an address"),
+        ("{address: 'tcp://h:1', resources: {GPU: 0}}", "executor.resources.GPU: expected greate"),
+    ],
+)
+def test_problems_of_the_parameters(tmp_path: Path, section: str, line: str) -> None:
+    before, _ = PARAMS.read_text().split("\nexecutor:\n")
+    (tmp_path / "params.yaml").write_text(f"{before}\nexecutor: {section}\n")
+    with pytest.raises(InputError, match=re.escape(line)) as caught:
+        params.load(tmp_path / "params.yaml")
+    assert len(caught.value.problems) == 1
 
 
 @pytest.fixture
 def cohort(tmp_path: Path) -> Cohort:
-    task = make_task()
-    task.write(tmp_path / "task.npz")
-    return Cohort(
-        network=Network(hidden=(8,)).resolve(task.features),
-        phases=(Phase(epochs=2),),
-        task=tmp_path / "task.npz",
-        task_digest=task.digest,
-        batch_size=16,
-        root_seed=1,
-        trials=tuple(
-            Trial(
-                arm="arm", initializer=Initializer(name="he_normal"), seed=seed, learning_rate=0.1
-            )
-            for seed in range(4)
-        ),
-    )
+    return make_cohort(tmp_path, NETWORK)
 
 
 def test_one_and_two_workers_give_the_same(cohort: Cohort, tmp_path: Path, capfd) -> None:
-    other = replace(cohort, network=Network(hidden=(4,)).resolve(6))
+    other = make_cohort(tmp_path, Network(hidden=(4,)))
     found = {}
     for workers in (1, 2):
-        with executor.start(workers, tmp_path / str(workers)) as pool:
+        with executor.start(Executor(workers=workers), tmp_path / str(workers)) as pool:
             results = pool.train([cohort, other], "a study")
             scores = pool.evaluate([cohort])
             pool.export(cohort, cohort.trials[2], tmp_path / f"{workers}.keras")
@@ -53,10 +62,44 @@ def test_one_and_two_workers_give_the_same(cohort: Cohort, tmp_path: Path, capfd
     assert "16/16" in err
 
 
-def test_a_failure_in_a_worker_is_raised(cohort: Cohort, tmp_path: Path) -> None:
-    gone = replace(cohort, task=tmp_path / "missing.npz")
+def test_finished_trials_are_not_trained_again(cohort: Cohort, tmp_path: Path, capfd) -> None:
+    folder = tmp_path / "scratch"
+    twins = replace(
+        cohort, trials=cohort.trials + tuple(replace(t, arm="b") for t in cohort.trials)
+    )
+    with executor.start(Executor(workers=1), folder) as pool:
+        first = pool.train([replace(cohort, trials=cohort.trials[1:3])], "half")
+        written = {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
+        assert len(written) == 2
+        capfd.readouterr()
+        both = pool.train([twins], "all")
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert both.items() >= first.items()
+    assert len(both) == 4
+    assert "8/8" in capfd.readouterr().err
+
+
+def test_a_failure_in_a_worker_is_raised_and_ends_the_others(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    gone = replace(cohort, task=tmp_path / "missing.npz", task_digest="other")
+    endless = replace(cohort, phases=(Phase(epochs=10**7),))
     with (
         pytest.raises(InputError, match=r"missing\.npz: expected a task"),
-        executor.start(1, tmp_path) as pool,
+        executor.start(Executor(workers=2), tmp_path) as pool,
     ):
-        pool.train([gone], "a study")
+        pool.train([gone, replace(endless, trials=cohort.trials[:1])], "a study")
+
+
+def test_without_dask_an_address_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "warmstart.training.cluster", raising=False)
+    monkeypatch.delattr("warmstart.training.cluster", raising=False)
+    there = Executor(address="tcp://127.0.0.1:8786")
+    with (
+        pytest.raises(InputError, match=r"expected the package distributed, found none; install"),
+        executor.start(there, tmp_path),
+    ):
+        pass

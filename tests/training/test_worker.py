@@ -8,26 +8,35 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Activation, Initializer, Network
+from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
 from warmstart.networks import mlp, saving, transfer
 from warmstart.seeds import derive
-from warmstart.training import scratch, worker
+from warmstart.training import backends, program, scratch, worker
+from warmstart.training.program import Data
+from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Trial, cut
 
 HE, NORMAL = Initializer(name="he_normal"), Initializer(name="normal", stddev=1.0)
+RANDOM = Network(hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after")
+PLAIN = Network(hidden=(16, 12))
 
 
-def trial(seed: int = 0, rate: float = 0.05, initializer: Initializer = HE) -> Trial:
-    return Trial(arm="arm", initializer=initializer, seed=seed, learning_rate=rate)
+def trial(
+    seed: int = 0, rate: float = 0.05, initializer: Initializer = HE, network: Network = RANDOM
+) -> Trial:
+    network = network.changed_by(Network(initializer=initializer)).resolve(6)
+    return Trial(arm="arm", network=network, seed=seed, learning_rate=rate)
+
+
+def nothing(epochs: int) -> None: ...
 
 
 @pytest.fixture
 def cohort(tmp_path: Path) -> Cohort:
     task = make_task()
     task.write(tmp_path / "task.npz")
-    network = Network(hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after")
     return Cohort(
-        network=network.resolve(task.features),
+        structure=RANDOM.resolve(task.features).structure(),
         phases=(Phase(epochs=3),),
         task=tmp_path / "task.npz",
         task_digest=task.digest,
@@ -38,7 +47,7 @@ def cohort(tmp_path: Path) -> Cohort:
 
 
 def train(cohort: Cohort, folder: Path) -> tuple[list, list[list[np.ndarray]]]:
-    results = worker.train(cohort, folder, lambda epochs: None)
+    results = worker.train(cohort, folder, nothing)
     kept = [scratch.weights(folder, cohort.key(t)) for t in cohort.trials]
     return [(r.epochs, r.outcome) for r in results], kept
 
@@ -58,22 +67,18 @@ def test_a_trial_does_not_depend_on_its_cohort(cohort: Cohort, tmp_path: Path) -
 
 
 def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None:
-    trainer = worker.Trainer(cohort)
-    trainer.train(trial(1), lambda epochs: None)  # leaves the model somewhere
-    trainer.initialize(trial(0, initializer=NORMAL))
-    network = cohort.network.changed_by(Network(initializer=NORMAL))
+    task = make_task()
+    trainer = Trainer(cohort, task, Data.of(task))
+    network = RANDOM.changed_by(Network(initializer=NORMAL)).resolve(6)
     plain = mlp.build(network, 6, 3, derive(cohort.root_seed, "trial", 0))
-    for ours, theirs in zip(trainer.weights(), plain.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    for ours, theirs in zip(trainer.model.layers, plain.layers, strict=True):
-        if hasattr(ours, "seed_generator"):
-            np.testing.assert_array_equal(
-                ours.seed_generator.state.numpy(), theirs.seed_generator.state.numpy()
-            )
+    initial = trainer.initial(trial(0, initializer=NORMAL))
+    assert len(initial) == len(plain.variables)
+    for ours, theirs in zip(initial, plain.variables, strict=True):
+        np.testing.assert_array_equal(ours, np.array(theirs))
 
 
 def test_an_exported_trial_evaluates_to_what_was_recorded(cohort: Cohort, tmp_path: Path) -> None:
-    results = worker.train(cohort, tmp_path, lambda epochs: None)
+    results = worker.train(cohort, tmp_path, nothing)
     worker.export(cohort, cohort.trials[1], tmp_path, tmp_path / "model.keras")
     model, task = keras.models.load_model(tmp_path / "model.keras"), make_task()
     loss, accuracy = model.evaluate(task.x_validation, task.y_validation, verbose=0)
@@ -84,26 +89,168 @@ def test_an_exported_trial_evaluates_to_what_was_recorded(cohort: Cohort, tmp_pa
     assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
 
 
+def test_the_numbers_of_an_exported_trial_are_its_own(cohort: Cohort, tmp_path: Path) -> None:
+    """Leaky slope, momentum, clip threshold are fed in training and constants in the file."""
+    networks = [
+        Network(
+            hidden=(16, 12),
+            activation=Activation(name="leaky_relu", negative_slope=slope),
+            clipping=Clipping(name="norm", threshold=slope),
+            optimizer=Optimizer(name="momentum", momentum=slope),
+        )
+        for slope in (0.1, 0.6)
+    ]
+    trials = tuple(trial(network=network) for network in networks)
+    both = replace(cohort, structure=trials[0].network.structure(), trials=trials)
+    results, task = worker.train(both, tmp_path, nothing), make_task()
+    for number, slope in enumerate((0.1, 0.6)):
+        worker.export(both, trials[number], tmp_path, tmp_path / "model.keras")
+        model = keras.models.load_model(tmp_path / "model.keras")
+        assert model.get_layer("activation_1").negative_slope == slope
+        assert type(model.get_layer("activation_1")) is keras.layers.LeakyReLU
+        assert (model.optimizer.momentum, model.optimizer.clipnorm) == (slope, slope)
+        expected = model.evaluate(task.x_validation, task.y_validation, verbose=0)
+        found = [results[number].epochs[m][-1] for m in ("val_loss", "val_accuracy")]
+        assert found == pytest.approx(expected, rel=1e-5)
+        tested = worker.evaluate_trials(both, tmp_path)[number]
+        assert tested == pytest.approx(
+            model.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-5
+        )
+
+
 def test_divergence_is_an_outcome_and_keeps_the_last_finite_weights(
     cohort: Cohort, tmp_path: Path
 ) -> None:
-    network = Network(hidden=(16, 12)).resolve(6)
-    wild = replace(cohort, network=network, trials=(trial(0, 1e12), trial(0)))
+    bad, fine = trial(0, 1e12, network=PLAIN), trial(0, network=PLAIN)
+    wild = replace(cohort, structure=fine.network.structure(), trials=(bad, fine))
     passed: list[int] = []
     lost, good = worker.train(wild, tmp_path, passed.append)
     assert (lost.outcome, good.outcome) == ("diverged", "completed")
     assert np.isnan([values[-1] for values in lost.epochs.values()]).all()
-    kept = scratch.weights(tmp_path, wild.key(wild.trials[0]))
+    kept = scratch.weights(tmp_path, wild.key(bad))
     assert all(np.isfinite(weight).all() for weight in kept)
     assert sum(passed) == 6  # the epochs it did not train count as passed
     alone = replace(wild, trials=wild.trials[1:])
     assert train(alone, tmp_path / "alone")[0] == [(good.epochs, "completed")]
 
 
+def test_a_loss_out_of_bounds_has_diverged(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "LOSS_BOUND", 0.01)
+    result = worker.train(replace(cohort, trials=(trial(),)), tmp_path, nothing)[0]
+    assert result.outcome == "diverged"
+    assert len(result.epochs["loss"]) == 1
+    assert 0.01 < result.epochs["loss"][0] < 10  # a number still
+
+
+def test_patience_stops_a_trial_and_leaves_the_others_alone(cohort: Cohort, tmp_path: Path) -> None:
+    stuck, learns = trial(0, 0.0, network=PLAIN), trial(0, 0.05, network=PLAIN)
+    both = replace(
+        cohort,
+        structure=stuck.network.structure(),
+        phases=(Phase(epochs=8),),
+        patience=3,
+        trials=(stuck, learns),
+    )
+    passed: list[int] = []
+    early, late = worker.train(both, tmp_path, passed.append)
+    assert (early.outcome, len(early.epochs["loss"])) == ("completed", 4)  # the first is the best
+    assert len(late.epochs["loss"]) == 8
+    assert sum(passed) == 16
+    free = replace(both, patience=None)
+    assert worker.train(free, tmp_path / "free", nothing)[1].epochs == late.epochs
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [2, 4])
+def test_a_killed_trial_goes_on_from_its_last_epoch(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """In either phase, and right between them: the same bytes, and no epoch trained twice."""
+    monkeypatch.setattr(scratch.Checkpoint, "SECONDS", 0.0)
+    phases = (Phase(epochs=2), Phase(epochs=4, learning_rate_factor=0.5))
+    network = RANDOM.changed_by(Network(optimizer=Optimizer(name="momentum")))
+    one = trial(network=network)
+    cohort = replace(cohort, structure=one.network.structure(), phases=phases, trials=(one,))
+    trainer = Trainer(cohort, make_task(), Data.of(make_task()))  # compiled once for three runs
+    monkeypatch.setattr(worker, "Trainer", lambda *a: trainer)
+    undisturbed = train(cohort, tmp_path / "undisturbed")
+    epochs: list[int] = []
+
+    def killed(done: int) -> None:
+        epochs.append(done)
+        if sum(epochs) > after:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        worker.train(cohort, tmp_path / "killed", killed)
+    trained = []
+    epoch = program.Program.epoch
+    monkeypatch.setattr(
+        program.Program,
+        "epoch",
+        lambda *a: trained.append(1) or epoch(*a),  # type: ignore[func-returns-value]
+    )
+    metrics, weights = train(cohort, tmp_path / "killed")
+    assert len(trained) == 6 - after
+    assert metrics == undisturbed[0]
+    for ours, theirs in zip(weights[0], undisturbed[1][0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not any((tmp_path / "killed" / "running").iterdir())
+
+
+def test_out_of_memory_the_cohort_is_halved(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    class FullError(Exception):
+        pass
+
+    class Small:
+        """A trainer with room for two."""
+
+        def __init__(self, cohort: Cohort, task: object, data: object, at_once: int) -> None:
+            self.one = Trainer(cohort, task, data)
+
+        def train(self, trials, *rest):
+            if len(trials) > 2:
+                raise FullError
+            return [self.one.train([t], *rest)[0] for t in trials]
+
+    alone = train(cohort, tmp_path / "alone")
+    monkeypatch.setattr(worker, "capacity", lambda cohort, task: 64)
+    monkeypatch.setattr(worker, "Trainer", Small)
+    monkeypatch.setattr(
+        backends.current(), "is_out_of_memory", lambda error: isinstance(error, FullError)
+    )
+    assert train(cohort, tmp_path / "halved")[0] == alone[0]
+    assert capfd.readouterr().err == "out of memory with 4 trials at once: trying 2\n"
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX stacks trials")
+def test_stacked_trials_give_what_each_gives_alone(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within rounding, in groups of three: the second one leaves a seat empty."""
+    cohort = replace(cohort, trials=tuple(trial(s, 0.01 * (s + 1)) for s in range(5)))
+    alone = train(cohort, tmp_path / "alone")
+    monkeypatch.setattr(worker, "capacity", lambda cohort, task: 3)
+    stacked = train(cohort, tmp_path / "stacked")
+    for (ours, _), (theirs, _) in zip(stacked[0], alone[0], strict=True):
+        for metric, values in ours.items():
+            assert values == pytest.approx(theirs[metric], rel=1e-4, abs=1e-5)
+    for ours, theirs in zip(stacked[1], alone[1], strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
 def test_what_was_finished_is_not_trained_again(cohort: Cohort, tmp_path: Path) -> None:
-    first = worker.train(cohort, tmp_path, lambda epochs: None)
+    first = worker.train(cohort, tmp_path, nothing)
     (tmp_path / f"{first[2].key}.npz").unlink()  # as if killed before this one
-    second = worker.train(cohort, tmp_path, lambda epochs: None)
+    second = worker.train(cohort, tmp_path, nothing)
     assert [r.epochs for r in first] == [r.epochs for r in second]
     times = [(a.train_seconds, b.train_seconds) for a, b in zip(first, second, strict=True)]
     assert [a == b for a, b in times] == [True, True, False, True]
@@ -115,13 +262,14 @@ def test_a_key_changes_with_whatever_the_result_depends_on(cohort: Cohort) -> No
         cohort.key(base),
         cohort.key(replace(base, seed=1)),
         cohort.key(replace(base, learning_rate=0.1)),
-        cohort.key(replace(base, initializer=NORMAL)),
+        cohort.key(trial(initializer=NORMAL)),
         replace(cohort, batch_size=8).key(base),
         replace(cohort, root_seed=2).key(base),
         replace(cohort, task_digest="other").key(base),
         replace(cohort, source_digest="other").key(base),
         replace(cohort, phases=(Phase(epochs=3, learning_rate_factor=0.5),)).key(base),
-        replace(cohort, network=Network(hidden=(16, 12)).resolve(6)).key(base),
+        replace(cohort, patience=3).key(base),
+        cohort.key(trial(network=PLAIN)),
     ]
     assert len(set(keys)) == len(keys)
     assert cohort.key(replace(base, arm="another name")) == keys[0]
@@ -133,7 +281,8 @@ def test_transfer_freezes_then_thaws_and_never_moves_a(cohort: Cohort, tmp_path:
     saving.save(mlp.compile_for_use(mlp.build(network, 6, 5, seed=3)), a)
     before, original = a.read_bytes(), transfer.load(a).get_weights()
     frozen, thawed = Phase(epochs=2, frozen=True), Phase(epochs=2, learning_rate_factor=0.5)
-    base = replace(cohort, network=network, source=a, trials=(trial(0), trial(1)))
+    trials = (trial(0, network=network), trial(1, network=network))
+    base = replace(cohort, structure=network.structure(), source=a, trials=trials)
     only_head = replace(base, phases=(frozen,))
     _, (one, other) = train(only_head, tmp_path / "head")
     for weights in (one, other):

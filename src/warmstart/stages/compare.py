@@ -29,10 +29,12 @@ def compare(params: Params, study: str, data: Path, output: Path) -> None:
         data_name=params.data.name,
         task=task,
         arms={
-            name: scratch_arm(network, phases, task_file, task, options.batch_size, params.seed)
+            name: scratch_arm(
+                network, phases, task_file, task, options.batch_size, params.seed, options.patience
+            )
             for name, network in options.arms(study).items()
         },
         learning_rates=options.learning_rates,
         seeds=options.seeds,
         reference=None,
-    ).run(output, params.executor.workers)
+    ).run(output, params.executor)

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from warmstart.analysis.statistics import choose_learning_rates, summarize
-from warmstart.arms import Initializer, Network
+from warmstart.arms import Network
 from warmstart.data.task import Task
+from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
 from warmstart.stages.timings import Stopwatch
 from warmstart.training import executor
@@ -28,7 +28,8 @@ class Arm:
 
     cohort: Cohort
     """Without trials."""
-    initializer: Initializer
+    network: Network
+    """Resolved."""
     settings: dict[str, str]
 
 
@@ -50,13 +51,11 @@ class Experiment:
     def title(self) -> str:
         return f"{self.stage}@{self.study}" if self.study else self.stage
 
-    def run(
-        self, output: Path, workers: int | Literal["auto"], model: Path | None = None
-    ) -> tuple[Record, ...]:
+    def run(self, output: Path, options: Executor, model: Path | None = None) -> tuple[Record, ...]:
         """Train, choose, test, and write `records.parquet`, `summary.json`, `timings.json` below
         `output`, and as `model` the trial with the best validation accuracy of the best arm."""
         folder = SCRATCH / self.title
-        with Stopwatch() as stopwatch, executor.start(workers, folder) as pool:
+        with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
             trials = self._trials()
             results = pool.train(_cohorts(self.arms, trials), self.title)
             records = [self._record(t, results[self._key(t)]) for t in trials]
@@ -90,7 +89,7 @@ class Experiment:
 
     def _trials(self) -> list[Trial]:
         return [
-            Trial(arm=name, initializer=arm.initializer, seed=seed, learning_rate=rate)
+            Trial(arm=name, network=arm.network, seed=seed, learning_rate=rate)
             for name, arm in self.arms.items()
             for rate in self.learning_rates
             for seed in range(self.seeds)
@@ -120,21 +119,23 @@ def scratch_arm(
     task: Task,
     batch_size: int,
     seed: int,
+    patience: int | None = None,
 ) -> Arm:
     """An arm whose network starts from nothing but its initializer."""
     network = network.resolve(task.features)
     epochs = sum(phase.epochs for phase in phases)
     cohort = Cohort(
-        network=network.model_copy(update={"initializer": Initializer(name="zeros")}),
+        structure=network.structure(),
         phases=tuple(phases),
         task=task_file,
         task_digest=task.digest,
         batch_size=batch_size,
         root_seed=seed,
+        patience=patience,
         trials=(),
     )
     settings = network.settings() | {"batch_size": str(batch_size), "epochs": str(epochs)}
-    return Arm(cohort=cohort, initializer=network.initializer, settings=settings)
+    return Arm(cohort=cohort, network=network, settings=settings)
 
 
 def _cohorts(arms: Mapping[str, Arm], trials: Sequence[Trial]) -> list[Cohort]:

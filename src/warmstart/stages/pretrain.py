@@ -24,4 +24,4 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
         learning_rates=options.learning_rates,
         seeds=1,
         reference="a",
-    ).run(output, params.executor.workers, model)
+    ).run(output, params.executor, model)

@@ -46,7 +46,7 @@ def transfer(
         learning_rates=options.learning_rates,
         seeds=options.seeds,
         reference=SCRATCH,
-    ).run(output, params.executor.workers, model)
+    ).run(output, params.executor, model)
 
 
 def _on(source: Path, from_scratch: Arm, phases: tuple[Phase, ...]) -> Arm:

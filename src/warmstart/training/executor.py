@@ -1,128 +1,177 @@
-"""Cohorts on worker processes: one single-threaded process per core, so that a trial's weights
-stay in one core's cache."""
+"""Cohorts on workers: processes of this machine, or those of a Dask cluster."""
 
-import multiprocessing
-import os
-import signal
+import shutil
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from warmstart.processes import end_with_parent
+from warmstart.errors import InputError
+from warmstart.files import replacing
+from warmstart.params import Executor
+from warmstart.training import environment, local, scratch
 from warmstart.training.trials import Cohort, Result, Trial, cut
 
-_report: Any = None  # in a worker process: the queue on which it tells of finished epochs
+Progress = Callable[[int], None]
+Work = Callable[[Cohort, Path, Progress], Any]
+"""What a worker does with a cohort: it finds files of the cohort's trials in the folder, leaves new
+ones there, and tells how many epochs have passed."""
+
+
+class Place(Protocol):
+    """Where work is done."""
+
+    count: int
+    """Workers, each with one piece of work at a time."""
+
+    def submit(self, work: Work, cohort: Cohort) -> Future[Any]: ...
+
+    def hear(self) -> int | None:
+        """Wait for epochs to pass; None: there will be no more. Files of trials that are told of
+        are in our folder then."""
+
+    def hush(self) -> None:
+        """Have `hear` return None, after all that was told before."""
+
+    def stop(self) -> None:
+        """Drop all work that is not done."""
 
 
 class Workers:
-    """Processes that train, evaluate and export. What they give does not depend on their number."""
+    """Train, evaluate and export. What they give depends neither on their number nor place."""
 
-    def __init__(self, pool: ProcessPoolExecutor, count: int, folder: Path, queue: Any) -> None:
-        self._pool, self._count, self._folder, self._queue = pool, count, folder, queue
+    def __init__(self, place: Place, folder: Path) -> None:
+        self._place, self._folder = place, folder
 
     def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
         """Results of all trials, by their keys, with progress in epochs on standard error."""
-        total = sum(len(cohort.trials) * cohort.epochs for cohort in cohorts)
-        trials = sum(len(cohort.trials) for cohort in cohorts)
-        with _progress(self._queue, total, f"{label}, {trials} trials"):
-            pieces = cut(cohorts, self._count)
-            results = self._map(_train, [(piece, self._folder) for piece in pieces])
-        return {result.key: result for piece in results for result in piece}
+        epochs = {cohort.key(trial): cohort.epochs for cohort in cohorts for trial in cohort.trials}
+        results = {key: scratch.read(self._folder, key) for key in epochs}
+        # cut as if nothing were done: a checkpoint belongs to trials that train together
+        pieces = cut([_without(cohort, {}) for cohort in cohorts], self._place.count)
+        left = [_without(piece, results) for piece in pieces]
+        # a bar on a terminal, a line now and then in a log
+        pause = 0.2 if sys.stderr.isatty() else 5
+        with tqdm(
+            total=sum(epochs.values()),
+            initial=sum(epochs[key] for key, result in results.items() if result),
+            desc=f"{label}, {len(epochs)} trials",
+            unit="epoch",
+            mininterval=pause,
+            maxinterval=pause,
+        ) as bar:
+            self._run(_train, [piece for piece in left if piece.trials], bar.update)
+        found = {
+            key: found
+            for key, before in results.items()
+            if (found := before or scratch.read(self._folder, key))
+        }
+        if lost := len(results) - len(found):
+            raise RuntimeError(f"{lost} of {len(results)} trials left no result")
+        return found
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         """Test loss and accuracy of all trials, by their keys."""
-        scores = self._map(_evaluate, [(cohort, self._folder) for cohort in cohorts])
+        pieces = cut(cohorts, self._place.count)
         return {
-            cohort.key(trial): score
-            for cohort, values in zip(cohorts, scores, strict=True)
-            for trial, score in zip(cohort.trials, values, strict=True)
+            piece.key(trial): score
+            for piece, scores in zip(pieces, self._run(_evaluate, pieces), strict=True)
+            for trial, score in zip(piece.trials, scores, strict=True)
         }
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> None:
         """Save a trained trial as a plain Keras model."""
-        self._map(_export, [(replace(cohort, trials=(trial,)), self._folder, path)])
+        self._run(_export, [replace(cohort, trials=(trial,))])
+        with replacing(path) as unfinished:
+            shutil.move(self._folder / f"{cohort.key(trial)}.keras", unfinished)
 
-    def _map(self, work: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        futures: list[Future[Any]] = [self._pool.submit(work, *call) for call in calls]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def _run(
+        self,
+        work: Work,
+        pieces: Sequence[Cohort],
+        tell: Callable[[int], object] = lambda epochs: None,
+    ) -> list[Any]:
+        """What `work` returns for each piece; the first failure ends them all."""
+
+        def listen() -> None:
+            try:
+                while (epochs := self._place.hear()) is not None:
+                    tell(epochs)
+            except BaseException:
+                self._place.stop()
+                raise
+
+        with ThreadPoolExecutor(1) as listener:
+            heard = listener.submit(listen)
+            try:
+                futures = [self._place.submit(work, piece) for piece in pieces]
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    future.result()
+                found = [future.result() for future in futures]
+            except BaseException:
+                self._place.stop()
+                if heard.done():  # this is but its consequence
+                    heard.result()
+                raise
+            finally:
+                self._place.hush()
+            heard.result()
+        return found
 
 
 @contextmanager
-def start(workers: int | Literal["auto"], folder: Path) -> Iterator[Workers]:
-    """Worker processes; they keep finished trials in `folder`."""
-    count = len(os.sched_getaffinity(0)) if workers == "auto" else workers
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    queue = context.SimpleQueue()
-    with ProcessPoolExecutor(
-        count, mp_context=context, initializer=_enter, initargs=(queue, os.getpid())
-    ) as pool:
-        yield Workers(pool, count, folder, queue)
+def start(options: Executor, folder: Path) -> Iterator[Workers]:
+    """Workers as params.yaml's `executor` says; finished trials are kept in `folder`.
+
+    Raises:
+        InputError: if KERAS_BACKEND names none of ours, or no fitting Dask worker answers.
+    """
+    backend = environment.backend()
+    if options.address is None:
+        with local.start(options.workers, folder, backend) as processes:
+            yield Workers(processes, folder)
+    else:
+        try:  # Dask is loaded for those who ask for it
+            from warmstart.training import cluster
+        except ModuleNotFoundError as error:
+            if error.name not in ("dask", "distributed"):
+                raise
+            raise InputError(
+                f"executor.address: expected the package {error.name}, found none; install "
+                "warmstart[dask], or give null for workers on this machine"
+            ) from None
+        with cluster.connect(options.address, options.resources, folder, backend) as remote:
+            yield Workers(remote, folder)
 
 
-def _enter(queue: Any, parent: int) -> None:
-    """Set up a worker process, before TensorFlow is loaded in it."""
-    end_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    # oneDNN may change the order of sums, and announces that at every start
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    global _report
-    _report = queue
-
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+# Keras is loaded by these, so in workers only
 
 
-def _train(cohort: Cohort, folder: Path) -> list[Result]:
+def _train(cohort: Cohort, folder: Path, progress: Progress) -> None:
     from warmstart.training import worker
 
-    return worker.train(cohort, folder, _report.put)
+    worker.train(cohort, folder, progress)
 
 
-def _evaluate(cohort: Cohort, folder: Path) -> list[tuple[float, float]]:
+def _evaluate(cohort: Cohort, folder: Path, progress: Progress) -> list[tuple[float, float]]:
     from warmstart.training import worker
 
     return worker.evaluate_trials(cohort, folder)
 
 
-def _export(cohort: Cohort, folder: Path, path: Path) -> None:
+def _export(cohort: Cohort, folder: Path, progress: Progress) -> None:
     from warmstart.training import worker
 
-    worker.export(cohort, cohort.trials[0], folder, path)
+    trial = cohort.trials[0]
+    worker.export(cohort, trial, folder, folder / f"{cohort.key(trial)}.keras")
 
 
-@contextmanager
-def _progress(queue: Any, total: int, label: str) -> Iterator[None]:
-    """Show the epochs that workers report on `queue`, until `total` or the end of the block."""
-
-    def show() -> None:
-        # a bar on a terminal, a line now and then in a log
-        pause = 0.2 if sys.stderr.isatty() else 5
-        with tqdm(
-            total=total, desc=label, unit="epoch", mininterval=pause, maxinterval=pause
-        ) as bar:
-            while (epochs := queue.get()) is not None:
-                bar.update(epochs)
-
-    thread = threading.Thread(target=show, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        queue.put(None)
-        thread.join()
+def _without(cohort: Cohort, results: Mapping[str, Result | None]) -> Cohort:
+    """Those trials of `cohort` that `results` has nothing of, one of each key."""
+    trials = {cohort.key(trial): trial for trial in cohort.trials}
+    return replace(cohort, trials=tuple(t for key, t in trials.items() if not results.get(key)))

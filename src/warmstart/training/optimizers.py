@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from warmstart.arms import Clipping, Network
+from warmstart.training.fed import Fed
 
 # `clipvalue` bounds each component and so turns the gradient; `clipnorm` shortens the gradient of
 # each variable; `global_clipnorm` shortens the whole gradient (Pascanu et al. 2013, algorithm 1)
@@ -38,3 +39,15 @@ def make(network: Network, learning_rate: float = 0.01) -> keras.optimizers.Opti
 
 def _clipping(choice: Clipping) -> dict[str, float]:
     return {} if choice.name == "none" else {_CLIPPING[choice.name]: choice.threshold}
+
+
+def feed(optimizer: keras.optimizers.Optimizer) -> dict[str, Fed]:
+    """Have `optimizer` read its momentum and clip threshold, where it has them, from variables."""
+    fed = {}
+    if getattr(optimizer, "momentum", 0.0) and isinstance(optimizer, keras.optimizers.SGD):
+        fed["momentum"] = optimizer.momentum = Fed(optimizer.momentum)
+    for setting in _CLIPPING.values():
+        if getattr(optimizer, setting) is not None:
+            fed["clip_threshold"] = Fed(getattr(optimizer, setting))
+            setattr(optimizer, setting, fed["clip_threshold"])
+    return fed

@@ -1,103 +1,189 @@
-"""One epoch of one network as one compiled TensorFlow program.
+"""One epoch of a network as one compiled program.
 
 The model is an ordinary Keras model and the optimizer Keras's own; the program only removes the
-overhead between their steps. Trials pass through it one after another: their initial weights,
-learning rate and batch order are data, so nothing is traced or compiled again.
+overhead between their steps. Weights, optimizer state, learning rate, momentum, clip threshold,
+leaky slope, batch order: all are data to it, so nothing is traced or compiled again for another
+trial. What differs between backends lies in `backends`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from warmstart.data.task import Task
+from warmstart.training import backends, optimizers
+from warmstart.training.fed import Fed
+
+LOSS_BOUND = 1e9
+"""A mean loss beyond this has diverged, though it is still a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """What a program is fed beside weights and data."""
+
+    learning_rate: float
+    momentum: float
+    clip_threshold: float
+    negative_slope: float
+
+
+@dataclass(frozen=True)
+class Data:
+    """A task's training and validation samples where the programs read them, once per process."""
+
+    arrays: tuple[Any, ...]
+    samples: int
+
+    @classmethod
+    def of(cls, task: Task) -> "Data":
+        place, dtype = backends.current().place, keras.config.floatx()
+        arrays = (
+            place(task.x_train.astype(dtype)),
+            place(task.y_train),
+            place(task.x_validation.astype(dtype)),
+            place(task.y_validation),
+        )
+        return cls(arrays, len(task.y_train))
 
 
 class Program:
-    """`model`'s training on `task` for the layers that are trainable at construction.
+    """Training of `model` on `data`, for the layers that are trainable at construction.
 
     Freezing or thawing afterwards does not reach it: build another one, as Keras asks for another
     `compile`.
+
+    Args:
+        model: not compiled; its LeakyReLU layers read `slope` if that is given.
+        optimizer: not built; its momentum and clip threshold are fed from now on.
+        batch_size: the last batch of an epoch is smaller if it does not divide the samples.
+        trials: how many states the program advances at once.
     """
 
     def __init__(
         self,
         model: keras.Sequential,
         optimizer: keras.optimizers.Optimizer,
-        task: Task,
+        data: Data,
         batch_size: int,
+        trials: int = 1,
+        slope: Fed | None = None,
     ) -> None:
-        self.model, self.optimizer = model, optimizer
-        self.samples, self.batch_size = len(task.y_train), min(batch_size, len(task.y_train))
+        backend = backends.current()
+        self.model, self.optimizer, self.samples = model, optimizer, data.samples
+        self._take, self._batch_size = backend.take, min(batch_size, data.samples)
         self._weights = model.trainable_variables
         optimizer.build(self._weights)
-        self._fresh_slots = [variable.numpy() for variable in optimizer.variables]
-        self._train = tf.constant(task.x_train), tf.constant(task.y_train)
-        self._validation = tf.constant(task.x_validation), tf.constant(task.y_validation)
+        self._fed = optimizers.feed(optimizer) | ({"negative_slope": slope} if slope else {})
+        self._variables = [
+            *model.variables,
+            *optimizer.variables,
+            *(number.variable for number in self._fed.values()),
+        ]
+        self._fresh_slots = [np.array(variable) for variable in optimizer.variables]
+        self._rate = next(
+            i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate
+        )
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self._epoch = tf.function(
-            self._trace_epoch, jit_compile=True, autograph=False
-        ).get_concrete_function(tf.TensorSpec((self.samples,), tf.int32))
+        self._tape = backend.Tape(self._variables)
+        self._compiled = backend.Compiled(
+            self._epoch, self._variables, data.arrays, data.samples, trials
+        )
 
-    def start(self, learning_rate: float) -> None:
-        """Forget the optimizer's state, as a newly compiled model has none."""
-        for variable, value in zip(self.optimizer.variables, self._fresh_slots, strict=True):
-            variable.assign(value)
-        self.optimizer.learning_rate.assign(learning_rate)
+    def start(self, weights: Sequence[Sequence[np.ndarray]], numbers: Sequence[Numbers]) -> None:
+        """Put each trial at `weights` (in the order of `model.variables`) with its `numbers`, and
+        an optimizer that remembers nothing, as that of a newly compiled model."""
+        self._compiled.load(
+            [
+                [*own, *self._slots(n.learning_rate), *self._numbers(n)]
+                for own, n in zip(weights, numbers, strict=True)
+            ]
+        )
 
-    def epoch(self, order: np.ndarray) -> list[float]:
-        """Train on the samples in `order` (samples,) int32, then validate.
+    def load(self, states: Sequence[Sequence[np.ndarray]]) -> None:
+        """Go on from what `state` gave."""
+        self._compiled.load(states)
+
+    def state(self) -> list[list[np.ndarray]]:
+        """Per trial: all that its next epoch depends on, the model's variables first."""
+        return self._compiled.read()
+
+    def weights(self) -> list[list[np.ndarray]]:
+        """Per trial: the values of `model.variables`."""
+        return [state[: len(self.model.variables)] for state in self.state()]
+
+    def epoch(self, orders: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
+        """Train each trial on the samples in its row of `orders` (trials, samples) int32, then
+        validate. A trial that diverges or is not `active` (trials,) stays as it was.
 
         Returns:
-            EPOCH_METRICS in their order: loss and accuracy as Keras's progress bar shows them at
-            the end of an epoch (means over its samples, in training mode), then both on the
-            validation set after it.
+            (trials, 5): EPOCH_METRICS in their order (loss and accuracy as Keras's progress bar
+            shows them at the end of an epoch, which are means over its samples, in training mode;
+            then both on the validation set after it), and 1 if all of that is finite and within
+            LOSS_BOUND, else 0.
         """
-        return self._epoch(tf.constant(order, tf.int32)).numpy().tolist()
+        return self._compiled.run(orders, np.ones(len(orders), bool) if active is None else active)
 
-    def _trace_epoch(self, order: tf.Tensor) -> tf.Tensor:
-        full, size = self.samples // self.batch_size, self.batch_size
+    def _slots(self, learning_rate: float) -> list[np.ndarray]:
+        slots = list(self._fresh_slots)
+        slots[self._rate] = np.asarray(learning_rate, slots[self._rate].dtype)
+        return slots
 
-        def step(number: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows = tf.ensure_shape(tf.slice(order, [number * size], [size]), (size,))
-            return number + 1, sums + size * self._step(rows)
+    def _numbers(self, numbers: Numbers) -> list[np.ndarray]:
+        return [np.asarray(getattr(numbers, n), f.dtype) for n, f in self._fed.items()]
 
-        _, sums = tf.while_loop(
-            lambda number, _: number < full, step, [tf.constant(0), tf.zeros(2)]
-        )
+    def _epoch(self, data: Sequence[Any], order: Any, active: Any) -> Any:
+        """Traced by the backend: all variables may be read and assigned."""
+        ops, size, full = keras.ops, self._batch_size, self.samples // self._batch_size
+        x, y, x_validation, y_validation = data
+        before = [ops.copy(variable) for variable in self._variables]
+
+        def step(rows: Any) -> Any:
+            return self._step(self._take(x, rows), self._take(y, rows))
+
+        def batch(number: Any, sums: Any) -> Any:
+            return sums + size * step(ops.slice(order, [number * size], [size]))
+
+        sums = self._tape.repeat(full, batch, ops.zeros(2, keras.config.floatx()))
         if rest := self.samples % size:
-            sums += rest * self._step(order[full * size :])
-        x, y = self._validation
-        return tf.concat([sums / self.samples, self._measure(y, self.model(x, training=False))], 0)
+            sums = sums + rest * step(order[full * size :])
+        validation = self._measure(y_validation, self.model(x_validation, training=False))
+        metrics = ops.concatenate([sums / self.samples, validation])
+        good = ops.all(ops.isfinite(metrics)) & ops.all(metrics <= LOSS_BOUND)
+        for variable, value in zip(self._variables, before, strict=True):
+            variable.assign(ops.where(good & active, variable.value, value))
+        return ops.concatenate([metrics, ops.cast(good, metrics.dtype)[None]])
 
-    def _step(self, rows: tf.Tensor) -> tf.Tensor:
+    def _step(self, x: Any, y: Any) -> Any:
         """One batch -> [loss, accuracy] before its update."""
-        x, y = (tf.gather(part, rows) for part in self._train)
-        with tf.GradientTape() as tape:
-            logits = self.model(x, training=True)
-            loss = self._loss(y, logits)
-        gradients = tape.gradient(loss, [weight.value for weight in self._weights])
-        self.optimizer.apply(gradients, self._weights)
-        return tf.stack([loss, _accuracy(y, logits)])
 
-    def _measure(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        return tf.stack([self._loss(y, logits), _accuracy(y, logits)])
+        def loss() -> tuple[Any, Any]:
+            logits = self.model(x, training=True)
+            return self._loss(y, logits), logits
+
+        (value, logits), gradients = self._tape.value_and_gradients(loss, self._weights)
+        self.optimizer.apply(gradients, self._weights)
+        return keras.ops.stack([value, _accuracy(y, logits)])
+
+    def _measure(self, y: Any, logits: Any) -> Any:
+        return keras.ops.stack([self._loss(y, logits), _accuracy(y, logits)])
 
 
 def evaluate(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Loss and accuracy of `model` on `x` (n, features), `y` (n,), in one pass."""
-    logits = model(tf.constant(x), training=False)
+    logits = model(keras.ops.convert_to_tensor(x), training=False)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, logits)
-    return float(loss), float(_accuracy(tf.constant(y), logits))
+    return float(loss), float(_accuracy(keras.ops.convert_to_tensor(y), logits))
 
 
-def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+def _accuracy(y: Any, logits: Any) -> Any:
+    hits = keras.ops.cast(keras.ops.argmax(logits, axis=-1), y.dtype) == y
+    return keras.ops.mean(keras.ops.cast(hits, logits.dtype))
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _accuracy(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    hits = tf.argmax(logits, axis=-1, output_type=y.dtype) == y
-    return tf.reduce_mean(tf.cast(hits, tf.float32))

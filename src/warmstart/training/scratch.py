@@ -1,8 +1,11 @@
-"""Finished trials of an unfinished stage, so that a run that was killed goes on where it stood.
+"""Unfinished work of a stage, so that a run that was killed goes on where it stood.
 
-The folder lies outside DVC's outs, which DVC empties before it runs a stage.
+Finished trials lie in the folder as `KEY.npz`, those that were in training in `running/`. The
+folder lies outside DVC's outs, which DVC empties before it runs a stage.
 """
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,59 @@ def read(folder: Path, key: str) -> Result | None:
 
 
 def weights(folder: Path, key: str) -> list[np.ndarray]:
-    """A trained trial's weights in the order of `model.weights`."""
+    """A trained trial's values of `model.variables`."""
     with np.load(folder / f"{key}.npz", allow_pickle=False) as file:
         return [file[f"weight_{i}"] for i in range(sum(n.startswith("weight_") for n in file))]
+
+
+@dataclass
+class Standing:
+    """Where trials that train together stand after an epoch."""
+
+    rows: list[np.ndarray]
+    """Per epoch (trials, 5): what `Program.epoch` returned."""
+    states: list[list[np.ndarray]]
+    """Per trial: what `Program.state` returned, or the weights to begin with."""
+    seconds: float
+    """Spent on these epochs."""
+
+
+class Checkpoint:
+    """The file that holds where trials that train together stand.
+
+    An epoch is kept unless the one kept last is younger than `SECONDS`: writing it would take
+    longer than training it again.
+    """
+
+    SECONDS = 1.0
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / "running" / f"{name}.npz"
+        self._written = time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._written >= self.SECONDS
+
+    def write(self, standing: Standing) -> None:
+        arrays: dict[str, Any] = {
+            f"state_{trial}_{i}": value
+            for trial, state in enumerate(standing.states)
+            for i, value in enumerate(state)
+        }
+        rows, seconds = np.array(standing.rows), np.array(standing.seconds)
+        with replacing(self._path) as unfinished:
+            np.savez(unfinished, rows=rows, seconds=seconds, **arrays)
+        self._written = time.monotonic()
+
+    def read(self) -> Standing | None:
+        if not self._path.exists():
+            return None
+        with np.load(self._path, allow_pickle=False) as file:
+            rows = list(file["rows"])
+            trials = len(rows[0])
+            size = (len(file.files) - 2) // trials
+            states = [[file[f"state_{t}_{i}"] for i in range(size)] for t in range(trials)]
+            return Standing(rows, states, float(file["seconds"]))
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from warmstart.arms import Initializer, Network
+from warmstart.arms import Network
 from warmstart.records import Outcome
 
 
@@ -23,10 +23,11 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One training run. Everything in it is a number to the program of its cohort."""
+    """One training run. What sets it apart in its cohort is numbers to the cohort's program."""
 
     arm: str
-    initializer: Initializer
+    network: Network
+    """Resolved."""
     seed: int
     """0, 1, 2 …: the same number gives the same batch orders in every arm."""
     learning_rate: float
@@ -36,8 +37,8 @@ class Trial:
 class Cohort:
     """Trials that differ only in numbers, and what they share."""
 
-    network: Network
-    """Resolved. Its initializer is ignored: each trial has its own."""
+    structure: Network
+    """`Network.structure` of every trial."""
     phases: tuple[Phase, ...]
     task: Path
     task_digest: str
@@ -46,6 +47,8 @@ class Cohort:
     source: Path | None = None
     """Pretrained model whose layers all trials start from, instead of `network`'s own."""
     source_digest: str = ""
+    patience: int | None = None
+    """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     trials: tuple[Trial, ...]
 
     @property
@@ -55,14 +58,14 @@ class Cohort:
 
     def key(self, trial: Trial) -> str:
         """Names the result of `trial`: equal keys, equal bytes. Holds no path."""
-        network = self.network.model_copy(update={"initializer": trial.initializer})
         content = {
-            "network": network.model_dump(),
+            "network": trial.network.model_dump(),
             "phases": [asdict(phase) for phase in self.phases],
             "task": self.task_digest,
             "batch_size": self.batch_size,
             "root_seed": self.root_seed,
             "source": self.source_digest,
+            "patience": self.patience,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
         }
@@ -77,7 +80,7 @@ class Result:
     outcome: Outcome
     epochs: dict[str, tuple[float, ...]]
     train_seconds: float
-    """Wall time of the epochs, without compilation."""
+    """Wall time of the epochs, without compilation; a share of it where trials train together."""
 
 
 def cut(cohorts: Iterable[Cohort], workers: int) -> list[Cohort]:

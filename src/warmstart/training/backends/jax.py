@@ -1,0 +1,146 @@
+"""The epoch on JAX: state in, state out; of one trial or, stacked, of many."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from warmstart.training.fed import Fed
+
+# to what JAX compiles by itself (`jnp.clip`) a fed number is the array of its variable
+jax.tree_util.register_pytree_node(
+    Fed, lambda number: ((number.variable.value,), None), lambda _, children: children[0]
+)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+
+
+def trials_at_once(bytes_per_trial: int) -> int:
+    """How many trials to stack: on a CPU one, whose weights then stay in a core's cache; on an
+    accelerator as many as fit half its memory."""
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        return 1
+    memory = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
+    return max(1, memory // 2 // bytes_per_trial)
+
+
+def take(x: jax.Array, rows: jax.Array) -> jax.Array:
+    return x[rows]
+
+
+def _in_scope(
+    variables: Sequence[keras.Variable], values: Sequence[Any], function: Callable[[], Any]
+) -> tuple[Any, list[Any]]:
+    """`function()` with `variables` at `values`, and what it leaves them at."""
+    mapping = list(zip(variables, values, strict=True))
+    with keras.StatelessScope(state_mapping=mapping) as scope:
+        found = function()
+        return found, [scope.get_current_value(variable) for variable in variables]
+
+
+class Tape:
+    """Gradients and loops of functions that read and assign Keras variables."""
+
+    def __init__(self, variables: Sequence[keras.Variable]) -> None:
+        self._variables = variables
+
+    def value_and_gradients(
+        self, loss: Callable[[], tuple[Any, Any]], weights: Sequence[keras.Variable]
+    ) -> tuple[tuple[Any, Any], list[Any]]:
+        """`loss()`, a pair of the loss and something else, and the loss's gradients."""
+        known = {id(weight) for weight in weights}
+        others = [variable for variable in self._variables if id(variable) not in known]
+        now = [variable.value for variable in others]
+
+        def function(values: list[Any]) -> tuple[Any, Any]:
+            (value, rest), left = _in_scope([*weights, *others], [*values, *now], loss)
+            return value, (rest, left[len(weights) :])
+
+        (value, (rest, left)), gradients = jax.value_and_grad(function, has_aux=True)(
+            [weight.value for weight in weights]
+        )
+        _assign(others, left)
+        return (value, rest), gradients
+
+    def repeat(self, times: int, step: Callable[[Any, Any], Any], total: Any) -> Any:
+        """`total = step(number, total)` for `number` from 0 to `times` - 1."""
+
+        def body(number: Any, carry: tuple[list[Any], Any]) -> tuple[list[Any], Any]:
+            values, so_far = carry
+            so_far, values = _in_scope(self._variables, values, lambda: step(number, so_far))
+            return values, so_far
+
+        now = [variable.value for variable in self._variables]
+        left, total = jax.lax.fori_loop(0, times, body, (now, total))
+        _assign(self._variables, left)
+        return total
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+class Compiled:
+    """`epoch(data, order, active)`, which reads and assigns `variables`, as one program that maps
+    it over `trials` states. A single trial is not mapped: it computes bit for bit what Keras does.
+    """
+
+    def __init__(
+        self,
+        epoch: Callable[..., Any],
+        variables: Sequence[keras.Variable],
+        data: Sequence[jax.Array],
+        samples: int,
+        trials: int,
+    ) -> None:
+        def pure(state: list[Any], data: list[Any], order: Any, active: Any) -> tuple[Any, Any]:
+            found, left = _in_scope(variables, state, lambda: epoch(data, order, active))
+            return left, found
+
+        self._single = trials == 1
+        mapped = pure if self._single else jax.vmap(pure, in_axes=(0, None, 0, 0))
+        lead = () if self._single else (trials,)
+        self._data = list(data)
+        self._state: list[jax.Array] = []
+        self._epoch = (
+            jax.jit(mapped, donate_argnums=0)
+            .lower(
+                [jax.ShapeDtypeStruct((*lead, *v.shape), v.value.dtype) for v in variables],
+                self._data,
+                jax.ShapeDtypeStruct((*lead, samples), jnp.int32),
+                jax.ShapeDtypeStruct(lead, jnp.bool_),
+            )
+            .compile()
+        )
+
+    def load(self, states: Sequence[Sequence[np.ndarray]]) -> None:
+        stacked = states[0] if self._single else [np.stack(v) for v in zip(*states, strict=True)]
+        self._state = [jnp.array(value) for value in stacked]
+
+    def read(self) -> list[list[np.ndarray]]:
+        values = [np.array(value) for value in self._state]
+        if self._single:
+            return [values]
+        return [[value[i] for value in values] for i in range(len(values[0]))]
+
+    def run(self, orders: np.ndarray, active: np.ndarray) -> np.ndarray:
+        first = (lambda x: x[0]) if self._single else (lambda x: x)
+        self._state, found = self._epoch(
+            self._state,
+            self._data,
+            jnp.asarray(first(orders), jnp.int32),
+            jnp.asarray(first(active), jnp.bool_),
+        )
+        return np.asarray(found).reshape(len(orders), -1)
+
+
+def place(array: np.ndarray) -> jax.Array:
+    """`array` where the programs read it."""
+    return jnp.asarray(array)

@@ -1,0 +1,161 @@
+"""Workers of a Dask cluster. No disk is shared: files travel by their content."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, KilledWorker, Queue
+
+from warmstart.errors import InputError
+from warmstart.files import replacing
+from warmstart.training import environment, remote
+from warmstart.training.trials import Cohort
+
+ANSWER_SECONDS = 8
+"""How long a scheduler, and then its first worker, may take to answer."""
+
+
+class Cluster:
+    """Dask workers, which know neither our files nor each other's."""
+
+    def __init__(
+        self, client: Client, count: int, resources: Mapping[str, float], folder: Path, backend: str
+    ) -> None:
+        self.count = count
+        self._client, self._folder, self._backend = client, folder, backend
+        self._pool = client.get_executor(resources=dict(resources), pure=False)
+        self._queue = Queue(client=client)
+        self._files: dict[str, Path] = {}  # what workers may ask for, by digest or name
+        self._epochs: dict[str, int] = {}  # name of an awaited file -> epochs of its trial
+
+    def submit(self, work: Callable[..., Any], cohort: Cohort) -> Future[Any]:
+        names = [f"{cohort.key(trial)}.npz" for trial in cohort.trials]
+        here = {name: path for name in names if (path := self._folder / name).exists()}
+        self._files |= here | {cohort.task_digest: cohort.task}
+        if cohort.source:
+            self._files[cohort.source_digest] = cohort.source
+        self._epochs |= {name: cohort.epochs for name in names if name not in here}
+        return self._pool.submit(
+            remote.do, work, cohort, list(here), self._queue.name, self._backend
+        )
+
+    def hear(self) -> int | None:
+        message = self._queue.get()
+        if message is None:
+            return None
+        name, content, answer = message
+        if answer:
+            Queue(answer, client=self._client).put(self._files[name].read_bytes())
+            return 0
+        with replacing(self._folder / name) as unfinished:
+            unfinished.write_bytes(content)
+        # a file may come twice, when its worker died before it could note that it had sent it
+        return self._epochs.pop(name, 0)
+
+    def hush(self) -> None:
+        self._queue.put(None)
+
+    def stop(self) -> None:
+        self._pool.shutdown(wait=False)
+
+
+@contextmanager
+def connect(
+    address: str, resources: Mapping[str, float], folder: Path, backend: str
+) -> Iterator[Cluster]:
+    """The workers at `address` that have `resources`.
+
+    Raises:
+        InputError: if there are none, or they are not set up as this process is.
+    """
+    try:
+        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+    except (OSError, ValueError):
+        raise InputError(
+            f"executor.address: expected a Dask scheduler at {address}, none answered; start one "
+            "with `dask scheduler`, correct the address, or give null for workers on this machine"
+        ) from None
+    with client:
+        count = _check_workers(client, address, resources, backend)
+        try:
+            yield Cluster(client, count, resources, folder, backend)
+        except KilledWorker as error:
+            raise InputError(
+                "executor.address: expected workers that live, received the death of "
+                f"{error.allowed_failures + 1} on one piece of work; their logs may tell why, "
+                "most often they had too little memory"
+            ) from None
+        except Exception:
+            if client.status == "running":
+                raise
+            raise InputError(
+                f"executor.address: expected the Dask scheduler at {address} to stay, it is gone; "
+                "start it again and repeat: finished trials are kept"
+            ) from None
+
+
+def _check_workers(
+    client: Client, address: str, resources: Mapping[str, float], backend: str
+) -> int:
+    """How many workers have `resources`, each of them fit for the work."""
+    tags = f" --resources {_tags(resources)}" if resources else ""
+    start = f"`dask worker {address} --nthreads 1{tags}`"
+    try:
+        client.wait_for_workers(1, timeout=ANSWER_SECONDS)
+    except TimeoutError:
+        raise InputError(
+            f"executor.address: expected workers at {address}, received none; start some with "
+            f"{start}"
+        ) from None
+    workers = {
+        name: worker
+        for name, worker in client.scheduler_info(n_workers=-1)["workers"].items()
+        if all(worker["resources"].get(tag, 0) >= n for tag, n in resources.items())
+    }
+    if not workers:
+        raise InputError(
+            f"executor.resources: expected a worker with {_tags(resources)} at {address}, received "
+            f"none; start one with {start}"
+        )
+    # threads would share what Keras and the compiled programs keep per process
+    problems = [
+        f"executor.address: expected workers of one thread, received {name} with "
+        f"{worker['nthreads']}; start it with {start}"
+        for name, worker in workers.items()
+        if worker["nthreads"] != 1
+    ]
+    ours = environment.versions(backend)
+    problems += [
+        f"executor.address: expected {_text(ours)} as here, received {_text(theirs)} on {name}; "
+        "install the same lock there"
+        for name, theirs in _versions(client, list(workers), backend).items()
+        if theirs != ours
+    ]
+    if problems:
+        raise InputError(*problems)
+    return len(workers)
+
+
+def _versions(client: Client, workers: list[str], backend: str) -> dict[str, Any]:
+    """What each worker and the scheduler, which reads the calls too, have installed; an exception
+    if that is no `warmstart`."""
+    find = environment.versions
+    there = client.run(find, backend, workers=workers, on_error="return")
+    found: dict[str, Any] = {f"worker {name}": versions for name, versions in there.items()}
+    try:
+        found["the scheduler"] = client.run_on_scheduler(find, backend)
+    except Exception as error:
+        found["the scheduler"] = error
+    return found
+
+
+def _tags(resources: Mapping[str, float]) -> str:
+    return ",".join(f"{tag}={number:g}" for tag, number in resources.items())
+
+
+def _text(versions: Mapping[str, str] | Exception) -> str:
+    if isinstance(versions, Exception):
+        return repr(versions)
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

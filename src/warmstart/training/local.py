@@ -1,0 +1,85 @@
+"""Worker processes on this machine: single-threaded ones, one per core, so that a trial's weights
+stay in that core's cache; or one per GPU."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from warmstart.processes import end_with_parent
+from warmstart.training import environment
+from warmstart.training.trials import Cohort
+
+
+class StoppedError(Exception):
+    """In a worker: its work is not wanted any more."""
+
+
+class Processes:
+    """They read and write our files where they lie."""
+
+    def __init__(
+        self, pool: ProcessPoolExecutor, count: int, folder: Path, reports: Any, stopping: Any
+    ) -> None:
+        self.count = count
+        self._pool, self._folder, self._reports, self._stopping = pool, folder, reports, stopping
+
+    def submit(self, work: Callable[..., Any], cohort: Cohort) -> Future[Any]:
+        return self._pool.submit(_do, work, cohort, self._folder)
+
+    def hear(self) -> int | None:
+        return self._reports.get()
+
+    def hush(self) -> None:
+        self._reports.put(None)
+
+    def stop(self) -> None:
+        # not by killing them: one that dies while it reports keeps the queue's lock
+        self._stopping.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterator[Processes]:
+    """`workers` processes for `backend`, or one per GPU or core; each sees one GPU at most."""
+    gpus = environment.gpus(backend)
+    count = (len(gpus) or len(os.sched_getaffinity(0))) if workers == "auto" else workers
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    reports, devices, stopping = context.SimpleQueue(), context.SimpleQueue(), context.Event()
+    for number in range(count if gpus else 0):
+        devices.put(gpus[number % len(gpus)])
+    with ProcessPoolExecutor(
+        count,
+        mp_context=context,
+        initializer=_enter,
+        initargs=(backend, os.getpid(), devices if gpus else None, reports, stopping),
+    ) as pool:
+        yield Processes(pool, count, folder, reports, stopping)
+
+
+_reports: Any = None  # in a worker process: the queue on which it tells of epochs,
+_stopping: Any = None  # and the event that ends its work
+
+
+def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any) -> None:
+    """Set up a worker process, before Keras is loaded in it."""
+    global _reports, _stopping
+    end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
+    if devices:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
+    environment.enter(backend)
+    _reports, _stopping = reports, stopping
+
+
+def _do(work: Callable[..., Any], cohort: Cohort, folder: Path) -> Any:
+    def progress(epochs: int) -> None:
+        if _stopping.is_set():
+            raise StoppedError
+        _reports.put(epochs)
+
+    return work(cohort, folder, progress)

@@ -1,0 +1,104 @@
+"""What a Dask worker does with a piece of work: the same as a local one, in a folder of its own.
+
+It asks home for the files it needs, and sends every trial home once that is finished, so that its
+death costs trials in progress and no others: Dask gives the piece to another worker, which leaves
+out what is home.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any
+
+from distributed import Queue, get_client, get_worker
+
+from warmstart.files import replacing
+from warmstart.training import environment
+from warmstart.training.local import StoppedError
+from warmstart.training.trials import Cohort
+
+ASK_AGAIN_SECONDS = 60
+
+_one_at_a_time = Lock()  # a worker that joined later may have several threads
+
+
+def do(
+    work: Callable[..., Any], cohort: Cohort, files: Sequence[str], queue: str, backend: str
+) -> Any:
+    """`work` on `cohort`, of whose trials home has `files`; new ones of theirs are sent home.
+
+    Args:
+        queue: name of the Dask queue that is read at home.
+
+    Raises:
+        StoppedError: when nobody waits for it any more.
+    """
+    home, here = _Home(queue), Path(get_worker().local_directory)
+    with _one_at_a_time, TemporaryDirectory(dir=here) as name:
+        environment.enter(backend)
+        folder, kept = Path(name), here / "warmstart"
+        for file in files:
+            home.fetch(file, folder / file)
+        task = home.fetch(cohort.task_digest, kept / cohort.task_digest / cohort.task.name)
+        source = cohort.source and home.fetch(
+            cohort.source_digest, kept / cohort.source_digest / cohort.source.name
+        )
+        trials = {cohort.key(trial): trial for trial in cohort.trials}
+        awaited = {f"{key}{end}" for key in trials for end in (".npz", ".keras")} - set(files)
+        sent = home.sent()
+
+        def send(_: int = 0) -> None:
+            home.check()
+            for path in sorted(path for path in folder.iterdir() if path.name in awaited):
+                home.send(path)
+                awaited.remove(path.name)
+
+        left = tuple(trial for key, trial in trials.items() if f"{key}.npz" not in sent)
+        found = work(replace(cohort, task=task, source=source, trials=left), folder, send)
+        send()
+    return found
+
+
+class _Home:
+    """The process that submitted the piece of work which runs in this thread."""
+
+    def __init__(self, queue: str) -> None:
+        self._worker, self._client = get_worker(), get_client()
+        self._key = self._worker.get_current_task()
+        self._queue = Queue(queue, client=self._client)
+
+    def check(self) -> None:
+        """Raise StoppedError if it has gone, or dropped this work."""
+        task = self._worker.state.tasks.get(self._key)
+        if task is None or task.state == "cancelled":
+            raise StoppedError
+
+    def fetch(self, name: str, path: Path) -> Path:
+        """`path`, with the content of the file that home knows as `name`."""
+        if path.exists():
+            return path
+        # not as data in Dask: it gives work to whom already has them, however many wait there, and
+        # forgets them with the worker that has them
+        answer, content = Queue(client=self._client), None
+        while content is None:
+            self.check()
+            self._queue.put([name, None, answer.name])
+            try:
+                content = answer.get(timeout=ASK_AGAIN_SECONDS)
+            except TimeoutError:
+                continue
+        answer.close()
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(content)
+        return path
+
+    def send(self, path: Path) -> None:
+        self._queue.put([path.name, path.read_bytes(), None])
+        # Dask keeps the note as long as it knows the piece: also when the worker dies
+        self._client.set_metadata([self._key, path.name], True)
+
+    def sent(self) -> set[str]:
+        """Names of the files of this piece that are home, sent by a worker that died."""
+        return set(self._client.get_metadata([self._key], {}))

@@ -1,0 +1,180 @@
+"""A cohort's trials through its compiled programs, one after another or many at once."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from warmstart.arms import Network
+from warmstart.data.task import Task
+from warmstart.networks import initializers, mlp, transfer
+from warmstart.records import EPOCH_METRICS
+from warmstart.seeds import derive, generator
+from warmstart.training import backends, optimizers
+from warmstart.training.fed import feed_slope
+from warmstart.training.program import Data, Numbers, Program
+from warmstart.training.scratch import Checkpoint, Standing
+from warmstart.training.stopping import Watch
+from warmstart.training.trials import Cohort, Phase, Result, Trial
+
+Progress = Callable[[int], None]
+
+
+class Trainer:
+    """A cohort's model with one compiled program per phase.
+
+    Args:
+        at_once: how many trials pass through together.
+    """
+
+    def __init__(self, cohort: Cohort, task: Task, data: Data, at_once: int = 1) -> None:
+        self.cohort, self.at_once = cohort, at_once
+        self.model, self.copied = build(cohort, task, cohort.structure)
+        slope = None if cohort.source else feed_slope(self.model)
+        self._fresh = [np.array(variable) for variable in self.model.variables]
+        self._programs: list[tuple[int, Phase, Program]] = []  # with the epoch it starts at
+        start = 0
+        for phase in cohort.phases:
+            transfer.set_frozen(self.model, self.copied, phase.frozen)
+            optimizer = optimizers.make(cohort.structure)
+            program = Program(self.model, optimizer, data, cohort.batch_size, at_once, slope)
+            self._programs.append((start, phase, program))
+            start += phase.epochs
+
+    def train(
+        self, trials: Sequence[Trial], folder: Path, progress: Progress
+    ) -> list[tuple[Result, list[np.ndarray]]]:
+        """Of each of `trials` (`at_once` or fewer) the result and the values of `model.variables`.
+
+        Goes on from a checkpoint in `folder`, and keeps one there while it trains. A trial diverges
+        in the epoch whose metrics are not finite or whose loss is out of bounds; its weights are
+        then those before that epoch.
+        """
+        keys = [self.cohort.key(trial) for trial in trials]
+        checkpoint = Checkpoint(folder, hashlib.sha256("".join(keys).encode()).hexdigest())
+        # a smaller group leaves seats of the program empty: whoever sits there stands still
+        seats = [*trials, *[trials[0]] * (self.at_once - len(trials))]
+        watch = Watch(len(seats), self.cohort.patience)
+        watch.over[len(trials) :] = True
+        standing = checkpoint.read() or Standing([], [self.initial(seat) for seat in seats], 0.0)
+        for row in standing.rows:
+            watch.see(row)
+        progress(len(standing.rows) * len(trials))
+        self._go_on(seats, standing, watch, checkpoint, lambda: progress(len(trials)))
+        progress((self.cohort.epochs - len(standing.rows)) * len(trials))
+        rows = np.array(standing.rows)
+        return [
+            (
+                _result(key, rows[: watch.epochs[i], i], standing.seconds / len(trials)),
+                standing.states[i][: len(self._fresh)],
+            )
+            for i, key in enumerate(keys)
+        ]
+
+    def _go_on(
+        self,
+        seats: Sequence[Trial],
+        standing: Standing,
+        watch: Watch,
+        checkpoint: Checkpoint,
+        tell: Callable[[], None],
+    ) -> None:
+        """Take `standing` to the last epoch, or to the one after which all trials are over."""
+        current = None
+        for epoch in range(len(standing.rows), self.cohort.epochs):
+            if watch.over.all():
+                break
+            start, phase, program = [p for p in self._programs if p[0] <= epoch][-1]
+            if program is not current:
+                standing.states = current.state() if current else standing.states
+                if epoch == start:
+                    weights = [state[: len(self._fresh)] for state in standing.states]
+                    program.start(weights, [_numbers(trial, phase) for trial in seats])
+                else:
+                    program.load(standing.states)
+                current = program
+            orders = self._orders(seats, epoch, program.samples)
+            began = time.perf_counter()
+            standing.rows.append(program.epoch(orders, ~watch.over))
+            standing.seconds += time.perf_counter() - began
+            watch.see(standing.rows[-1])
+            tell()
+            if checkpoint.is_due():
+                standing.states = program.state()
+                checkpoint.write(standing)
+        standing.states = current.state() if current else standing.states
+        checkpoint.remove()
+
+    def initial(self, trial: Trial) -> list[np.ndarray]:
+        """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
+        the trial's initializer and seed in the layers not copied from a pretrained model."""
+        place = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        values = list(self._fresh)
+        seed = derive(self.cohort.root_seed, "trial", trial.seed)
+        for layer in self.model.layers:
+            own = mlp.layer_seed(seed, layer.name)
+            if isinstance(layer, keras.layers.Dense) and layer.name not in self.copied:
+                make = (
+                    mlp.head(layer.units, seed).kernel_initializer
+                    if layer.name == mlp.HEAD
+                    else initializers.make(trial.network.initializer, own)
+                )
+                values[place[id(layer.kernel)]] = np.array(make(layer.kernel.shape))
+            if hasattr(layer, "seed_generator"):
+                state = keras.random.SeedGenerator(own).state
+                values[place[id(layer.seed_generator.state)]] = np.array(state)
+        return values
+
+    def _orders(self, trials: Sequence[Trial], epoch: int, samples: int) -> np.ndarray:
+        """(trials, samples) int32; trials of the same seed see the same batches in every arm."""
+        of_seed = {
+            seed: generator(self.cohort.root_seed, "batches", seed, epoch).permutation(samples)
+            for seed in {trial.seed for trial in trials}
+        }
+        return np.stack([of_seed[trial.seed] for trial in trials]).astype(np.int32)
+
+
+def capacity(cohort: Cohort, task: Task) -> int:
+    """How many trials of `cohort` to train at once: more than one only where the backend stacks
+    them, and no more than fit its memory by a generous estimate."""
+    widths = [task.features, *cohort.structure.hidden, task.classes]
+    weights = sum(a * b for a, b in pairwise(widths))
+    # a layer's activations on the validation set, in and out, against a batch's in all layers
+    outputs = max(2 * max(widths[1:]) * len(task.y_validation), 6 * sum(widths) * cohort.batch_size)
+    return backends.current().trials_at_once(4 * (6 * weights + outputs))
+
+
+def build(cohort: Cohort, task: Task, network: Network) -> tuple[keras.Sequential, tuple[str, ...]]:
+    """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
+    and the names of its layers that came from `source`."""
+    if cohort.source is None:
+        return mlp.build(network, task.features, task.classes, cohort.root_seed), ()
+    source = transfer.load(cohort.source)
+    return transfer.graft(source, task.features, task.classes, cohort.root_seed)
+
+
+def _numbers(trial: Trial, phase: Phase) -> Numbers:
+    return Numbers(
+        learning_rate=trial.learning_rate * phase.learning_rate_factor,
+        momentum=trial.network.optimizer.momentum,
+        clip_threshold=trial.network.clipping.threshold,
+        negative_slope=trial.network.activation.negative_slope,
+    )
+
+
+def _result(key: str, rows: np.ndarray, seconds: float) -> Result:
+    """Of `rows` (epochs, 5), the last of which may be one in which the trial diverged."""
+    metrics = rows[:, : len(EPOCH_METRICS)]
+    diverged = len(rows) > 0 and not rows[-1, len(EPOCH_METRICS)]
+    if diverged and not np.isfinite(metrics[-1]).all():
+        metrics[-1] = np.nan  # accuracies of a network without numbers mean nothing
+    return Result(
+        key=key,
+        outcome="diverged" if diverged else "completed",
+        epochs=dict(zip(EPOCH_METRICS, map(tuple, metrics.T.tolist()), strict=True)),
+        train_seconds=seconds,
+    )

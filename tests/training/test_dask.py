@@ -1,0 +1,183 @@
+"""A real Dask cluster on 127.0.0.1: the same results as local processes, whatever happens to it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dask_cluster import Dask, dask, until
+from distributed import Client, get_worker
+
+from small_task import make_cohort
+from warmstart.arms import Network
+from warmstart.params import Executor
+from warmstart.training import cluster, executor
+from warmstart.training.trials import Cohort
+
+NETWORK = Network(hidden=(8,))
+
+
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
+    """One of them with the tag GPU."""
+    with dask(tmp_path_factory.mktemp("dask")) as there:
+        for name in ("plain", "tagged"):
+            there.add_worker(name)
+        there.wait_for_workers()
+        yield there
+
+
+training = pytest.fixture(scope="module")(two_workers)
+idle = pytest.fixture(scope="module")(two_workers)
+"""Set up for JAX, which is not loaded before it is needed: not for work that does not train."""
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    # long enough that a piece of it is still in progress when its first trial is seen to be home
+    return make_cohort(tmp_path_factory.mktemp("task"), NETWORK, trials=16, epochs=80)
+
+
+def train(workers: executor.Workers, folder: Path, cohort: Cohort) -> dict[str, Any]:
+    """Per trial: outcome, epochs and the bytes of the weights."""
+    found = {}
+    for key, result in workers.train([cohort], "a study").items():
+        with np.load(folder / f"{key}.npz") as file:
+            weights = [file[name].tobytes() for name in file if name.startswith("weight_")]
+        found[key] = result.outcome, result.epochs, weights
+    return found
+
+
+def everything(options: Executor, folder: Path, cohort: Cohort) -> dict[str, Any]:
+    """All that workers give: for `cohort`, and for trials on the layers of one of its models."""
+    a, b = folder / "a.keras", folder / "b.keras"
+    with executor.start(options, folder) as workers:
+        found = train(workers, folder, cohort)
+        workers.export(cohort, cohort.trials[-1], a)
+        on_a = replace(cohort, source=a, source_digest="a", trials=cohort.trials[:2])
+        found |= train(workers, folder, on_a)
+        workers.export(on_a, on_a.trials[1], b)
+        scores = workers.evaluate([cohort, on_a])
+    return found | {"scores": scores, "a": a.read_bytes(), "b": b.read_bytes()}
+
+
+@pytest.fixture(scope="module")
+def expected(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return everything(Executor(workers=1), tmp_path_factory.mktemp("local"), cohort)
+
+
+def test_a_cluster_gives_what_local_processes_give(
+    training: Dask, cohort: Cohort, expected: dict[str, Any], tmp_path: Path, capfd: Any
+) -> None:
+    found = everything(Executor(address=training.address), tmp_path, cohort)
+    assert found == expected
+    assert len(found) == 16 + 2 + 3
+    assert "a study, 16 trials: 100%" in (err := capfd.readouterr().err)
+    assert "1280/1280" in err
+
+
+def test_a_worker_dies_and_nothing_is_lost_or_doubled(
+    training: Dask, cohort: Cohort, expected: dict[str, Any], tmp_path: Path, capfd: Any
+) -> None:
+    def run() -> dict[str, Any]:
+        with executor.start(Executor(address=training.address), tmp_path) as workers:
+            return train(workers, tmp_path, cohort)
+
+    with (
+        ThreadPoolExecutor(1) as thread,
+        Client(training.address, set_as_default=False) as client,
+    ):
+        done = thread.submit(run)
+
+        def in_progress() -> tuple[str, list[Path]] | None:
+            """A worker that has sent home some files of its piece, and not the others; those."""
+            assert not done.done(), done.result()
+            workers = client.scheduler_info(n_workers=-1)["workers"]
+            for worker, tasks in client.processing().items():
+                for task in tasks:
+                    sent = client.get_metadata([task], {})
+                    home = [path for name in sent if (path := tmp_path / name).exists()]
+                    if 0 < len(home) < 7:
+                        return workers[worker]["name"], home
+            return None
+
+        victim, home = until(in_progress, "a trial in progress")
+        training.kill(victim)
+        written = {path: path.stat().st_mtime_ns for path in home}
+        found = done.result(60)
+    training.add_worker(victim)  # for the other tests
+    training.wait_for_workers()
+    assert {path: path.stat().st_mtime_ns for path in home} == written  # not trained again
+    assert found == {key: expected[key] for key in found}
+    assert len(found) == 16
+    assert "1280/1280" in capfd.readouterr().err
+
+
+def test_a_cluster_that_lost_all_its_workers_goes_on_with_new_ones(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    def length(cohort: Cohort, folder: Path, progress: Any) -> int:
+        return len(cohort.task.read_bytes())
+
+    with dask(tmp_path) as there:
+        there.add_worker("plain")
+        with cluster.connect(there.address, {}, tmp_path, "jax") as place:
+            workers = executor.Workers(place, tmp_path)
+            (before,) = workers._run(length, [cohort])
+            there.kill("plain")
+            there.add_worker("tagged")
+            assert workers._run(length, [cohort]) == [before]
+    assert before == cohort.task.stat().st_size
+
+
+def who() -> Callable[..., str]:
+    """Work that tells its worker's name. A function inside another one travels by content."""
+
+    def name(cohort: Cohort, folder: Path, progress: Any) -> str:
+        return get_worker().name
+
+    return name
+
+
+def test_tagged_work_runs_on_tagged_workers_only(
+    idle: Dask, cohort: Cohort, tmp_path: Path
+) -> None:
+    def names(resources: dict[str, float]) -> tuple[int, set[str]]:
+        """Number of workers, and the names of those that did 8 pieces of work."""
+        with cluster.connect(idle.address, resources, tmp_path, "jax") as place:
+            found = executor.Workers(place, tmp_path)._run(who(), [cohort] * 8)
+            return place.count, set(found)
+
+    assert names({"GPU": 1}) == (1, {"tagged"})
+    assert names({}) == (2, {"plain", "tagged"})
+
+
+def test_work_that_nobody_waits_for_ends(idle: Dask, cohort: Cohort, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+
+    def endless(cohort: Cohort, folder: Path, progress: Callable[[int], None]) -> None:
+        started.touch()
+        while True:
+            progress(1)
+
+    with (
+        cluster.connect(idle.address, {"GPU": 1}, tmp_path, "jax") as place,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        run = thread.submit(executor.Workers(place, tmp_path)._run, endless, [cohort])
+        until(started.exists, "the endless work")
+        place.stop()
+        assert isinstance(run.exception(60), CancelledError)
+    with cluster.connect(idle.address, {"GPU": 1}, tmp_path, "jax") as place:
+        assert executor.Workers(place, tmp_path)._run(who(), [cohort]) == ["tagged"]
+
+
+def test_a_file_that_is_gone_ends_the_run(idle: Dask, cohort: Cohort, tmp_path: Path) -> None:
+    gone = replace(cohort, task=tmp_path / "gone.npz", task_digest="gone")
+    with (
+        pytest.raises(FileNotFoundError, match=r"gone\.npz"),
+        cluster.connect(idle.address, {}, tmp_path, "jax") as place,
+    ):
+        executor.Workers(place, tmp_path)._run(who(), [gone, cohort])

@@ -1,0 +1,117 @@
+"""What a process that trains is: of one backend, on one thread, on one GPU at most."""
+
+import os
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from small_task import make_cohort
+from warmstart.arms import Network
+from warmstart.errors import InputError
+from warmstart.training import environment, local
+from warmstart.training.trials import Cohort
+
+MULTIPLY = """
+import os, sys
+from pathlib import Path
+from warmstart.training import environment
+
+environment.enter(sys.argv[1])
+environment.enter(sys.argv[1])
+import keras, numpy as np
+
+def ticks():  # of processor time, per thread
+    stats = {task.name: (task / "stat").read_text() for task in Path("/proc/self/task").iterdir()}
+    fields = {name: stat.rsplit(")", 1)[1].split() for name, stat in stats.items()}
+    return {name: int(field[11]) + int(field[12]) for name, field in fields.items()}
+
+x = keras.ops.ones((1500, 1500))
+np.array(keras.ops.matmul(x, x))
+before = ticks()
+for _ in range(20):
+    np.array(keras.ops.matmul(x, x))
+spent = sorted(after - before.get(name, 0) for name, after in ticks().items())
+print(keras.backend.backend(), "tensorflow" in sys.modules, spent[-1] / sum(spent))
+"""
+
+
+@pytest.mark.parametrize("backend", environment.BACKENDS)
+def test_a_worker_computes_on_one_thread_of_one_backend(backend: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MULTIPLY, backend], capture_output=True, text=True, check=True
+    )
+    loaded, has_tensorflow, share = done.stdout.split()
+    assert loaded == backend
+    assert has_tensorflow == str(backend == "tensorflow")
+    # Two threads would have about half each; JAX spends a little on handing over
+    assert float(share) > 0.9
+
+
+def test_the_backend_is_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    assert environment.backend() == "tensorflow"
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert environment.backend() == "jax"
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with pytest.raises(InputError, match="KERAS_BACKEND: expected tensorflow or jax, received 'to"):
+        environment.backend()
+
+
+def test_a_process_stays_with_its_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_entered", "jax")
+    with pytest.raises(InputError, match=r"KERAS_BACKEND: expected jax, .* received tensorflow"):
+        environment.enter("tensorflow")
+
+
+@pytest.fixture
+def three_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Linux shows them, and JAX with its plugin for them."""
+    for name in ("nvidia0", "nvidia10", "nvidia2", "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(environment, "DEVICES", tmp_path)
+    plugin = metadata.EntryPoint("xla_cuda13", "jax_cuda13_plugin", "jax_plugins")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [plugin])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("three_gpus")
+def test_gpus_are_those_that_are_there_visible_and_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.gpus("jax") == ["0", "2", "10"]
+    monkeypatch.setattr(environment, "_version", {"tensorflow-cpu": "2.21.0"}.get)
+    assert environment.gpus("tensorflow") == []
+    for value, names in {"": [], "-1": [], "2": ["2"], "GPU-a, 0": ["GPU-a", "0"]}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+        assert environment.gpus("jax") == names
+
+
+def visible(cohort: Cohort, folder: Path, progress: Any) -> str:
+    """The worker's GPU, told once all three workers are at work."""
+    (folder / str(os.getpid())).touch()
+    deadline = time.monotonic() + 60
+    while len(list(folder.iterdir())) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+@pytest.mark.usefixtures("three_gpus")
+def test_every_gpu_gets_a_worker(tmp_path: Path) -> None:
+    cohort, folder = make_cohort(tmp_path, Network(hidden=(4,))), tmp_path / "here"
+    folder.mkdir()
+    with local.start("auto", folder, "jax") as processes:
+        assert processes.count == 3
+        futures = [processes.submit(visible, cohort) for _ in range(3)]
+        assert {future.result() for future in futures} == {"0", "2", "10"}
+
+
+def test_without_gpus_every_core_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with local.start("auto", tmp_path, "jax") as processes:
+        assert processes.count == len(os.sched_getaffinity(0))
+    with local.start(3, tmp_path, "jax") as processes:
+        assert processes.count == 3
