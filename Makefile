@@ -5,6 +5,8 @@ LOCK ?= requirements.lock
 EXTRA ?=
 BIN := .venv/bin
 READY := .venv/ready-$(notdir $(basename $(LOCK)))
+# hashes, every platform, and no address of a registry
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 # the commands of dvc.yaml find the environment's python; nothing calls home
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
@@ -14,21 +16,29 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow serve prefect mlflow track test check lock clean
+.PHONY: help setup run flow serve prefect mlflow track test bench check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock for a GPU)
 
+# $(call environment,FOLDER,LOCK): a virtual environment with what LOCK pins, byte-compiled, and this package
+define environment
+@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"PYTHON: expected Python 3.11 to 3.13, received {v[0]}.{v[1]}; name another one, as in: make PYTHON=python3.12 setup")'
+@echo "setting up $(1) (once, about a minute)"
+$(PYTHON) -m venv --clear $(1)
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+$(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --compile-bytecode -r $(2)
+$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation --compile-bytecode --editable .
+@touch $@
+endef
+
 $(READY): $(LOCK) requirements-uv.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"PYTHON: expected Python 3.11 to 3.13, received {v[0]}.{v[1]}; name another one, as in: make PYTHON=python3.12 setup")'
-	@echo "setting up .venv (once, about a minute)"
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --compile-bytecode --editable .
-	@touch $@
+	$(call environment,.venv,$(LOCK))
+
+.venv-bench/ready: requirements-bench.lock requirements-uv.lock pyproject.toml
+	$(call environment,.venv-bench,requirements-bench.lock)
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report
 	@$(BIN)/python -m warmstart check
@@ -55,14 +65,19 @@ track: setup ## publish to MLflow what it lacks of the results
 test: setup ## run the whole suite
 	@$(BIN)/python -m pytest
 
+bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune (25 minutes)
+	@.venv-bench/bin/python benchmarks/engine.py
+
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
 lock: ## resolve the lock files anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra cpu --extra dev pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra gpu --extra dev pyproject.toml -o requirements-gpu.lock
+	$(RESOLVE) --extra cpu --extra dev -o requirements.lock
+	$(RESOLVE) --extra gpu --extra dev -o requirements-gpu.lock
+	$(RESOLVE) --extra jax --extra dask -o requirements-jax.lock
+	$(RESOLVE) --extra cpu --extra jax --extra dask --extra bench -o requirements-bench.lock
 
 clean: ## remove what the pipeline made, but not DVC's cache, MLflow's runs or .venv
 	rm -rf data/prepared models results reports .warmstart

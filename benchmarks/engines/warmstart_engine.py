@@ -1,0 +1,54 @@
+"""Our engine, as the stages use it: cohorts go to workers, results come back."""
+
+import tempfile
+from pathlib import Path
+
+from engines.job import NETWORKS, Job, Report, Trained
+from warmstart.arms import Activation, Initializer, Network
+from warmstart.data.task import Task
+from warmstart.params import Executor
+from warmstart.training import executor
+from warmstart.training.trials import Cohort, Phase, Result, Trial
+
+
+def run(job: Job) -> Report:
+    """All trials as one cohort. The environment variable KERAS_BACKEND chooses the backend."""
+    cohort = _cohort(job)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        executor.start(Executor(workers=job.cores), Path(folder)) as workers,
+    ):
+        results = workers.train([cohort], job.engine)
+    found = [results[cohort.key(trial)] for trial in cohort.trials]
+    return Report(workers=job.workers, trials=tuple(_trained(job, result) for result in found))
+
+
+def _cohort(job: Job) -> Cohort:
+    network = Network(
+        hidden=NETWORKS[job.network],
+        activation=Activation(name="elu"),
+        initializer=Initializer(name="he_normal"),
+    )
+    return Cohort(
+        structure=network.structure(),
+        phases=(Phase(epochs=job.epochs),),
+        task=Path(job.task),
+        task_digest=Task.read(Path(job.task)).digest,
+        batch_size=job.batch,
+        root_seed=42,
+        trials=tuple(
+            Trial(arm="elu", network=network, seed=seed, learning_rate=rate)
+            for seed, rate in enumerate(job.learning_rates)
+        ),
+    )
+
+
+def _trained(job: Job, result: Result) -> Trained:
+    epochs = len(result.epochs["loss"])
+    return Trained(
+        # the engine tells the time of all epochs of a trial together
+        epoch_seconds=(result.train_seconds / epochs,),
+        seconds=result.train_seconds,
+        samples=epochs * job.samples,
+        val_accuracy=result.epochs["val_accuracy"][-1],
+    )

@@ -1,0 +1,1 @@
+"""How jobs are planned, run and compared. Nothing here loads Keras."""

@@ -1,0 +1,45 @@
+"""Fashion-MNIST as every engine reads it: the first 55,000 samples to train on, the last 5,000 of
+the training files to validate with, or the same in small."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from warmstart.data import fashion_mnist
+from warmstart.data.standardize import Standardization
+from warmstart.data.task import Task
+from warmstart.params import KNOWN_CLASSES
+
+WHOLE = 55_000
+
+
+def write_tasks(paths: Mapping[int, Path]) -> None:
+    """Write for each number of training samples the file of its task.
+
+    Raises:
+        InputError: if Fashion-MNIST is nowhere to be found.
+    """
+    # in Debian's folder or Keras's cache; a folder of the user's is not looked for
+    images, labels = fashion_mnist.read(fashion_mnist.DEBIAN)
+    x, y = images.reshape(len(images), -1).astype(np.float32), labels.astype(np.int32)
+    for samples, path in paths.items():
+        _task(x, y, samples).write(path)
+
+
+def _task(x: np.ndarray, y: np.ndarray, samples: int) -> Task:
+    train = slice(0, samples)
+    # 11 to 1, as in the whole; a validation set that did not shrink would cost more than training
+    validation = slice(WHOLE, WHOLE + max(1, samples // 11))
+    test = slice(-10, None)  # nothing here is tested: a few samples so that the file is complete
+    standardized = Standardization.of(x[train])
+    return Task.of(
+        name="full",
+        class_names=KNOWN_CLASSES["fashion_mnist"],
+        x_train=standardized.apply(x[train]),
+        y_train=y[train],
+        x_validation=standardized.apply(x[validation]),
+        y_validation=y[validation],
+        x_test=standardized.apply(x[test]),
+        y_test=y[test],
+    )

@@ -1,0 +1,129 @@
+"""One job in a fresh process: its wall time, its memory, its report."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from engines.job import Job, Report
+
+HERE = Path(__file__).parents[1]
+
+_ENVIRONMENT = {
+    # the package also where it is not installed
+    "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent / "src")]),
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+    "CUDA_VISIBLE_DEVICES": "",  # cores are compared
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+_OWN = {
+    "warmstart-jax": {"KERAS_BACKEND": "jax"},
+    "floor": {"OPENBLAS_NUM_THREADS": "1"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a job took."""
+
+    job: Job
+    report: Report
+    seconds: float
+    """From the start of the process to its end: imports, tracing, compiling, reading, training."""
+    memory_mib: float
+    """The most that the process and its children held at once (resident; what they share counts
+    for each)."""
+    disturbed: float
+    """What others took of the cores' time meanwhile, from 0 to 1."""
+
+
+class JobError(Exception):
+    """A job's process failed; holds the end of what it said."""
+
+
+def run(job: Job) -> Run:
+    """Do `job`.
+
+    Raises:
+        JobError: if its process fails.
+    """
+    with tempfile.TemporaryFile("w+") as said:
+        start, busy = time.perf_counter(), _busy_seconds()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "engines", job.to_json()],
+            env=os.environ | _ENVIRONMENT | _OWN.get(job.engine, {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+        with Family(child.pid) as family:
+            printed, _ = child.communicate()
+            seconds, busy = time.perf_counter() - start, _busy_seconds() - busy
+        if child.returncode:
+            said.seek(0)
+            raise JobError(f"{job.engine} ended with {child.returncode}\n{said.read()[-3000:]}")
+    return Run(
+        job=job,
+        report=Report.from_json(printed.splitlines()[-1]),
+        seconds=seconds,
+        memory_mib=family.peak / 2**20,
+        disturbed=max(0.0, busy - family.busy_seconds) / (seconds * psutil.cpu_count()),
+    )
+
+
+class Family:
+    """A process and its descendants: watched while the block runs, ended with it."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0
+        self._first = psutil.Process(pid)
+        self._busy = {self._first: 0.0}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Family":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        # what outlives its parents (Ray's servers, anything after Ctrl-C) would disturb the next
+        for process in self._busy:
+            with contextlib.suppress(psutil.Error):
+                process.kill()  # psutil makes sure that the id is still that process's
+
+    @property
+    def busy_seconds(self) -> float:
+        """Core time of all of them."""
+        return sum(self._busy.values())
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.3):
+            with contextlib.suppress(psutil.Error):
+                for process in self._first.children(recursive=True):
+                    self._busy.setdefault(process, 0.0)
+            held = 0
+            for process in self._busy:
+                with contextlib.suppress(psutil.Error):
+                    times = process.cpu_times()
+                    self._busy[process] = times.user + times.system
+                    held += process.memory_info().rss
+            self.peak = max(self.peak, held)
+
+
+def _busy_seconds() -> float:
+    """Core time spent so far, by anybody on this machine."""
+    times = psutil.cpu_times()._asdict()
+    idle = ("idle", "iowait", "guest", "guest_nice")  # guests are counted as user already
+    return sum(seconds for name, seconds in times.items() if name not in idle)
