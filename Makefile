@@ -16,10 +16,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow serve prefect mlflow track test bench check lock clean
+.PHONY: help setup run flow serve prefect mlflow track test test-jax bench check lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock for a GPU)
 
@@ -64,6 +64,9 @@ track: setup ## publish to MLflow what it lacks of the results
 
 test: setup ## run the whole suite
 	@$(BIN)/python -m pytest
+
+test-jax: setup ## run the tests of networks and training on Keras's JAX backend
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_worker.py
 
 bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune (25 minutes)
 	@.venv-bench/bin/python benchmarks/engine.py

@@ -60,7 +60,16 @@ def test_deps_are_exactly_what_the_stage_imports(stage: str) -> None:
     ("package", "door"),
     [
         ("mlflow", ["tracking"]),
-        ("tensorflow", ["training", "networks/activations.py"]),
+        (
+            "tensorflow",
+            [
+                "training/backends/tensorflow.py",
+                "training/environment.py",
+                "networks/activations.py",
+            ],
+        ),
+        ("jax", ["training/backends/jax.py"]),
+        ("distributed", ["training/cluster.py", "training/remote.py"]),
         ("keras", ["networks", "training", "data/fashion_mnist.py"]),
         ("prefect", []),
         ("dvc", []),

@@ -118,12 +118,12 @@ def _flat(wanted: Selection) -> Iterator[Combination]:
 # Seconds on 2 cores with AVX2: to start the process, to begin a trial, and for an epoch of the
 # whole data with the deep network in batches of 32
 _ESTIMATES = {
-    "warmstart-tensorflow": (9.0, 0.03, 0.8),
-    "warmstart-jax": (7.0, 0.03, 0.8),
-    "fit": (6.0, 2.0, 4.5),
+    "warmstart-tensorflow": (14.0, 0.02, 0.85),
+    "warmstart-jax": (10.0, 0.02, 0.85),
+    "fit": (6.0, 1.7, 4.5),
     "fit-tuned": (6.0, 2.5, 2.5),
     "fit-2-processes": (6.5, 2.0, 1.5),
-    "keras-tuner": (6.5, 2.0, 4.5),
+    "keras-tuner": (6.5, 1.7, 4.5),
     "optuna": (7.5, 1.0, 2.4),
     "ray-tune": (15.0, 1.0, 2.4),
     "ray-tune-default": (12.0, 4.0, 2.4),
