@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        jobs = _tuned(jobs, replace(jobs[0], samples=trial_samples, task=str(paths[trial_samples])))
+        small = replace(jobs[0], samples=trial_samples, task=str(paths[trial_samples]))
+        jobs = _tuned(jobs, small, options.feeds)
         runs, failures = _measure(jobs, options.repetitions)
     table = rows.table(runs)
     print(text.report(table))
@@ -73,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="engine.py", description=__doc__.splitlines()[0])
     several: dict[str, Any] = {"nargs": "+", "metavar": "…"}
-    parser.add_argument("--parts", choices=plan.PARTS, default=plan.PARTS, **several)
+    parser.add_argument("--parts", choices=plan.PARTS, default=(), **several)
     parser.add_argument("--engines", choices=plan.ENGINES, default=(), **several)
     parser.add_argument("--networks", choices=tuple(NETWORKS), default=(), **several)
     parser.add_argument("--batches", type=int, default=(), **several)
@@ -81,7 +82,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=(), help="up to 55000", **several)
     parser.add_argument("--quick", action="store_true", help=f"{plan.SHORT} samples everywhere")
     parser.add_argument(
-        "--full", action="store_true", help="every V, batch, network and backend: two hours"
+        "--full", action="store_true", help="every part, V, batch and network: two hours"
+    )
+    parser.add_argument(
+        "--feeds", choices=tuning.FEEDS, default=tuning.FEEDS, help="of a tuned fit", **several
     )
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repetitions", type=int, default=3)
@@ -103,14 +107,14 @@ def _show(jobs: Sequence[Job], repetitions: int) -> None:
     print(f"{len(jobs)} jobs, {repetitions} times: about {seconds / 60:.0f} minutes", flush=True)
 
 
-def _tuned(jobs: Sequence[Job], small: Job) -> list[Job]:
+def _tuned(jobs: Sequence[Job], small: Job, feeds: Sequence[str]) -> list[Job]:
     """`jobs` with the best settings wherever there is a choice, found with data as in `small`."""
     found = {(job.engine, job.network): None for job in jobs if job.engine in tuning.CANDIDATES}
     settings = {}
     for engine, network in found:
         first = next(job for job in jobs if (job.engine, job.network) == (engine, network))
         attempt = replace(small, engine=engine, network=network, batch=first.batch)
-        settings[engine, network] = tuning.best(attempt)
+        settings[engine, network] = tuning.best(attempt, feeds)
         print(f"{engine} on {network}: {settings[engine, network]}", flush=True)
     return [replace(job, settings=(settings.get((job.engine, job.network), {}),)) for job in jobs]
 

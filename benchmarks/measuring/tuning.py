@@ -20,22 +20,26 @@ def _single_threaded(settings: Settings) -> Settings:
     return settings | {"threads": 1}
 
 
+FEEDS = ("arrays", "dataset")
+
 # one process after another, each with the settings it tries (the number of threads is a process's)
 CANDIDATES: dict[str, list[list[Settings]]] = {
     "fit-tuned": [
         [_XLA_DATASET, _DATASET, _XLA, _PLAIN],
-        [_single_threaded(s) for s in (_XLA_DATASET, _DATASET)],
+        [_single_threaded(s) for s in (_XLA_DATASET, _DATASET, _XLA)],
     ],
     "fit-2-processes": [[_single_threaded(s) for s in (_XLA_DATASET, _DATASET, _XLA)]],
 }
 
 
-def best(job: Job, *, epochs: int = 4) -> Settings:
-    """The settings with the shortest epoch, for `job.engine` at `job.network` and `job.batch`."""
+def best(job: Job, feeds: Sequence[str] = FEEDS, *, epochs: int = 4) -> Settings:
+    """The settings with the shortest epoch, for `job.engine` at `job.network` and `job.batch`,
+    among those that feed `fit` with one of `feeds`."""
     seconds: dict[str, list[float]] = defaultdict(list)
     settings: dict[str, Settings] = {}
     workers = job.cores if job.engine == "fit-2-processes" else 1
-    for group in CANDIDATES[job.engine]:
+    for candidates in CANDIDATES[job.engine]:
+        group = [c for c in candidates if c.get("feed", "arrays") in feeds]
         attempt = replace(
             job,
             settings=tuple(group),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dask_cluster import Dask, dask, until
 from distributed import Client, get_worker
 
+from dask_cluster import Dask, dask, until
 from small_task import make_cohort
 from warmstart.arms import Network
 from warmstart.params import Executor

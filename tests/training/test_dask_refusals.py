@@ -4,8 +4,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from dask_cluster import dask
 
+from dask_cluster import dask
 from small_task import make_cohort
 from warmstart import __version__
 from warmstart.arms import Network
