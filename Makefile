@@ -16,10 +16,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow serve prefect mlflow track test test-jax bench check lock clean
+.PHONY: help setup run flow serve prefect mlflow track test test-jax bench bench-gpu check lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock for a GPU)
 
@@ -70,6 +70,9 @@ test-jax: setup ## run the tests of networks and training on Keras's JAX backend
 
 bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune (25 minutes)
 	@.venv-bench/bin/python benchmarks/engine.py
+
+bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
+	@$(BIN)/python benchmarks/gpu.py
 
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import tensorflow as tf
 
 from engines.job import CLASSES, FEATURES, NETWORKS, Job, Report, Trained
 from warmstart.data.task import Task
@@ -37,6 +36,10 @@ def run(job: Job) -> Report:
 
 def set_threads(count: int) -> None:
     """Before TensorFlow does anything; 0 leaves the choice to it."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
     tf.config.threading.set_intra_op_parallelism_threads(count)
 
 
@@ -77,9 +80,11 @@ def feed(task: Task, batch: int, settings: Settings) -> dict[str, Any]:
             "batch_size": batch,
             "validation_data": (task.x_validation, task.y_validation),
         }
+    import tensorflow as tf
+
     x, y, rows = tf.constant(task.x_train), tf.constant(task.y_train), tf.range(len(task.y_train))
 
-    def batches(_: tf.Tensor) -> tf.data.Dataset:
+    def batches(_: Any) -> Any:
         order = tf.data.Dataset.from_tensor_slices(tf.random.shuffle(rows))
         return order.batch(batch).map(lambda some: (tf.gather(x, some), tf.gather(y, some)))
 
@@ -108,7 +113,7 @@ class Clock(keras.callbacks.Callback):
         """The trial whose `fit` this clock has watched."""
         epochs = len(self.seconds)
         # how often the weights were updated says how many samples were really seen
-        per_epoch = int(model.optimizer.iterations.numpy()) * job.batch // epochs
+        per_epoch = int(model.optimizer.iterations) * job.batch // epochs
         return Trained(
             epoch_seconds=tuple(self.seconds[1:]),  # in the first both functions are traced
             seconds=seconds,

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,10 @@ _ENVIRONMENT = {
     # the package also where it is not installed
     "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent / "src")]),
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "KERAS_BACKEND": "tensorflow",
-    "CUDA_VISIBLE_DEVICES": "",  # cores are compared
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+
+ON_CORES = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
 
 _OWN = {
     "warmstart-jax": {"KERAS_BACKEND": "jax"},
@@ -50,8 +51,8 @@ class JobError(Exception):
     """A job's process failed; holds the end of what it said."""
 
 
-def run(job: Job) -> Run:
-    """Do `job`.
+def run(job: Job, environment: Mapping[str, str] = ON_CORES) -> Run:
+    """Do `job` where `environment` says.
 
     Raises:
         JobError: if its process fails.
@@ -60,7 +61,7 @@ def run(job: Job) -> Run:
         start, busy = time.perf_counter(), _busy_seconds()
         child = subprocess.Popen(
             [sys.executable, "-m", "engines", job.to_json()],
-            env=os.environ | _ENVIRONMENT | _OWN.get(job.engine, {}),
+            env=os.environ | _ENVIRONMENT | environment | _OWN.get(job.engine, {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 
 from warmstart.files import read_json, replacing, write_json
+
+if TYPE_CHECKING:  # loaded where a table is made, since workers make none and start sooner
+    import pandas as pd
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 TEST_METRICS = ("test_loss", "test_accuracy")
@@ -62,8 +64,10 @@ _IDENTITY = ("digest", "stage", "study", "arm", "seed", "learning_rate", "outcom
 _COLUMNS = (*_IDENTITY, "data_digest", "settings", "epoch", *EPOCH_METRICS, *TEST_METRICS)
 
 
-def to_frame(records: Sequence[Record]) -> pd.DataFrame:
+def to_frame(records: Sequence[Record]) -> "pd.DataFrame":
     """One row per trial and epoch, epochs counted from 1; test metrics in a trial's last row."""
+    import pandas as pd
+
     rows = []
     for record in records:
         count = len(record.epochs["loss"])
@@ -88,6 +92,8 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
 
 def read_records(path: Path) -> tuple[Record, ...]:
     """The records of `write_records`, in their order, with equal digests."""
+    import pandas as pd
+
     frame = pd.read_parquet(path)
     records = []
     for _, rows in frame.groupby("digest", sort=False):

@@ -40,6 +40,36 @@ print(keras.backend.backend(), "tensorflow" in sys.modules, spent[-1] / sum(spen
 """
 
 
+def test_hidden_packages_are_found_again_afterwards() -> None:
+    code = """
+import sys
+from warmstart.training.environment import without
+with without(["wave", "os"]):
+    import os  # loaded long before
+    try:
+        import wave
+    except ImportError:
+        print("hidden")
+import wave
+print(wave.open.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["hidden", "open"]
+
+
+def loaded_in_worker(cohort: Cohort, folder: Path, progress: Any) -> list[str]:
+    return [name for name in environment.UNUSED if sys.modules.get(name)]
+
+
+@pytest.mark.parametrize("backend", environment.BACKENDS)
+def test_a_worker_loads_its_backend_and_no_package_it_does_not_use(
+    backend: str, tmp_path: Path
+) -> None:
+    with local.start(1, tmp_path, backend) as processes:
+        loaded = processes.submit(loaded_in_worker, make_cohort(tmp_path, Network())).result()
+    assert loaded == [backend]
+
+
 @pytest.mark.parametrize("backend", environment.BACKENDS)
 def test_a_worker_computes_on_one_thread_of_one_backend(backend: str) -> None:
     done = subprocess.run(

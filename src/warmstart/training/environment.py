@@ -5,6 +5,9 @@ Nothing here imports a backend but `enter`, which is for worker processes.
 
 import os
 import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from ctypes.util import find_library
 from importlib import metadata
 from importlib.util import find_spec
@@ -17,6 +20,9 @@ BACKENDS = ("tensorflow", "jax")
 """Those of Keras that compile cohorts."""
 
 DEVICES = Path("/dev")  # where Linux has one nvidiaN per GPU
+
+UNUSED = ("jax", "matplotlib", "pandas", "sklearn", "tensorflow")
+"""Packages that Keras loads where it finds them, for features that no worker needs."""
 
 _entered: str | None = None  # the backend that this process was set up for
 
@@ -65,6 +71,19 @@ def enter(backend: str) -> None:
     else:
         os.environ["NPROC"] = "1"  # as many threads as it says does JAX make
     _entered = backend
+
+
+@contextmanager
+def without(packages: Iterable[str]) -> Iterator[None]:
+    """Have imports inside the block find none of `packages` but those already loaded."""
+    hidden = [name for name in packages if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's word for "not to be found"
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def gpus(backend: str) -> list[str]:

@@ -72,7 +72,10 @@ def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
-    environment.enter(backend)
+    # half of what starting a worker takes would go into them
+    with environment.without(set(environment.UNUSED) - {backend}):
+        environment.enter(backend)
+        import keras  # noqa: F401
     _reports, _stopping = reports, stopping
 
 
