@@ -40,7 +40,7 @@ def closure(path: Path) -> set[Path]:
     found, todo = set(), [path]
     while todo:
         here = todo.pop()
-        if here not in found:
+        if here not in found and here != PACKAGE / "__init__.py":  # it names the library, lazily
             found.add(here)
             todo += [file for name in imported(here) if (file := file_of(name))]
     return {file for file in found if file.name != "__init__.py"}

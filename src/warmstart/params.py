@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
@@ -36,6 +36,8 @@ KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+Seed = Annotated[int, Field(ge=0)]
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Data(Frozen):
@@ -173,7 +175,7 @@ class Executor(Frozen):
 class Params(Frozen):
     """The whole of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     data: Data
     pretrain: Pretrain
     transfer: Transfer
@@ -212,16 +214,21 @@ def parse(content: dict[str, Any], where: str = "params.yaml") -> Params:
     Raises:
         InputError: as `load`.
     """
-    # JSON mode is strict about types and yet takes a list where a tuple is declared
-    text = json.dumps(content, default=str)
-    try:
-        params, problems = Params.model_validate_json(text), []
-    except ValidationError as error:
-        params, problems = None, list(_lines(error))
+    params, problems = check(content, Params)
     problems += _task_b_problems(content)
     if problems or params is None:
         raise InputError(*(f"{where}: {problem}" for problem in problems))
     return params
+
+
+def check(content: dict[str, Any], model: type[Checked]) -> tuple[Checked | None, list[str]]:
+    """`content`, which has the sections of `model`, as that type, or one line per problem."""
+    # JSON mode is strict about types and yet takes a list where a tuple is declared
+    text = json.dumps(content, default=str)
+    try:
+        return model.model_validate_json(text), []
+    except ValidationError as error:
+        return None, list(_lines(error, model))
 
 
 def _task_b_problems(content: dict[str, Any]) -> list[str]:
@@ -263,7 +270,7 @@ def _nearest(received: Any, valid: Any) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _lines(error: ValidationError) -> Iterator[str]:
+def _lines(error: ValidationError, root: type[BaseModel]) -> Iterator[str]:
     """pydantic's findings as `key: expected …, received …; what to do`."""
     findings = [(_keys(f["loc"]), f) for f in error.errors(include_url=False)]
     for keys, finding in findings:
@@ -275,7 +282,7 @@ def _lines(error: ValidationError) -> Iterator[str]:
             prefix = f"{where}." if where else ""
             yield from (prefix + line for line in str(finding["ctx"]["error"]).split("\n"))
         elif finding["type"] == "extra_forbidden":
-            valid = _fields_at(keys[:-1])
+            valid = _fields_at(keys[:-1], root)
             yield (
                 f"{where}: unknown key{_nearest(keys[-1], valid)}; expected {', '.join(valid)}; "
                 "rename or remove it"
@@ -304,9 +311,9 @@ def _keys(location: tuple[int | str, ...]) -> list[str]:
     return [str(k) for k in location if not re.match(r"(literal|tuple|constrained)\b", str(k))]
 
 
-def _fields_at(keys: list[str]) -> list[str]:
-    """The keys that are valid inside the section `keys` of the file."""
-    annotation: Any = Params
+def _fields_at(keys: list[str], root: type[BaseModel]) -> list[str]:
+    """The keys that are valid inside the section `keys` of `root`."""
+    annotation: Any = root
     for key in keys:
         model = _model_in(annotation)
         annotation = model.model_fields[key].annotation if model else get_args(annotation)[-1]

@@ -17,7 +17,7 @@ from warmstart.errors import InputError
 from warmstart.params import Data, Transfer, class_problems
 from warmstart.seeds import generator
 
-__all__ = ["Rows", "Split", "Task", "split"]
+__all__ = ["Rows", "Split", "Task", "split", "split_full"]
 
 Indices = NDArray[np.int64]
 
@@ -70,7 +70,7 @@ def split(dataset: Dataset, data: Data, transfer: Transfer, seed: int) -> Split:
         InputError: when `transfer.task_b` names a class that is not there or leaves too few, or
             `transfer.train_size` exceeds the training rows of its classes.
     """
-    full = _full(dataset, data, seed)
+    full = split_full(dataset, data, seed)
     chosen = _chosen(transfer.task_b, dataset.class_names)
     rest = [label for label in range(len(dataset.class_names)) if label not in chosen]
     b = _within(full, dataset.y, "b", chosen)
@@ -92,7 +92,8 @@ def split(dataset: Dataset, data: Data, transfer: Transfer, seed: int) -> Split:
     )
 
 
-def _full(dataset: Dataset, data: Data, seed: int) -> Rows:
+def split_full(dataset: Dataset, data: Data, seed: int) -> Rows:
+    """The rows of the task with every class, as in `split`."""
     parts: tuple[list[Indices], ...] = ([], [], [])
     for label in range(len(dataset.class_names)):
         rows = np.flatnonzero(dataset.y == label)

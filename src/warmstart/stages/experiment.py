@@ -51,10 +51,18 @@ class Experiment:
     def title(self) -> str:
         return f"{self.stage}@{self.study}" if self.study else self.stage
 
-    def run(self, output: Path, options: Executor, model: Path | None = None) -> tuple[Record, ...]:
+    def run(
+        self,
+        output: Path,
+        options: Executor,
+        model: Path | None = None,
+        *,
+        scratch: Path = SCRATCH,
+    ) -> tuple[Record, ...]:
         """Train, choose, test, and write `records.parquet`, `summary.json`, `timings.json` below
-        `output`, and as `model` the trial with the best validation accuracy of the best arm."""
-        folder = SCRATCH / self.title
+        `output`, and as `model` the trial with the best validation accuracy of the best arm.
+        Unfinished work lies below `scratch`."""
+        folder = scratch / self.title
         with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
             trials = self._trials()
             results = pool.train(_cohorts(self.arms, trials), self.title)

@@ -1,13 +1,16 @@
 """Worker processes on this machine: single-threaded ones, one per core, so that a trial's weights
 stay in that core's cache; or one per GPU."""
 
-import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from warmstart.processes import end_with_parent
@@ -43,12 +46,36 @@ class Processes:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+class _Process(SpawnProcess):
+    """A spawned process that leaves the user's script alone.
+
+    Python has each one import the script of its parent first, for functions that the script may
+    have defined. Ours are all in this package, and a script without `if __name__ == "__main__":`
+    would start over in every worker.
+    """
+
+    @staticmethod
+    def _Popen(process: BaseProcess) -> Any:  # noqa: N802  (overridden)
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawn(SpawnContext):
+    """Not fork, which TensorFlow does not survive."""
+
+    Process = _Process
+
+
 @contextmanager
 def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterator[Processes]:
     """`workers` processes for `backend`, or one per GPU or core; each sees one GPU at most."""
     gpus = environment.gpus(backend)
     count = (len(gpus) or len(os.sched_getaffinity(0))) if workers == "auto" else workers
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    context = _Spawn()
     reports, devices, stopping = context.SimpleQueue(), context.SimpleQueue(), context.Event()
     for number in range(count if gpus else 0):
         devices.put(gpus[number % len(gpus)])

@@ -1,0 +1,265 @@
+"""`warmstart.compare`: a study in a notebook, without the pipeline and without files."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from warmstart.analysis import page
+from warmstart.analysis.picture import Picture
+from warmstart.arms import Activation, Frozen
+from warmstart.data.dataset import Dataset
+from warmstart.data.memory import from_memory
+from warmstart.data.split import split_full
+from warmstart.data.standardize import Standardization
+from warmstart.data.task import Task
+from warmstart.errors import InputError
+from warmstart.params import Compare, Data, Executor, Seed, check
+from warmstart.stages.experiment import Experiment, scratch_arm
+from warmstart.training.trials import Phase
+
+_WHERE = "warmstart.compare"
+_STUDY = "comparison"
+_ARMS = {
+    name: {"activation": name}
+    for name in get_args(Activation.model_fields["name"].annotation)
+    if name != "linear"
+}
+
+
+class _Options(Frozen):
+    """The arguments of `compare` under the names that params.yaml has for them."""
+
+    seed: Seed
+    data: Data
+    compare: Compare
+    executor: Executor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """What `compare` found. In a notebook it shows itself: advice, table, ranking."""
+
+    results: page.Results
+    """Summary, records of all trials and timings, as the pipeline writes them."""
+    classes_: NDArray[Any]
+    """`(classes,)`: the labels as they came, in the order of the model's outputs."""
+    feature_shape: tuple[int, ...]
+    """Of one sample."""
+    standardization: Standardization
+    """Of the training samples."""
+    model: bytes
+    """A `.keras` file: the best network, on standardized input."""
+
+    def table(self) -> pd.DataFrame:
+        """One row per arm, the best first.
+
+        Columns: `rank`; `arm`; `test_accuracy`, a mean over seeds with its 95 % interval from `low`
+        to `high`; `difference`, the accuracy minus that of the best arm, paired by seed, with
+        `difference_low` and `difference_high`; `p_value` of no difference, corrected by Holm;
+        `verdict` (best, tie, worse, undecided); the `learning_rate` chosen on validation;
+        `best_epoch`; `diverged_share` of the seeds; `seconds_per_epoch`. Accuracies are shares
+        from 0 to 1, and what does not exist is NaN.
+        """
+        rows = []
+        for arm, found in self.results.summary.arms.items():
+            contrast = self.results.contrast(arm)
+            accuracy, difference = found.test_accuracy, contrast and contrast.accuracy_difference
+            rows.append(
+                {
+                    "rank": found.rank,
+                    "arm": arm,
+                    "test_accuracy": accuracy.mean,
+                    "low": accuracy.low,
+                    "high": accuracy.high,
+                    "difference": difference.mean if difference else None,
+                    "difference_low": difference.low if difference else None,
+                    "difference_high": difference.high if difference else None,
+                    "p_value": contrast.p_value if contrast else None,
+                    "verdict": contrast.verdict if contrast else "best",
+                    "learning_rate": found.learning_rate,
+                    "best_epoch": found.best_epoch,
+                    "diverged_share": found.diverged_share,
+                    "seconds_per_epoch": self.results.seconds_per_epoch(arm),
+                }
+            )
+        numbers = [key for key in rows[0] if key not in ("arm", "verdict", "rank")]
+        return pd.DataFrame(rows).astype(dict.fromkeys(numbers, np.float64))
+
+    def plot(self, what: Literal["ranking", "curves", "rates"] = "ranking") -> Picture:
+        """A picture that a notebook shows and `save` keeps.
+
+        Args:
+            what: `ranking` of the arms with 95 % intervals, learning `curves` on validation, or
+                validation accuracy by learning rate (`rates`).
+
+        Raises:
+            InputError: if there is no such picture.
+        """
+        drawn = page.pictures(self.results)
+        if what not in drawn:
+            raise InputError(
+                f"what: expected {' or '.join(sorted(drawn))}, received {what!r}; choose one"
+            )
+        return Picture(drawn[what])
+
+    def advice(self) -> str:
+        """What to use and how sure that is, in a few sentences."""
+        return " ".join([page.answer(self.results), *page.warnings(self.results)])
+
+    def best_model(self) -> Any:
+        """The seed that did best on validation, of the arm that did best there: a compiled
+        `keras.Sequential` of your own. The test set has no say in the choice.
+
+        It takes raw samples `(batch, *feature_shape)` and returns logits `(batch, classes)`:
+        `classes_[model.predict(x).argmax(axis=1)]` are labels. `evaluate` wants labels as numbers,
+        which are positions in `classes_`.
+        """
+        from warmstart.networks import raw_input  # loads Keras
+
+        standard = self.standardization
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            path.write_bytes(self.model)
+            return raw_input.load(path, self.feature_shape, standard.mean, standard.scale)
+
+    def __repr__(self) -> str:
+        summary = self.results.summary
+        return (
+            f"<Comparison of {len(summary.arms)} arms over {summary.seeds} seeds: {self.advice()}>"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.table().to_html(index=False, float_format="{:.4g}".format, na_rep="")
+        return f"<p>{self.advice()}</p>{table}{self.plot()._repr_html_()}"
+
+
+def compare(
+    x: ArrayLike | pd.DataFrame,
+    y: ArrayLike | pd.Series | Sequence[Any],
+    *,
+    arms: Mapping[str, Mapping[str, Any]] | None = None,
+    base: Mapping[str, Any] | None = None,
+    seeds: int = 5,
+    learning_rates: Iterable[float] = (0.01, 0.03, 0.1, 0.3, 1.0),
+    epochs: int = 20,
+    patience: int | None = None,
+    batch_size: int = 32,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 42,
+    workers: int | Literal["auto"] = "auto",
+) -> Comparison:
+    """Compare how a network can start, on your data: the stages `prepare` and `compare` of the
+    pipeline in one call, with all files in a temporary folder.
+
+    The samples are split and standardized here. Every arm is trained at every learning rate on
+    every seed, each gets its best rate by validation accuracy, and then the test set is used, once.
+
+    Args:
+        x: `(n, ...)` numbers, or a frame with a numeric column per feature; raw.
+        y: `(n,)` labels of any hashable kind.
+        arms: name -> what it changes in `base`, in the words of params.yaml, as
+            `{"selu": {"activation": "selu"}, "relu": {"activation": "relu"}}`. None: every
+            activation, each with the initializer that the chapter's table pairs it with.
+        base: the network that all arms start from, such as `{"hidden": [100, 50]}`.
+        seeds: repetitions of every arm, paired between arms; 2 or more.
+        learning_rates: the grid, the same for every arm.
+        epochs: of every trial.
+        patience: stop a trial after so many epochs without a lower validation loss; None: never.
+        batch_size: samples.
+        validation_fraction: share of each class that chooses learning rates and the best model.
+        test_fraction: share of each class that the results are measured on.
+        seed: root of every random number; the same call gives the same result.
+        workers: processes that train trials; `auto`: one per GPU, without GPUs one per core.
+
+    Raises:
+        InputError: with one line per problem of the data or the arguments.
+    """
+    dataset, labels = from_memory(x, y, where=_WHERE)
+    options = _options(
+        {
+            "seed": seed,
+            "data": {
+                "name": dataset.name,
+                "path": "none",
+                "validation_fraction": validation_fraction,
+                "test_fraction": test_fraction,
+            },
+            "compare": {
+                "seeds": seeds,
+                "learning_rates": list(learning_rates),
+                "epochs": epochs,
+                "patience": patience,
+                "batch_size": batch_size,
+                "base": {} if base is None else base,
+                "studies": {_STUDY: {"arms": _ARMS if arms is None else arms}},
+            },
+            "executor": {"workers": workers},
+        }
+    )
+    with TemporaryDirectory(prefix="warmstart-") as name:
+        return _run(dataset, labels, options, Path(name))
+
+
+def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path) -> Comparison:
+    rows = split_full(dataset, options.data, options.seed)
+    standardization = Standardization.of(dataset.x[rows.train])
+    task: Task = rows.task(dataset, standardization.apply(dataset.x))
+    task_file, output, model = folder / "full.npz", folder / "results", folder / "model.keras"
+    task.write(task_file)
+    chosen = options.compare
+    Experiment(
+        stage="compare",
+        study=_STUDY,
+        data_name=dataset.name,
+        task=task,
+        arms={
+            name: scratch_arm(
+                network,
+                [Phase(epochs=chosen.epochs)],
+                task_file,
+                task,
+                chosen.batch_size,
+                options.seed,
+                chosen.patience,
+            )
+            for name, network in chosen.arms(_STUDY).items()
+        },
+        learning_rates=chosen.learning_rates,
+        seeds=chosen.seeds,
+        reference=None,
+    ).run(output, options.executor, model, scratch=folder)
+    results = page.read_results(output)
+    assert results  # it was written a moment ago
+    return Comparison(
+        results=results,
+        classes_=labels,
+        feature_shape=dataset.feature_shape,
+        standardization=standardization,
+        model=model.read_bytes(),
+    )
+
+
+def _options(content: dict[str, Any]) -> _Options:
+    """Checked, with the messages of params.yaml under the names of the arguments."""
+    options, problems = check(_plain(content), _Options)
+    if options is None:
+        sections = rf"^(compare\.studies\.{_STUDY}\.|compare\.|data\.|executor\.)"
+        raise InputError(*(f"{_WHERE}: {re.sub(sections, '', line)}" for line in problems))
+    return options
+
+
+def _plain(value: Any) -> Any:
+    """`value` with NumPy's numbers and any mapping as Python's own."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

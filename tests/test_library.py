@@ -1,0 +1,181 @@
+"""`warmstart.compare`: the pipeline's numbers in a notebook, and nothing left behind."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import warmstart
+from warmstart import library, params
+from warmstart.data.memory import from_memory
+from warmstart.data.split import split_full
+from warmstart.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+def samples() -> tuple[pd.DataFrame, pd.Series]:
+    """Two classes two deviations apart, in features of very different scales; one is constant."""
+    draw = np.random.default_rng(3)
+    kind = draw.integers(0, 2, 300)
+    noise = draw.normal(size=(300, 2)) + 2 * kind[:, None]
+    x = pd.DataFrame({"big": 5e3 + 1e3 * noise[:, 0], "small": 1e-3 * noise[:, 1], "same": 7.0})
+    return x, pd.Series(np.where(kind, "yes", "no"))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> library.Comparison:
+    here, temporary = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        x, y = samples()
+        comparison = warmstart.compare(
+            x,
+            y,
+            arms={"zeros": {"initializer": "zeros"}, "he": {"initializer": "he_normal"}},
+            base={"hidden": [8, 8]},
+            seeds=3,
+            learning_rates=np.array([0.03, 0.1]),
+            epochs=np.int64(3),
+            workers=1,
+        )
+    assert not list(here.iterdir())
+    assert not list(temporary.iterdir())
+    return comparison
+
+
+def test_the_table_says_what_the_records_say(found: library.Comparison) -> None:
+    table = found.table()
+    assert table["arm"].tolist() == ["he", "zeros"]
+    assert table["rank"].tolist() == [1, 2]
+    tested = {
+        arm: [r.test["test_accuracy"] for r in found.results.records if r.arm == arm and r.chosen]
+        for arm in ("he", "zeros")
+    }
+    for row in table.itertuples():
+        np.testing.assert_allclose(row.test_accuracy, np.mean(tested[row.arm]))
+        chosen = {r.learning_rate for r in found.results.records if r.arm == row.arm and r.chosen}
+        assert {row.learning_rate} == chosen
+        assert row.seconds_per_epoch > 0
+    difference = np.mean(np.subtract(tested["zeros"], tested["he"]))
+    np.testing.assert_allclose(table["difference"][1], difference)
+    assert np.isnan(table["difference"][0])
+    # a network of zeros guesses the more frequent class; overlap by 2√2 deviations costs 8 %
+    assert table["test_accuracy"][0] > 0.85
+    assert table["test_accuracy"][1] < 0.6
+    assert table["verdict"].tolist() == ["best", "worse"]
+
+
+def test_the_best_model_takes_raw_samples(found: library.Comparison) -> None:
+    x, y = samples()
+    model = found.best_model()
+    dataset, labels = from_memory(x, y, where="here")
+    data = params.Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
+    rows = split_full(dataset, data, 42)
+    assert labels.tolist() == found.classes_.tolist() == ["no", "yes"]
+    predicted = found.classes_[model.predict(x.iloc[rows.test], verbose=0).argmax(axis=1)]
+    hits = np.mean(predicted == y.iloc[rows.test])
+    recorded = [
+        r.test["test_accuracy"] for r in found.results.records if r.chosen and r.arm == "he"
+    ]
+    assert any(abs(hits - accuracy) < 1e-6 for accuracy in recorded)
+    loss, accuracy = model.evaluate(x.iloc[rows.test], dataset.y[rows.test], verbose=0)
+    np.testing.assert_allclose(accuracy, hits, atol=1e-6)
+    losses = [r.test["test_loss"] for r in found.results.records if r.chosen and r.arm == "he"]
+    assert min(abs(loss - recorded) for recorded in losses) < 1e-4
+    before = model.get_weights()[0]
+    model.fit(x, dataset.y, verbose=0)  # it goes on as it was trained
+    assert 0 < np.abs(model.get_weights()[0] - before).max() < 0.5
+    np.testing.assert_allclose(model.optimizer.learning_rate, found.table()["learning_rate"][0])
+
+
+def test_pictures_stand_by_themselves(found: library.Comparison, tmp_path: Path) -> None:
+    for what in ("ranking", "curves", "rates"):
+        picture = found.plot(what)
+        used = set(re.findall(r"var\((--[a-z0-9-]+)\)", picture.element))
+        assert all(f"{name}: " in picture._repr_html_() for name in used)
+        picture.save(tmp_path / "kept.svg")
+        kept = (tmp_path / "kept.svg").read_text()
+        assert ElementTree.fromstring(kept).tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in kept
+        assert "currentColor" not in kept
+    with pytest.raises(InputError, match="what: expected curves or ranking or rates"):
+        found.plot("curve")
+
+
+def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> None:
+    shown = found._repr_html_()
+    assert found.advice() in shown
+    assert "<svg " in shown
+    assert "he has the highest test accuracy" in found.advice()
+    assert "Worse beyond doubt: zeros." in found.advice()
+    assert found.advice() in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            {"arms": {"a": {"activation": "rellu"}, "b": {}}},
+            "arms.a.activation.name: expected 'linear', 'sigmoid'",
+        ),
+        (
+            {"arms": {"a": {"activatoin": "relu"}, "b": {}}},
+            "arms.a.activatoin: unknown key; did you mean 'activation'?",
+        ),
+        ({"arms": {"a": {}}}, "arms: expected Dictionary should have at least 2 items"),
+        ({"arms": ["relu", "selu"]}, "arms: expected an object, received"),
+        (
+            {"base": {"self_normalize": True}, "arms": {"a": {"activation": "selu"}, "b": {}}},
+            "arms.b.activation: expected selu because self_normalize is true, received 'relu'",
+        ),
+        ({"base": {"hidden": [0]}}, "base.hidden.0: expected greater than or equal to 1"),
+        ({"seeds": 1}, "seeds: expected greater than or equal to 2, received 1"),
+        ({"learning_rates": []}, "learning_rates: expected Tuple should have at least 1 item"),
+        ({"test_fraction": 0.9}, "validation_fraction: expected a sum with test_fraction below 1"),
+        ({"workers": 0}, "workers: expected"),
+        ({"seed": -1}, "seed: expected greater than or equal to 0, received -1"),
+    ],
+)
+def test_wrong_arguments_are_named_as_in_params_yaml(arguments: dict, line: str) -> None:
+    x, y = samples()
+    with pytest.raises(InputError) as error:
+        warmstart.compare(x, y, **arguments)
+    lines = error.value.problems
+    assert any(found.startswith(f"warmstart.compare: {line}") for found in lines), lines
+
+
+def test_without_arms_it_is_the_activation_study() -> None:
+    known = params.load(ROOT / "params.yaml")
+    assert set(library._ARMS) == set(known.compare.studies["activation"].arms)
+
+
+def test_the_documented_example_runs_as_a_script(tmp_path: Path) -> None:
+    """As it stands: without `if __name__ == "__main__":`, which workers must not need."""
+    text = (ROOT / "docs" / "library.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    heavy = ("dvc", "mlflow", "prefect")
+    script = tmp_path / "example.py"
+    script.write_text(
+        "import sys, warmstart\n"
+        "assert not {'tensorflow', 'keras', 'pandas'} & set(sys.modules), 'import is not light'\n"
+        "print('started')\n"
+        f"{example}"
+        f"assert not set({heavy}) & set(sys.modules)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("started") == 1  # no worker ran the script again
+    assert "has the highest test accuracy" in run.stdout
+    labels = run.stdout.splitlines()[-1]
+    assert re.fullmatch(r"\[\d \d \d \d \d\]", labels)  # the digits' own
+    assert [path.name for path in tmp_path.iterdir()] == ["example.py"]
