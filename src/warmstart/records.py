@@ -135,14 +135,25 @@ class ArmSummary:
 
     rank: int
     """1 is the highest mean test accuracy; ties by rounding share the lower rank."""
+    mean_rank: float
+    """Mean over seeds of the rank within the seed; equals share the mean of their ranks."""
     learning_rate: float
     at_edge: str
     """`lowest` or `highest` where the grid's edge was chosen, else empty."""
     test_accuracy: Interval
     test_loss: Interval
     val_accuracy: Interval
+    """Of the last epoch, 0 for a diverged trial: what learning rates are chosen by."""
+    best_val_accuracy: Interval
+    """Of each seed's best epoch."""
     best_epoch: float
     """Mean over seeds of the epoch (from 1) with the highest validation accuracy."""
+    last_epoch: float
+    """Mean over seeds of the number of epochs trained."""
+    epochs_to_target: Interval | None
+    """First epoch with the study's target accuracy, over the seeds that reach it; None: none."""
+    reached_share: float
+    """Of the arm's seeds that reach the target accuracy."""
     diverged_share: float
     """Of the arm's seeds at the chosen learning rate."""
     settings: dict[str, str]
@@ -163,6 +174,9 @@ class Contrast:
     """Of no difference in accuracy, corrected within the study (Holm); None: undecidable."""
     verdict: Literal["better", "worse", "tie", "undecided"]
     """Of `arm`; `tie`: cannot be told apart."""
+    seeds_needed: int | None
+    """Seeds that would tell a tie apart with a chance of 80 %, were the difference as large as it
+    looks; None: they are told apart, look equal, or it would take more than 1,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +191,15 @@ class Summary:
     seeds: int
     trials: int
     learning_rates: tuple[float, ...]
+    target_accuracy: float
+    """Validation accuracy that `epochs_to_target` counts to."""
     arms: dict[str, ArmSummary]
     """In order of rank."""
     contrasts: dict[str, Contrast]
     """Keyed `ARM against REFERENCE`; against the best arm, in `transfer` against scratch."""
+    groups: tuple[tuple[str, ...], ...]
+    """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
+    to tell any apart."""
 
     @property
     def title(self) -> str:
@@ -199,7 +218,11 @@ class Summary:
         arms = {name: ArmSummary(**_intervals(arm)) for name, arm in content["arms"].items()}
         contrasts = {key: Contrast(**_intervals(c)) for key, c in content["contrasts"].items()}
         rates = tuple(content["learning_rates"])
-        return cls(**content | {"arms": arms, "contrasts": contrasts, "learning_rates": rates})
+        groups = tuple(map(tuple, content["groups"]))
+        return cls(
+            **content
+            | {"arms": arms, "contrasts": contrasts, "learning_rates": rates, "groups": groups}
+        )
 
 
 def _intervals(content: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from warmstart.analysis.inference import (
     holm,
     interval,
     paired_p_value,
+    seeds_needed,
     verdict,
 )
 from warmstart.records import Interval
@@ -86,6 +87,39 @@ def test_equal_differences():
     assert paired_p_value([0.01] * 5, resolution=0.01) == pytest.approx(0.0890, abs=1e-4)
     # two samples in each: t = 2√5, p = 0.011
     assert paired_p_value([-0.02] * 5, resolution=0.01) == pytest.approx(0.0111, abs=1e-4)
+
+
+def with_effect(effect, n=5):
+    """n numbers with sd 1 and mean `effect`."""
+    numbers = np.linspace(-1, 1, n)
+    return (numbers / numbers.std(ddof=1) + effect).tolist()
+
+
+@pytest.mark.parametrize(
+    ("effect", "level", "expected"),
+    # Cohen (1988), table 2.4.1, and G*Power 3.1: matched pairs, two tails, power 0.80
+    [(0.5, 0.05, 34), (-0.5, 0.05, 34), (0.8, 0.05, 15), (1.0, 0.05, 10), (0.5, 0.01, 51)],
+)
+def test_seeds_needed_are_those_of_the_tables(effect, level, expected):
+    assert seeds_needed(with_effect(effect), resolution=0.01, level=level) == expected
+
+
+def test_seeds_needed_find_the_difference_in_four_of_five_runs():
+    """2,000 runs: a standard error of √(0.8 · 0.2 / 2000) = 0.9 points. Normal quantiles would
+    ask for 8 seeds and find 70 %."""
+    seeds = seeds_needed(with_effect(1.0), resolution=0.01)
+    runs = np.random.default_rng(1).normal(1, 1, (2000, seeds))
+    found = np.mean([paired_p_value(run, resolution=0.01) < 0.05 for run in runs])
+    assert 0.775 < found < 0.835
+
+
+def test_seeds_needed_where_there_is_nothing_to_plan():
+    assert seeds_needed([0.0, 0.0, 0.0], resolution=0.01) is None
+    assert seeds_needed([0.1], resolution=0.01) is None
+    assert seeds_needed(with_effect(0.01), resolution=0.01) is None  # 78,000
+    assert seeds_needed(with_effect(50), resolution=0.01) == 3
+    # two samples of difference in every seed: effect 2, as if the sd were one sample
+    assert seeds_needed([0.02] * 5, resolution=0.01) == 5
 
 
 def test_verdicts():

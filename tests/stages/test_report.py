@@ -19,6 +19,7 @@ from fabricated import finished, study, trial
 
 ROOT = Path(__file__).parents[2]
 PARAMS = params.load(ROOT / "params.yaml")
+ACCURACIES = [0.905, 0.915, 0.925, 0.91, 0.92]
 
 
 def write(folder: Path, records: list[Record], reference: str | None) -> None:
@@ -44,9 +45,8 @@ def project(tmp_path: Path) -> Path:
     }
     write_json(tmp_path / "prepared" / "card.json", card)
     results = tmp_path / "results"
-    accuracies = [0.905, 0.915, 0.925, 0.91, 0.92]
-    transfer = finished("scratch", accuracies, stage="transfer", study="") + finished(
-        "on_a", [a - 0.03 for a in accuracies], stage="transfer", study=""
+    transfer = finished("scratch", ACCURACIES, stage="transfer", study="") + finished(
+        "on_a", [a - 0.03 for a in ACCURACIES], stage="transfer", study=""
     )
     write(results / "transfer", transfer, "scratch")
     arms = {"glorot_normal": 0.10, "he_normal": 0.03, "zeros": 0.9}
@@ -74,6 +74,54 @@ def test_the_numbers_are_in_both_reports(project: Path) -> None:
         assert "contradicted" in page
     assert "&lt;y&gt;" in html  # names come from the user's files
     assert "<y>" not in html
+
+
+def cells(html: str, caption: str, arm: str) -> dict[str, str]:
+    """Column -> text of the row of `arm` in the first table below `caption`."""
+    table = html[html.index(f"<h2>{caption}") :]
+    heads = re.findall(r"<th[^>]*>(.*?)</th>", table[: table.index("</thead>")])
+    row = next(r for r in re.findall(r"<tr>(.*?)</tr>", table) if f"</i>{arm}<" in r)
+    texts = [re.sub("<[^>]*>", "", c) for c in re.findall(r"<td.*?>(.*?)</td>", row)]
+    return dict(zip(heads, texts, strict=True))
+
+
+def test_ties_share_a_letter_and_say_what_would_part_them(project: Path) -> None:
+    nearly = [a + d for a, d in zip(ACCURACIES, [0.01, -0.005, 0.01, 0.0, 0.01], strict=True)]
+    far = [a - 0.1 - d for a, d in zip(ACCURACIES, [0.0, 0.01, 0.0, 0.02, 0.0], strict=True)]
+    arms = {"none": ACCURACIES, "norm": nearly, "value": far}
+    records = [r for arm, found in arms.items() for r in finished(arm, found, study="clipping")]
+    write(project / "results/compare/clipping", records, None)
+    html = (run(project) / "report.html").read_text()
+    ours = {arm: cells(html, "Clipping", arm) for arm in arms}
+    assert [ours[arm]["ties"] for arm in ours] == ["a", "a", "b"]
+    # differences of 2, -1, 2, 0 and 2 samples: effect 1 / √2 = 0.71 at a level of 0.05 / 3
+    assert ours["none"]["it would take"] == "24 seeds"
+    assert (ours["value"]["verdict"], ours["value"]["it would take"]) == ("worse", "–")
+
+
+def test_the_clock_is_in_the_report_alone(project: Path) -> None:
+    """A curve that reaches the target of 0.855 in epoch 3, at 20 ms per epoch: 60 ms."""
+    folder = project / "results/compare/clipping"
+    test = {"test_accuracy": 0.9, "test_loss": 0.1}
+    records = [
+        trial(arm, s, val_accuracy=[0.5, 0.8, 0.88, 0.9], test=test, study="clipping")
+        for arm in ("none", "norm")
+        for s in range(3)
+    ]
+    write(folder, records, None)
+    write_json(
+        folder / "timings.json",
+        {
+            "seconds": 1.0,
+            "machine": {"cpu": "c", "cores": 2},
+            "versions": {},
+            "arms": {"norm": {"seconds_per_epoch": 0.02}},
+        },
+    )
+    html = (run(project) / "report.html").read_text()
+    assert re.search(r"</i>norm</td>.*<td>3.0</td><td>100 %</td><td>0.06</td><td>20.0</td>", html)
+    assert re.search(r"</i>none</td>.*<td>3.0</td><td>100 %</td><td>–</td><td>–</td>", html)
+    assert "second" not in (folder / "summary.json").read_text()
 
 
 def test_the_page_loads_nothing(project: Path) -> None:

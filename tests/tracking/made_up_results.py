@@ -81,12 +81,17 @@ def _summary(
     of_arms = {
         arm: ArmSummary(
             rank=rank,
+            mean_rank=rank + 0.25,
             learning_rate=rates[0],
             at_edge="lowest",
             test_accuracy=interval(0.97 - rank / 100),
             test_loss=unknown,
             val_accuracy=interval(0.98 - rank / 100),
+            best_val_accuracy=interval(0.99 - rank / 100),
             best_epoch=3.5,
+            last_epoch=4.0,
+            epochs_to_target=interval(2.0) if rank == 1 else None,
+            reached_share=1.0 if rank == 1 else 0.0,
             diverged_share=1 / seeds if arm == arms[-1] else 0.0,
             settings={"activation": "relu", "initializer": arm, "optimizer": "sgd"},
         )
@@ -101,6 +106,7 @@ def _summary(
             error_factor=interval(1 - rank / 10),
             p_value=0.04 if rank == 1 else None,
             verdict="worse" if rank == 1 else "undecided",
+            seeds_needed=None if rank == 1 else 12,
         )
         for rank, arm in enumerate(arms[1:], start=1)
     }
@@ -113,8 +119,10 @@ def _summary(
         seeds=seeds,
         trials=len(records),
         learning_rates=tuple(rates),
+        target_accuracy=0.9,
         arms=of_arms,
         contrasts=contrasts,
+        groups=(tuple(arms[:1]), tuple(arms[1:])),
     )
 
 

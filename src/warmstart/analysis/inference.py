@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 from warmstart.records import Interval
 
@@ -19,6 +20,11 @@ LEVEL = 0.05
 """A corrected p-value below this tells two arms apart."""
 MINIMUM_SEEDS = 3
 """Two differences estimate their spread with one degree of freedom (t = 12.7): no verdict."""
+
+POWER = 0.8
+"""The chance with which a difference should be found that is there."""
+MOST_SEEDS = 1000
+"""Beyond this a difference is not worth telling apart."""
 
 Verdict = Literal["better", "worse", "tie", "undecided"]
 
@@ -40,7 +46,7 @@ def interval(values: Iterable[float]) -> Interval:
         sd = 0.0 if n > 1 else None
         return Interval(mean=float(finite[0]), low=None, high=None, sd=sd, n=n)
     mean, sd = float(finite.mean()), float(finite.std(ddof=1))
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
+    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd / math.sqrt(n)
     return Interval(mean=mean, low=mean - reach, high=mean + reach, sd=sd, n=n)
 
 
@@ -88,7 +94,37 @@ def paired_p_value(differences: Sequence[float], *, resolution: float) -> float 
     if found.mean == 0 and not found.sd:
         return 1.0
     t = found.mean / ((found.sd or resolution) / math.sqrt(n))
-    return float(2 * stats.t.sf(abs(t), n - 1))
+    return float(2 * stdtr(n - 1, -abs(t)))
+
+
+def seeds_needed(
+    differences: Sequence[float], *, resolution: float, level: float = LEVEL
+) -> int | None:
+    """Seeds with which the paired t-test finds a difference of this mean and spread with a chance
+    of POWER.
+
+    For planning the next run, under the assumption that the difference is as large as it looks.
+    It says nothing about the run that it was observed in.
+
+    Args:
+        differences: one per seed, at least two.
+        resolution: stands for the sd where all differences are equal, as in `paired_p_value`.
+        level: of the test, what a correction for several tests leaves of it.
+
+    Returns:
+        At least MINIMUM_SEEDS. None where no spread is known, where there is no difference to be
+        found, and where it would take more than MOST_SEEDS.
+    """
+    found = interval(differences)
+    if found.sd is None or found.mean == 0:
+        return None
+    effect = abs(found.mean) / (found.sd or resolution)
+    counts = np.arange(MINIMUM_SEEDS, MOST_SEEDS + 1)
+    # half the level on the one side where the difference lies: the other side adds less than
+    # 1e-6 at this power, and SciPy's noncentral t has no number there for large effects
+    power = TTestPower().power(effect, counts, level / 2, alternative="larger")
+    enough = counts[power >= POWER]
+    return int(enough[0]) if len(enough) else None
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -8,7 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from warmstart.analysis import plots, series
+from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
 from warmstart.analysis.style import DARK, LIGHT
+from warmstart.analysis.ties import letters
 from warmstart.files import read_json
 from warmstart.records import Contrast, Interval, Record, Summary, read_records
 
@@ -47,6 +49,11 @@ class Results:
     def seconds_per_epoch(self, arm: str) -> float | None:
         return self.timings.get("arms", {}).get(arm, {}).get("seconds_per_epoch")
 
+    def seconds_to_target(self, arm: str) -> float | None:
+        """Training alone, over the seeds that reach the study's target accuracy."""
+        epochs, seconds = self.summary.arms[arm].epochs_to_target, self.seconds_per_epoch(arm)
+        return epochs.mean * seconds if epochs and seconds is not None else None
+
 
 def read_results(folder: Path) -> Results | None:
     """The results below `folder`; None where the stage has not run."""
@@ -71,8 +78,11 @@ def answer(results: Results) -> str:
         text += f" It cannot be told apart from {listed(ties)}."
     if worse:
         text += f" Worse beyond doubt: {listed([c.arm for c in worse])}."
-    if undecided := [c.arm for c in summary.contrasts.values() if c.verdict == "undecided"]:
-        text += f" Too few seeds to judge {listed(undecided)}: it takes at least 3."
+    if undecided := [c for c in summary.contrasts.values() if c.verdict == "undecided"]:
+        text += (
+            f" Too few seeds to judge {listed([c.arm for c in undecided])}: it takes at least "
+            f"{max(c.seeds_needed or MINIMUM_SEEDS for c in undecided)}."
+        )
     return text
 
 
@@ -151,6 +161,8 @@ def render(template: str, **content: Any) -> str:
         "factor": factor,
         "words": words,
         "milliseconds": lambda s: "–" if s is None else f"{1000 * s:,.1f}",
+        "seconds": lambda s: "–" if s is None else f"{s:.2g}",
+        "seeds_needed": seeds_needed,
     }
     colours = {
         mode: "; ".join(f"--arm-{i}: {hue}" for i, hue in enumerate(hues))
@@ -159,6 +171,7 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(template).render(
         colours=colours,
         answer=answer,
+        letters=letters,
         transfer_answer=transfer_answer,
         warnings=warnings,
         pictures=pictures,
@@ -188,6 +201,18 @@ def points(value: Interval) -> str:
     if value.low is None or value.high is None:
         return text
     return f"{text} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
+
+
+def seeds_needed(contrast: Contrast) -> str:
+    """What it would take to tell the arms of a tie apart."""
+    if contrast.verdict in ("better", "worse"):
+        return "–"
+    if contrast.seeds_needed is not None:
+        return f"{contrast.seeds_needed:,} seeds"
+    found = contrast.accuracy_difference
+    if found.sd is None:
+        return f"at least {MINIMUM_SEEDS} seeds"
+    return "no difference" if found.mean == 0 else f"over {MOST_SEEDS:,} seeds"
 
 
 def factor(value: Interval) -> str:

@@ -7,16 +7,21 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.stats import rankdata
 
 from warmstart.analysis.inference import (
+    LEVEL,
     error_ratio,
     geometric_interval,
     holm,
     interval,
     paired_p_value,
+    seeds_needed,
     verdict,
 )
 from warmstart.analysis.rates import choose_learning_rates, last_epoch, mean
+from warmstart.analysis.targets import epochs_to_target, target_accuracy
+from warmstart.analysis.ties import groups
 from warmstart.records import ArmSummary, Contrast, Record, Summary
 
 __all__ = ["choose_learning_rates", "interval", "pairwise_p_values", "summarize"]
@@ -46,19 +51,29 @@ def summarize(
     chosen = _chosen(records)
     if reference is not None and reference not in chosen:
         raise ValueError(f"reference: expected one of {', '.join(chosen)}, received {reference!r}")
-    arms = _rank({arm: _summarize_arm(arm, trials, records) for arm, trials in chosen.items()})
+    target = target_accuracy(chosen.values())
     errors = {
         arm: {t.seed: round((1 - t.test["test_accuracy"]) * n_test) for t in trials}
         for arm, trials in chosen.items()
     }
+    ranks = _mean_ranks(errors)
+    arms = _rank(
+        {
+            arm: _summarize_arm(trials, records, target=target, mean_rank=ranks[arm])
+            for arm, trials in chosen.items()
+        }
+    )
     against = reference or next(iter(arms))
     pairs = [(arm, against) for arm in arms if arm != against]
-    family = pairs if reference else list(itertools.combinations(chosen, 2))
-    p_values = pairwise_p_values(errors, family, n_test=n_test)
+    every_pair = list(itertools.combinations(chosen, 2))
+    p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test)
+    p_values = pairwise_p_values(errors, pairs, n_test=n_test) if reference else p_of_every_pair
     contrasts = {
         f"{arm} against {against}": _contrast(arm, against, chosen, errors, p_values, n_test)
         for arm, against in pairs
     }
+    tested = [p for p in p_of_every_pair.values() if p is not None]
+    apart = [pair for pair, p in p_of_every_pair.items() if p is not None and p < LEVEL]
     first = records[0]
     return Summary(
         stage=first.stage,
@@ -69,8 +84,10 @@ def summarize(
         seeds=len({trial.seed for trials in chosen.values() for trial in trials}),
         trials=len(records),
         learning_rates=tuple(sorted({record.learning_rate for record in records})),
+        target_accuracy=target,
         arms=arms,
         contrasts=contrasts,
+        groups=groups(list(arms), apart) if tested else (),
     )
 
 
@@ -96,19 +113,34 @@ def _chosen(records: Sequence[Record]) -> dict[str, list[Record]]:
     return chosen
 
 
-def _summarize_arm(arm: str, trials: Sequence[Record], records: Sequence[Record]) -> ArmSummary:
+def _mean_ranks(errors: Errors) -> dict[str, float]:
+    """Per arm its rank by fewest errors within each seed that all arms have, mean over seeds."""
+    seeds = sorted(set.intersection(*(set(of_arm) for of_arm in errors.values())))
+    table = np.array([[errors[arm][seed] for arm in errors] for seed in seeds])
+    return dict(zip(errors, rankdata(table, axis=1).mean(axis=0).tolist(), strict=True))
+
+
+def _summarize_arm(
+    trials: Sequence[Record], records: Sequence[Record], *, target: float, mean_rank: float
+) -> ArmSummary:
     """With rank 0: that takes the other arms."""
     rate = trials[0].learning_rate
-    grid = {record.learning_rate for record in records if record.arm == arm}
+    grid = {record.learning_rate for record in records if record.arm == trials[0].arm}
+    reached = [e for t in trials if (e := epochs_to_target(t, target)) is not None]
     at_edge = "lowest" if rate == min(grid) else "highest" if rate == max(grid) else ""
     return ArmSummary(
         rank=0,
+        mean_rank=mean_rank,
         learning_rate=rate,
         at_edge=at_edge if len(grid) > 1 else "",
         test_accuracy=interval(t.test["test_accuracy"] for t in trials),
         test_loss=interval(t.test["test_loss"] for t in trials),
         val_accuracy=interval(last_epoch(t)[0] for t in trials),
+        best_val_accuracy=interval(t.epochs["val_accuracy"][_best_epoch(t) - 1] for t in trials),
         best_epoch=mean(_best_epoch(t) for t in trials),
+        last_epoch=mean(len(t.epochs["val_accuracy"]) for t in trials),
+        epochs_to_target=interval(reached) if reached else None,
+        reached_share=len(reached) / len(trials),
         diverged_share=mean(t.outcome == "diverged" for t in trials),
         settings=trials[0].settings,
     )
@@ -138,8 +170,10 @@ def _contrast(
         name: {t.seed: t.test["test_loss"] for t in chosen[name]} for name in (arm, reference)
     }
     seeds = [seed for seed in ours if seed in theirs]
-    difference = interval(_differences(errors, arm, reference, n_test))
+    differences = _differences(errors, arm, reference, n_test)
+    difference = interval(differences)
     p_value = p_values[frozenset((arm, reference))]
+    found = verdict(difference.mean, p_value)
     return Contrast(
         arm=arm,
         reference=reference,
@@ -147,7 +181,11 @@ def _contrast(
         loss_difference=interval(losses[arm][s] - losses[reference][s] for s in seeds),
         error_factor=geometric_interval(error_ratio(ours[s], theirs[s]) for s in seeds),
         p_value=p_value,
-        verdict=verdict(difference.mean, p_value),
+        verdict=found,
+        # at the first step of Holm's correction, which no pair exceeds
+        seeds_needed=seeds_needed(differences, resolution=1 / n_test, level=LEVEL / len(p_values))
+        if found in ("tie", "undecided")
+        else None,
     )
 
 

@@ -170,10 +170,15 @@ def _best(chosen: Sequence[Record]) -> int:
     return max(range(len(chosen)), key=lambda i: (means[chosen[i].arm], last(chosen[i])))
 
 
-def _seconds_per_epoch(trials: Sequence[Trial], results: Sequence[Result]) -> dict[str, float]:
-    """Per arm, over all its trials; compilation is not counted."""
-    totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+def _seconds_per_epoch(
+    trials: Sequence[Trial], results: Sequence[Result]
+) -> dict[str, dict[int, float]]:
+    """Per arm and seed, over all its learning rates; compilation is not counted."""
+    spent: dict[tuple[str, int], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for trial, result in zip(trials, results, strict=True):
-        totals[trial.arm][0] += result.train_seconds
-        totals[trial.arm][1] += len(result.epochs["loss"])
-    return {arm: seconds / epochs for arm, (seconds, epochs) in totals.items()}
+        spent[trial.arm, trial.seed][0] += result.train_seconds
+        spent[trial.arm, trial.seed][1] += len(result.epochs["loss"])
+    seconds: dict[str, dict[int, float]] = defaultdict(dict)
+    for (arm, seed), (total, epochs) in spent.items():
+        seconds[arm][seed] = total / epochs
+    return seconds

@@ -23,9 +23,21 @@ class Stopwatch:
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._start
 
-    def write(self, path: Path, seconds_per_epoch: Mapping[str, float]) -> None:
-        """`timings.json`: the machine, versions, wall seconds, seconds per epoch of each arm."""
-        arms = {arm: {"seconds_per_epoch": value} for arm, value in seconds_per_epoch.items()}
+    def write(self, path: Path, seconds_per_epoch: Mapping[str, Mapping[int, float]]) -> None:
+        """`timings.json`: the machine, versions, wall seconds, and of each arm the seconds per
+        epoch, seed by seed and their mean.
+
+        Args:
+            path: to write to.
+            seconds_per_epoch: arm -> seed -> seconds.
+        """
+        arms = {
+            arm: {
+                "seconds_per_epoch": sum(seconds.values()) / len(seconds),
+                "by_seed": {str(seed): value for seed, value in seconds.items()},
+            }
+            for arm, seconds in seconds_per_epoch.items()
+        }
         content = {
             "machine": {
                 "cpu": _cpu(),

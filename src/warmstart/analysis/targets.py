@@ -1,0 +1,27 @@
+"""How many epochs a trial takes to be nearly as good as the best arm ends up."""
+
+from collections.abc import Iterable
+
+from warmstart.analysis.rates import last_epoch, mean
+from warmstart.records import Record
+
+TARGET_SHARE = 0.95
+
+
+def target_accuracy(arms: Iterable[Iterable[Record]]) -> float:
+    """Validation accuracy to be reached: TARGET_SHARE of the best arm's in the last epoch, mean
+    over seeds. Relative to the study, so that it means the same on easy and on hard data.
+
+    Args:
+        arms: of each arm, its trials at the chosen learning rate.
+    """
+    return TARGET_SHARE * max(mean(last_epoch(trial)[0] for trial in trials) for trials in arms)
+
+
+def epochs_to_target(record: Record, target: float) -> int | None:
+    """The first epoch (from 1) whose validation accuracy is `target` or more; None where there is
+    none, or the trial diverged later on."""
+    if record.outcome == "diverged":
+        return None
+    reached = (e for e, a in enumerate(record.epochs["val_accuracy"], start=1) if a >= target)
+    return next(reached, None)

@@ -1,0 +1,20 @@
+import pytest
+
+from tests.analysis.fabricated import trial
+from warmstart.analysis.targets import epochs_to_target, target_accuracy
+
+
+def test_the_target_is_95_percent_of_the_best_arm_in_the_last_epoch() -> None:
+    a = [trial("a", 0, val_accuracy=[0.99, 0.8]), trial("a", 1, val_accuracy=[0.1, 0.6])]
+    b = [trial("b", 0, val_accuracy=[0.2, 0.9]), trial("b", 1, val_accuracy=[0.2, 0.7])]
+    assert target_accuracy([a, b]) == pytest.approx(0.95 * 0.8)
+
+
+def test_the_first_epoch_at_the_target_counts_from_one() -> None:
+    record = trial("a", val_accuracy=[0.5, 0.8, 0.7, 0.9])
+    assert [epochs_to_target(record, t) for t in (0.4, 0.8, 0.81, 0.95)] == [1, 2, 4, None]
+
+
+def test_a_trial_that_diverges_has_reached_nothing() -> None:
+    record = trial("a", val_accuracy=[0.9, 0.95, float("nan")], outcome="diverged")
+    assert epochs_to_target(record, 0.9) is None
