@@ -75,6 +75,19 @@ class Pretrain(Frozen):
         return self
 
 
+StrategyName = Literal[
+    "freeze_then_thaw",
+    "head_only",
+    "thaw_at_once",
+    "gradual_thaw",
+    "discriminative",
+    "first_layers",
+    "top_reinitialized",
+    "batch_norm_frozen",
+]
+"""How B starts on pretrained layers, see `training.strategies`."""
+
+
 class Transfer(Frozen):
     """Model B: from scratch against on the layers of a pretrained model."""
 
@@ -84,8 +97,15 @@ class Transfer(Frozen):
     learning_rates: LearningRates
     frozen_epochs: Count
     thawed_epochs: Count
-    thawed_factor: Annotated[float, Field(gt=0, lt=1)]
+    thawed_factor: Annotated[float, Field(gt=0, le=1)]
+    strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1)]
+    """On model A; `first_layers` makes an arm for every number of reused layers."""
     batch_size: Count
+
+    @property
+    def epochs(self) -> int:
+        """Of every trial, whatever its strategy."""
+        return self.frozen_epochs + self.thawed_epochs
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

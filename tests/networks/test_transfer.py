@@ -14,7 +14,9 @@ def model_a() -> keras.Sequential:
     network = Network(hidden=(8, 6), activation=Activation(name="elu"), batch_norm="after").resolve(
         5
     )
-    return mlp.build(network, features=5, classes=4, seed=3)
+    model = mlp.build(network, features=5, classes=4, seed=3)
+    model.set_weights([weight + 0.5 for weight in model.get_weights()])  # as if trained
+    return model
 
 
 def snapshot(model: keras.Model) -> list[np.ndarray]:
@@ -39,49 +41,51 @@ def train(model: keras.Sequential) -> None:
     )
 
 
-def test_all_layers_but_the_head_are_copied(model_a: keras.Sequential) -> None:
-    model_b, copied = transfer.graft(model_a, features=5, classes=2, seed=9)
-    assert copied == tuple(layer.name for layer in model_a.layers[:-1])
-    for name in copied:
+LAYERS = ("hidden_1", "activation_1", "batch_norm_1", "hidden_2", "activation_2", "batch_norm_2")
+
+
+def test_what_is_copied_is_equal_and_what_is_not_is_fresh(model_a: keras.Sequential) -> None:
+    model_b = transfer.graft(model_a, features=5, classes=2, seed=9)
+    transfer.copy(model_a, model_b, LAYERS[:3], (*LAYERS[3:], "logits"))
+    for name in LAYERS:
         a, b = model_a.get_layer(name), model_b.get_layer(name)
         assert a is not b
-        assert equal(snapshot(a), snapshot(b))
+        if a.weights:
+            assert equal(snapshot(a), snapshot(b)) == (name in LAYERS[:3])
     assert model_b.output_shape == (None, 2)
+    transfer.copy(model_a, model_b, LAYERS, ("logits",))
+    for name in LAYERS:
+        assert equal(snapshot(model_a.get_layer(name)), snapshot(model_b.get_layer(name)))
+
+
+@pytest.mark.parametrize(
+    ("copied", "not_copied"),
+    [
+        (LAYERS[:3], ("logits",)),  # three layers of nowhere
+        (LAYERS, ("logits", "hidden_2")),  # one on both sides
+        (LAYERS, ("logits", "hidden_3")),  # one that does not exist
+    ],
+)
+def test_every_layer_of_the_source_is_on_one_side(
+    model_a: keras.Sequential, copied: tuple[str, ...], not_copied: tuple[str, ...]
+) -> None:
+    model_b = transfer.graft(model_a, features=5, classes=2, seed=9)
+    with pytest.raises(ValueError, match=r"expected each of hidden_1, .*logits") as raised:
+        transfer.copy(model_a, model_b, copied, not_copied)
+    assert f"copied: {', '.join(copied)}; not copied: {', '.join(not_copied)}" in str(raised.value)
 
 
 def test_training_b_never_moves_a(model_a: keras.Sequential) -> None:
     before = snapshot(model_a)
-    model_b, _ = transfer.graft(model_a, features=5, classes=2, seed=9)
+    model_b = transfer.graft(model_a, features=5, classes=2, seed=9)
+    transfer.copy(model_a, model_b, LAYERS, ("logits",))
     train(model_b)
     assert equal(before, snapshot(model_a))
-
-
-def test_frozen_layers_stand_still_and_thawed_layers_move(model_a: keras.Sequential) -> None:
-    model_b, copied = transfer.graft(model_a, features=5, classes=2, seed=9)
-    transfer.set_frozen(model_b, copied, True)
-    layers = [model_b.get_layer(name) for name in copied if model_b.get_layer(name).weights]
-    before, head = [snapshot(layer) for layer in layers], snapshot(model_b.layers[-1])
-    train(model_b)
-    # weights and batch norm's moving statistics alike
-    assert all(equal(a, snapshot(layer)) for a, layer in zip(before, layers, strict=True))
-    assert not equal(head, snapshot(model_b.layers[-1]))
-    transfer.set_frozen(model_b, copied, False)
-    train(model_b)
-    for old, layer in zip(before, layers, strict=True):
-        for a, b in zip(old, snapshot(layer), strict=True):
-            assert not np.array_equal(a, b)
 
 
 def test_other_features_are_refused_with_both_shapes(model_a: keras.Sequential) -> None:
     with pytest.raises(InputError, match=r"\(batch, 7\).*received input \(None, 5\)"):
         transfer.graft(model_a, features=7, classes=2, seed=9)
-
-
-def test_loading_refuses_what_is_no_stack(tmp_path) -> None:
-    inputs = keras.Input((3,))
-    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "functional.keras")
-    with pytest.raises(InputError, match=r"expected a Sequential model.*received Functional"):
-        transfer.load(tmp_path / "functional.keras")
 
 
 def test_loading_gives_what_was_saved(tmp_path, model_a: keras.Sequential) -> None:

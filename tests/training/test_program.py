@@ -13,7 +13,7 @@ import pytest
 from small_task import make_task
 from warmstart.arms import Activation, Clipping, Network, Optimizer
 from warmstart.data.task import Task
-from warmstart.networks import mlp, transfer
+from warmstart.networks import mlp
 from warmstart.training import optimizers
 from warmstart.training.fed import feed_slope
 from warmstart.training.program import Data, Numbers, Program, evaluate
@@ -249,28 +249,6 @@ def test_a_state_that_was_read_goes_on_as_if_nothing_had_happened() -> None:
     )
     for ours, theirs in zip(program.state()[0], other.state()[0], strict=True):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_a_program_keeps_the_layers_frozen_with_which_it_was_built() -> None:
-    """Thawing reaches only a program built afterwards, as in Keras it takes another compile."""
-    task = make_task()
-    network = Network(hidden=(16, 12), batch_norm="after").resolve(task.features)
-    source = mlp.build(network, task.features, 5, seed=2)
-    model, copied = transfer.graft(source, task.features, task.classes, seed=1)
-    data, start = Data.of(task), values(model)
-    transfer.set_frozen(model, copied, True)
-    frozen = Program(model, optimizers.make(network), data, BATCH)
-    transfer.set_frozen(model, copied, False)
-    thawed = Program(model, optimizers.make(network), data, BATCH)
-    head = len(start) - 2
-    moved = {}
-    for name, program in {"frozen": frozen, "thawed": thawed}.items():
-        program.start([start], [numbers(network)])
-        program.epoch(order_of()[None])
-        now = program.weights()[0]
-        moved[name] = [not np.array_equal(a, b) for a, b in zip(start, now, strict=True)]
-    assert moved["frozen"] == [False] * head + [True, True]
-    assert all(moved["thawed"])
 
 
 def test_a_batch_larger_than_the_data_is_one_batch() -> None:

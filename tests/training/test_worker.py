@@ -11,7 +11,7 @@ from small_task import make_task
 from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
 from warmstart.networks import mlp, saving, transfer
 from warmstart.seeds import derive
-from warmstart.training import backends, program, scratch, worker
+from warmstart.training import backends, program, scratch, trainer, worker
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Trial, cut
@@ -275,23 +275,61 @@ def test_a_key_changes_with_whatever_the_result_depends_on(cohort: Cohort) -> No
     assert cohort.key(replace(base, arm="another name")) == keys[0]
 
 
-def test_transfer_freezes_then_thaws_and_never_moves_a(cohort: Cohort, tmp_path: Path) -> None:
+def test_strategies_share_a_program_and_never_move_a(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = Network(hidden=(16, 12), batch_norm="after").resolve(6)
     a = tmp_path / "a.keras"
     saving.save(mlp.compile_for_use(mlp.build(network, 6, 5, seed=3)), a)
-    before, original = a.read_bytes(), transfer.load(a).get_weights()
-    frozen, thawed = Phase(epochs=2, frozen=True), Phase(epochs=2, learning_rate_factor=0.5)
+    before, source = a.read_bytes(), transfer.load(a)
+    first = ("hidden_1", "activation_1", "batch_norm_1")
+    second = ("hidden_2", "activation_2", "batch_norm_2")
+
+    def phase(epochs: int, *frozen: str) -> Phase:
+        layers = (*first, *second, "logits")
+        return Phase(
+            epochs=epochs, layer_factors=tuple((n, float(n not in frozen)) for n in layers)
+        )
+
     trials = (trial(0, network=network), trial(1, network=network))
-    base = replace(cohort, structure=network.structure(), source=a, trials=trials)
-    only_head = replace(base, phases=(frozen,))
-    _, (one, other) = train(only_head, tmp_path / "head")
-    for weights in (one, other):
-        for ours, theirs in zip(weights[:-2], original[:-2], strict=True):
-            np.testing.assert_array_equal(ours, theirs)
-    assert not np.array_equal(one[-2], other[-2])  # heads of their own
-    _, (tuned, _) = train(replace(base, phases=(frozen, thawed)), tmp_path / "tuned")
-    assert not any(np.array_equal(x, y) for x, y in zip(tuned[:-2], original[:-2], strict=True))
+    whole = replace(
+        cohort,
+        structure=network.structure(),
+        source=a,
+        copied=first + second,
+        not_copied=("logits",),
+        phases=(phase(3, *first, *second),),
+        trials=trials,
+    )
+    frozen = train(whole, tmp_path / "head")[1]
+    compiled = []
+    make = trainer.Program
+    monkeypatch.setattr(trainer, "Program", lambda *a: compiled.append(1) or make(*a))
+    tuned = train(replace(whole, phases=(phase(1, *first, *second), phase(2))), tmp_path / "t")[1]
+    partly = replace(
+        whole, copied=first, not_copied=(*second, "logits"), phases=(phase(2, *first), phase(1))
+    )
+    fresh = replace(partly, phases=(phase(3, *first, *second),))
+    reused, untouched = train(partly, tmp_path / "some")[1], train(fresh, tmp_path / "fresh")[1]
+    assert not compiled  # one program for them all
+    original = source.get_weights()
+    of_a = [layer in first for layer in first + second for _ in source.get_layer(layer).weights]
+    for seed in (0, 1):
+        hidden = range(len(original) - 2)
+        assert all(np.array_equal(frozen[seed][i], original[i]) for i in hidden)
+        assert not any(np.array_equal(tuned[seed][i], original[i]) for i in hidden)
+        assert not any(np.array_equal(reused[seed][i], original[i]) for i in hidden)
+        # what was not copied starts where the trial's seed puts it, as from scratch
+        alone = mlp.build(trials[seed].network, 6, 3, derive(cohort.root_seed, "trial", seed))
+        for i, ours in enumerate(hidden):
+            expected = original[i] if of_a[i] else alone.get_weights()[i]
+            assert np.array_equal(untouched[seed][ours], expected)
+    assert not np.array_equal(frozen[0][-2], frozen[1][-2])  # heads of their own
     assert a.read_bytes() == before
+    assert all(
+        np.array_equal(x, y)
+        for x, y in zip(source.get_weights(), transfer.load(a).get_weights(), strict=True)
+    )
 
 
 def test_cutting_keeps_every_trial_once_and_balances(cohort: Cohort) -> None:

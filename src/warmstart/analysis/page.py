@@ -128,7 +128,8 @@ def pictures(results: Results) -> dict[str, str]:
     if len(results.summary.learning_rates) > 1:
         drawn["rates"] = plots.learning_rates(records, f"{name}-rates", smallest=smallest)
     if results.summary.stage == "transfer":
-        drawn["seeds"] = plots.seeds(records, ARM_WORDS, f"{name}-seeds", smallest=smallest)
+        names = {arm: words(arm) for arm in results.arms}
+        drawn["seeds"] = plots.seeds(records, names, f"{name}-seeds", smallest=smallest)
     elif results.summary.stage == "compare":
         drawn["ranking"] = plots.ranking(results.summary, results.arms, f"{name}-ranking")
     return drawn
@@ -181,6 +182,8 @@ def render(template: str, **content: Any) -> str:
 
 
 def words(arm: str) -> str:
+    if arm.startswith("on_a_"):
+        return f"B on A, {arm.removeprefix('on_a_').replace('_', ' ')}"
     return ARM_WORDS.get(arm, arm)
 
 

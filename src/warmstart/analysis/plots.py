@@ -141,6 +141,8 @@ def seeds(
         axis.plot([place - 0.13, place + 0.13], [level, level], color=colour(place), linewidth=3.5)
     axis.set_xticks(range(len(arms)), labels=[names.get(arm, arm) for arm in arms])
     axis.tick_params(axis="x", labelcolor=INK)
+    if len(arms) > 3:  # side by side the words would overlap
+        axis.tick_params(axis="x", labelrotation=90)
     axis.set_xlim(-0.5, len(arms) - 0.5)
     axis.grid(visible=False, axis="x")
     axis.set_ylabel("test accuracy")

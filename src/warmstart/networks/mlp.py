@@ -4,9 +4,8 @@ import keras
 
 from warmstart.arms import Network
 from warmstart.networks import activations, initializers
+from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
-
-HEAD = "logits"
 
 
 def build(network: Network, features: int, classes: int, seed: int) -> keras.Sequential:

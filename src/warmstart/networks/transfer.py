@@ -1,41 +1,29 @@
 """Reuse a pretrained model's layers: copied, never shared."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
 from warmstart.errors import InputError
 from warmstart.networks import activations, mlp  # noqa: F401  (registers RReLU for loading)
+from warmstart.networks.stack import Stack
 
 
 def load(path: Path) -> keras.Sequential:
     """A pretrained stack from a `.keras` file, in Keras's safe mode.
 
     Raises:
-        InputError: if it is not a Sequential stack that ends in a Dense layer.
+        InputError: as `Stack.read`.
     """
-    model = keras.models.load_model(path, compile=False, safe_mode=True)
-    if not isinstance(model, keras.Sequential) or not isinstance(
-        model.layers[-1], keras.layers.Dense
-    ):
-        kinds = ", ".join(type(layer).__name__ for layer in model.layers[-3:])
-        raise InputError(
-            f"{path}: expected a Sequential model that ends in a Dense layer, "
-            f"received {type(model).__name__} ending in {kinds}; pretrain such a model"
-        )
-    return model
+    Stack.read(path)
+    return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
-def graft(
-    source: keras.Sequential, features: int, classes: int, seed: int
-) -> tuple[keras.Sequential, tuple[str, ...]]:
-    """A new model on copies of all layers of `source` but the last, with a fresh head.
+def graft(source: keras.Sequential, features: int, classes: int, seed: int) -> keras.Sequential:
+    """A new model of the same layers as `source`, all fresh, but with a head for `classes`.
 
-    `Sequential(source.layers[:-1] + …)` would share the layers, so that training B changes A;
-    `clone_model` alone would copy the architecture and not the weights.
-
-    Returns:
-        The model, every layer trainable, and the names of the copied layers.
+    `Sequential(source.layers[:-1] + …)` would share the layers, so that training B changes A.
 
     Raises:
         InputError: if `source` takes inputs of another size.
@@ -46,16 +34,29 @@ def graft(
             f"received input {source.input_shape}; pretrain on the same features"
         )
     layers = [layer.__class__.from_config(layer.get_config()) for layer in source.layers[:-1]]
+    for layer in layers:
+        layer.trainable = True
     inputs = keras.Input((features,), name="features")
-    model = keras.Sequential([inputs, *layers, mlp.head(classes, seed)], name="mlp")
-    for copy, layer in zip(layers, source.layers, strict=False):
-        copy.set_weights(layer.get_weights())
-        copy.trainable = True
-    return model, tuple(layer.name for layer in layers)
+    return keras.Sequential([inputs, *layers, mlp.head(classes, seed)], name="mlp")
 
 
-def set_frozen(model: keras.Sequential, names: tuple[str, ...], frozen: bool) -> None:
-    """Freeze or thaw the layers `names`. What was traced or compiled before keeps the old state:
-    build the program (or `compile`) again after this."""
-    for name in names:
-        model.get_layer(name).trainable = not frozen
+def copy(
+    source: keras.Sequential,
+    model: keras.Sequential,
+    copied: Sequence[str],
+    not_copied: Sequence[str],
+) -> None:
+    """Give the layers `copied` of `model`, which is a graft of `source`, their weights in it.
+
+    Raises:
+        ValueError: unless `copied` and `not_copied` are all layers of `source`, each once.
+    """
+    layers = [layer.name for layer in source.layers]
+    if sorted([*copied, *not_copied]) != sorted(layers):
+        raise ValueError(
+            f"layers to reuse: expected each of {', '.join(layers)} as copied or not copied, "
+            f"received copied: {', '.join(copied) or 'none'}; "
+            f"not copied: {', '.join(not_copied) or 'none'}"
+        )
+    for name in copied:
+        model.get_layer(name).set_weights(source.get_layer(name).get_weights())

@@ -1,5 +1,5 @@
-"""Model B with few labels: from scratch, or on copies of a pretrained model's layers, which stand
-still while the new head learns and are then thawed and fine-tuned."""
+"""Model B with few labels: from scratch, or on copies of a pretrained model's layers by one
+strategy or another."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from warmstart.data.task import Task
-from warmstart.params import Params
+from warmstart.params import Params, StrategyName
 from warmstart.stages.experiment import Arm, Experiment, scratch_arm
+from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Phase
 
 SCRATCH = "scratch"
+RECIPE: StrategyName = "freeze_then_thaw"
+"""The strategy whose arm has the plain name of its source, and the only one on further sources."""
 
 
 def transfer(
@@ -20,47 +23,54 @@ def transfer(
     """Compare B from scratch with B on each of `sources` (arm name -> `.keras` file) over seeds,
     save the best on validation as `model`, and write records, summary and timings below `output`.
 
+    The first source is reused by every strategy of params.yaml, the others by the chapter's recipe.
     All arms see the same labels and train for the same number of epochs.
     """
     options, task_file = params.transfer, data / "b.npz"
     task = Task.read(task_file)
-    from_scratch = scratch_arm(
+    scratch = scratch_arm(
         params.pretrain.network,
-        [Phase(epochs=options.frozen_epochs + options.thawed_epochs)],
+        [Phase(epochs=options.epochs)],
         task_file,
         task,
         options.batch_size,
         params.seed,
     )
-    phases = (
-        Phase(epochs=options.frozen_epochs, frozen=True),
-        Phase(epochs=options.thawed_epochs, learning_rate_factor=options.thawed_factor),
-    )
+    arms = {SCRATCH: scratch}
+    for name, source in sources.items():
+        names = options.strategies if len(arms) == 1 else (RECIPE,)
+        for strategy, how in strategies(source, names, options).items():
+            arm = name if strategy == RECIPE else f"{name}_{strategy}"
+            if isinstance(how, str):
+                print(f"transfer: {arm} is left out: {how}")
+            else:
+                arms[arm] = _on(source, strategy, how, scratch)
     Experiment(
         stage="transfer",
         study="",
         data_name=params.data.name,
         task=task,
-        arms={SCRATCH: from_scratch}
-        | {name: _on(source, from_scratch, phases) for name, source in sources.items()},
+        arms=arms,
         learning_rates=options.learning_rates,
         seeds=options.seeds,
         reference=SCRATCH,
     ).run(output, params.executor, model)
 
 
-def _on(source: Path, from_scratch: Arm, phases: tuple[Phase, ...]) -> Arm:
-    """The arm that starts on copies of the layers of `source`."""
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    frozen, thawed = phases
-    return replace(
-        from_scratch,
-        cohort=replace(from_scratch.cohort, phases=phases, source=source, source_digest=digest),
-        settings=from_scratch.settings
-        | {
-            "start": source.name,
-            "frozen_epochs": str(frozen.epochs),
-            "thawed_epochs": str(thawed.epochs),
-            "thawed_factor": f"{thawed.learning_rate_factor:g}",
-        },
+def _on(source: Path, name: str, strategy: Strategy, scratch: Arm) -> Arm:
+    """The arm that starts on copies of layers of `source`."""
+    cohort = replace(
+        scratch.cohort,
+        source=source,
+        source_digest=hashlib.sha256(source.read_bytes()).hexdigest(),
+        copied=strategy.copied,
+        not_copied=strategy.not_copied,
+        phases=strategy.phases,
     )
+    settings = {
+        "start": source.name,
+        "strategy": name,
+        "copied": ", ".join(strategy.copied),
+        "not_copied": ", ".join(strategy.not_copied),
+    }
+    return replace(scratch, cohort=cohort, settings=scratch.settings | settings)

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class Fed:
@@ -14,7 +15,7 @@ class Fed:
     program's structure.
     """
 
-    def __init__(self, value: float) -> None:
+    def __init__(self, value: float | np.ndarray) -> None:
         self.variable = keras.Variable(value, trainable=False, dtype=keras.config.floatx())
 
     @property

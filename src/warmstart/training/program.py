@@ -15,6 +15,7 @@ import numpy as np
 
 from warmstart.data.task import Task
 from warmstart.training import backends, optimizers
+from warmstart.training.factors import Factors
 from warmstart.training.fed import Fed
 
 LOSS_BOUND = 1e9
@@ -29,9 +30,11 @@ class Numbers:
     momentum: float
     clip_threshold: float
     negative_slope: float
+    layer_factors: tuple[float, ...] = ()
+    """In the order of `Factors.layers`; for programs that have such."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """A task's training and validation samples where the programs read them, once per process."""
 
@@ -61,6 +64,7 @@ class Program:
         optimizer: not built; its momentum and clip threshold are fed from now on.
         batch_size: the last batch of an epoch is smaller if it does not divide the samples.
         trials: how many states the program advances at once.
+        factors: of the layers of `model`, if some may be frozen or learn slower than others.
     """
 
     def __init__(
@@ -71,13 +75,17 @@ class Program:
         batch_size: int,
         trials: int = 1,
         slope: Fed | None = None,
+        factors: Factors | None = None,
     ) -> None:
         backend = backends.current()
         self.model, self.optimizer, self.samples = model, optimizer, data.samples
         self._take, self._batch_size = backend.take, min(batch_size, data.samples)
         self._weights = model.trainable_variables
         optimizer.build(self._weights)
+        self._factors = factors
         self._fed = optimizers.feed(optimizer) | ({"negative_slope": slope} if slope else {})
+        if factors:
+            self._fed["layer_factors"] = factors.fed
         self._variables = [
             *model.variables,
             *optimizer.variables,
@@ -164,8 +172,12 @@ class Program:
             logits = self.model(x, training=True)
             return self._loss(y, logits), logits
 
+        before = self._factors.before() if self._factors else []
         (value, logits), gradients = self._tape.value_and_gradients(loss, self._weights)
-        self.optimizer.apply(gradients, self._weights)
+        if self._factors:
+            self._factors.apply(self.optimizer, gradients, before)
+        else:
+            self.optimizer.apply(gradients, self._weights)
         return keras.ops.stack([value, _accuracy(y, logits)])
 
     def _measure(self, y: Any, logits: Any) -> Any:

@@ -1,8 +1,10 @@
-"""A cohort's trials through its compiled programs, one after another or many at once."""
+"""A cohort's trials through its compiled program, one after another or many at once."""
 
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from warmstart.networks import initializers, mlp, transfer
 from warmstart.records import EPOCH_METRICS
 from warmstart.seeds import derive, generator
 from warmstart.training import backends, optimizers
+from warmstart.training.factors import Factors
 from warmstart.training.fed import feed_slope
-from warmstart.training.program import Data, Numbers, Program
+from warmstart.training.program import Data, Numbers, Program, assign
 from warmstart.training.scratch import Checkpoint, Standing
 from warmstart.training.stopping import Watch
 from warmstart.training.trials import Cohort, Phase, Result, Trial
@@ -25,24 +28,35 @@ Progress = Callable[[int], None]
 
 
 class Trainer:
-    """A cohort's model with one compiled program per phase.
+    """A cohort's model with its compiled program.
+
+    Cohorts that differ only in phases, trials, or what they copy of the same pretrained model are
+    trained by the same program, which is kept for the next of them.
 
     Args:
         at_once: how many trials pass through together.
+
+    Raises:
+        ValueError: if the cohort's layers to copy, or a phase's factors, do not cover the layers
+            there are.
     """
 
     def __init__(self, cohort: Cohort, task: Task, data: Data, at_once: int = 1) -> None:
         self.cohort, self.at_once = cohort, at_once
-        self.model, self.copied = build(cohort, task, cohort.structure)
-        slope = None if cohort.source else feed_slope(self.model)
-        self._fresh = [np.array(variable) for variable in self.model.variables]
-        self._programs: list[tuple[int, Phase, Program]] = []  # with the epoch it starts at
+        by_layer = any(phase.layer_factors for phase in cohort.phases)
+        alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
+        compiled = compile_program(alike, by_layer, task, data, at_once)
+        self.model, self._program = compiled.model, compiled.program
+        self._fresh = list(compiled.fresh)
+        if compiled.source:
+            assign(self.model.variables, self._fresh)
+            transfer.copy(compiled.source, self.model, cohort.copied, cohort.not_copied)
+            self._fresh = [np.array(variable) for variable in self.model.variables]
+        self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
         for phase in cohort.phases:
-            transfer.set_frozen(self.model, self.copied, phase.frozen)
-            optimizer = optimizers.make(cohort.structure)
-            program = Program(self.model, optimizer, data, cohort.batch_size, at_once, slope)
-            self._programs.append((start, phase, program))
+            factors = compiled.factors.of(phase.layer_factors) if compiled.factors else ()
+            self._phases[start] = phase, factors
             start += phase.epochs
 
     def train(
@@ -84,19 +98,17 @@ class Trainer:
         tell: Callable[[], None],
     ) -> None:
         """Take `standing` to the last epoch, or to the one after which all trials are over."""
-        current = None
-        for epoch in range(len(standing.rows), self.cohort.epochs):
+        program, done = self._program, len(standing.rows)
+        if done not in self._phases:
+            program.load(standing.states)
+        for epoch in range(done, self.cohort.epochs):
             if watch.over.all():
                 break
-            start, phase, program = [p for p in self._programs if p[0] <= epoch][-1]
-            if program is not current:
-                standing.states = current.state() if current else standing.states
-                if epoch == start:
-                    weights = [state[: len(self._fresh)] for state in standing.states]
-                    program.start(weights, [_numbers(trial, phase) for trial in seats])
-                else:
-                    program.load(standing.states)
-                current = program
+            if epoch in self._phases:
+                states = program.state() if epoch > done else standing.states
+                weights = [state[: len(self._fresh)] for state in states]
+                numbers = [_numbers(trial, *self._phases[epoch]) for trial in seats]
+                program.start(weights, numbers)
             orders = self._orders(seats, epoch, program.samples)
             began = time.perf_counter()
             standing.rows.append(program.epoch(orders, ~watch.over))
@@ -106,7 +118,7 @@ class Trainer:
             if checkpoint.is_due():
                 standing.states = program.state()
                 checkpoint.write(standing)
-        standing.states = current.state() if current else standing.states
+        standing.states = program.state() if len(standing.rows) > done else standing.states
         checkpoint.remove()
 
     def initial(self, trial: Trial) -> list[np.ndarray]:
@@ -117,7 +129,7 @@ class Trainer:
         seed = derive(self.cohort.root_seed, "trial", trial.seed)
         for layer in self.model.layers:
             own = mlp.layer_seed(seed, layer.name)
-            if isinstance(layer, keras.layers.Dense) and layer.name not in self.copied:
+            if isinstance(layer, keras.layers.Dense) and layer.name not in self.cohort.copied:
                 make = (
                     mlp.head(layer.units, seed).kernel_initializer
                     if layer.name == mlp.HEAD
@@ -148,21 +160,60 @@ def capacity(cohort: Cohort, task: Task) -> int:
     return backends.current().trials_at_once(4 * (6 * weights + outputs))
 
 
-def build(cohort: Cohort, task: Task, network: Network) -> tuple[keras.Sequential, tuple[str, ...]]:
+def build(cohort: Cohort, task: Task, network: Network) -> keras.Sequential:
     """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
-    and the names of its layers that came from `source`."""
+    or that of the cohort's source; its weights are not those of a trial."""
     if cohort.source is None:
-        return mlp.build(network, task.features, task.classes, cohort.root_seed), ()
+        return mlp.build(network, task.features, task.classes, cohort.root_seed)
     source = transfer.load(cohort.source)
     return transfer.graft(source, task.features, task.classes, cohort.root_seed)
 
 
-def _numbers(trial: Trial, phase: Phase) -> Numbers:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compiled:
+    """What cohorts of one program share."""
+
+    model: keras.Sequential
+    source: keras.Sequential | None
+    factors: Factors | None
+    program: Program
+    fresh: list[np.ndarray]
+    """Values of `model.variables` where nothing is copied and no seed drawn."""
+
+
+@lru_cache(maxsize=1)  # more would hold states in a GPU's memory
+def compile_program(
+    cohort: Cohort, by_layer: bool, task: Task, data: Data, at_once: int
+) -> Compiled:
+    """The program of all cohorts like `cohort`, which has neither phases nor trials; `by_layer`:
+    whether it takes learning-rate factors of layers."""
+    model = build(cohort, task, cohort.structure)
+    slope = None if cohort.source else feed_slope(model)
+    factors = Factors(model) if by_layer else None
+    return Compiled(
+        model=model,
+        source=transfer.load(cohort.source) if cohort.source else None,
+        factors=factors,
+        fresh=[np.array(variable) for variable in model.variables],
+        program=Program(
+            model,
+            optimizers.make(cohort.structure),
+            data,
+            cohort.batch_size,
+            at_once,
+            slope,
+            factors,
+        ),
+    )
+
+
+def _numbers(trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Numbers:
     return Numbers(
         learning_rate=trial.learning_rate * phase.learning_rate_factor,
         momentum=trial.network.optimizer.momentum,
         clip_threshold=trial.network.clipping.threshold,
         negative_slope=trial.network.activation.negative_slope,
+        layer_factors=layer_factors,
     )
 
 

@@ -12,13 +12,15 @@ from warmstart.records import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Some epochs with the same layers trainable."""
+    """Some epochs with the same layers trainable; each phase starts with a fresh optimizer, as a
+    newly compiled Keras model does."""
 
     epochs: int
     learning_rate_factor: float = 1.0
     """Multiplies the trial's learning rate."""
-    frozen: bool = False
-    """Whether the layers copied from a pretrained model stand still."""
+    layer_factors: tuple[tuple[str, float], ...] = ()
+    """(layer, factor) of every layer with weights: multiplies its learning rate once more. 0: the
+    layer stands still. None given: all learn alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +47,12 @@ class Cohort:
     batch_size: int
     root_seed: int
     source: Path | None = None
-    """Pretrained model whose layers all trials start from, instead of `network`'s own."""
+    """Pretrained model whose stack of layers all trials have, instead of `network`'s own."""
     source_digest: str = ""
+    copied: tuple[str, ...] = ()
+    """Layers whose weights come from `source`."""
+    not_copied: tuple[str, ...] = ()
+    """All other layers of `source`."""
     patience: int | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     trials: tuple[Trial, ...]
@@ -65,6 +71,7 @@ class Cohort:
             "batch_size": self.batch_size,
             "root_seed": self.root_seed,
             "source": self.source_digest,
+            "copied": self.copied,
             "patience": self.patience,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,

@@ -11,7 +11,7 @@ from warmstart.data.task import Task
 from warmstart.networks import mlp, saving
 from warmstart.training import backends, optimizers, scratch
 from warmstart.training.program import Data, assign, evaluate
-from warmstart.training.trainer import Progress, Trainer, build, capacity
+from warmstart.training.trainer import Progress, Trainer, build, capacity, compile_program
 from warmstart.training.trials import Cohort, Result, Trial
 
 
@@ -35,6 +35,7 @@ def train(cohort: Cohort, folder: Path, progress: Progress) -> list[Result]:
             if at_once == 1 or not backends.current().is_out_of_memory(error):
                 raise
             trainer, tried, at_once = None, at_once, -(-at_once // 2)
+            compile_program.cache_clear()
             print(
                 f"out of memory with {tried} trials at once: trying {at_once}",
                 file=sys.stderr,
@@ -64,7 +65,7 @@ def evaluate_trials(cohort: Cohort, folder: Path) -> list[tuple[float, float]]:
         activation = trial.network.activation
         if activation not in models:
             network = cohort.structure.model_copy(update={"activation": activation})
-            models[activation], _ = build(cohort, task, network)
+            models[activation] = build(cohort, task, network)
         assign(models[activation].variables, scratch.weights(folder, cohort.key(trial)))
         scores.append(evaluate(models[activation], task.x_test, task.y_test))
     return scores
@@ -73,7 +74,7 @@ def evaluate_trials(cohort: Cohort, folder: Path) -> list[tuple[float, float]]:
 def export(cohort: Cohort, trial: Trial, folder: Path, path: Path) -> None:
     """Save `trial` as a plain Keras model whose `evaluate` gives the recorded values."""
     task, _ = _data(cohort.task, cohort.task_digest)
-    model, _ = build(cohort, task, trial.network)
+    model = build(cohort, task, trial.network)
     assign(model.variables, scratch.weights(folder, cohort.key(trial)))
     optimizer = optimizers.make(trial.network, trial.learning_rate)
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots

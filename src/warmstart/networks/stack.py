@@ -1,0 +1,66 @@
+"""The layers of a `.keras` file, read without Keras: stages decide with these what to reuse."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from warmstart.errors import InputError
+
+HEAD = "logits"
+"""Name of the last layer of every network that is built here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Layers of a Sequential model in blocks, inputs first.
+
+    A block is a hidden Dense layer with what follows it up to the next one (activation, batch
+    norm); what precedes the first Dense layer belongs to the first block.
+    """
+
+    blocks: tuple[tuple[str, ...], ...]
+    """Names of the layers of each hidden block."""
+    head: str
+    """The last layer, a Dense one."""
+    batch_norms: tuple[str, ...]
+    """Those of the layers that normalize batches."""
+
+    @classmethod
+    def read(cls, path: Path) -> "Stack":
+        """The layers of the model at `path`.
+
+        Raises:
+            InputError: if that is no `.keras` file of a Sequential model with at least one hidden
+                Dense layer that ends in a Dense one.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))
+            kinds = {
+                layer["config"]["name"]: layer["class_name"]
+                for layer in config["config"]["layers"]
+                if layer["class_name"] != "InputLayer"
+            }
+        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: expected a model that Keras saved as .keras, "
+                f"received {type(error).__name__}: {error}; save the whole model in that format"
+            ) from None
+        dense = [name for name, kind in kinds.items() if kind == "Dense"]
+        if config["class_name"] != "Sequential" or list(kinds)[-1:] != dense[-1:] or len(dense) < 2:
+            raise InputError(
+                f"{path}: expected a Sequential model of a Dense layer or more that ends in "
+                f"another one, received {config['class_name']} of "
+                f"{', '.join(kinds.values()) or 'no layers'}; pretrain such a model"
+            )
+        blocks: list[list[str]] = [[]]
+        for name in list(kinds)[:-1]:
+            if name in dense[1:]:
+                blocks.append([])
+            blocks[-1].append(name)
+        return cls(
+            blocks=tuple(map(tuple, blocks)),
+            head=dense[-1],
+            batch_norms=tuple(n for n, kind in kinds.items() if kind == "BatchNormalization"),
+        )
