@@ -112,7 +112,10 @@ ARM = "compare.studies.activation.arms.relu"
             "received 'Sandals'; did you mean 'Sandal'?",
         ),
         ({"transfer.train_size": 1}, "transfer.train_size: expected at least one label for each"),
-        ({"transfer.thawed_factor": 1.0}, "transfer.thawed_factor: expected less than 1"),
+        (
+            {"transfer.thawed_factor": 1.5},
+            "transfer.thawed_factor: expected less than or equal to 1",
+        ),
         ({"executor.workers": "many"}, "executor.workers: expected 'auto'"),
     ],
 )
