@@ -63,12 +63,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arms = known["compare"]["studies"]["clipping"]["arms"]
     known["compare"]["studies"] = {"clipping": {"arms": {k: arms[k] for k in ("none", "norm")}}}
     YAML_FILE.dump(known, folder / "params.yaml")
-    dag = YAML_FILE.load(folder / "dvc.yaml")
-    dag["stages"]["compare"]["matrix"]["study"] = ["clipping"]
-    deps = dag["stages"]["report"]["deps"]
-    others = ("initializer", "activation", "batch_norm")
-    dag["stages"]["report"]["deps"] = [d for d in deps if not d.endswith(others)]
-    YAML_FILE.dump(dag, folder / "dvc.yaml")
     run(folder, "git", "init", "--quiet")
     run(folder, "dvc", "init", "--quiet")
     commit(folder, "before")

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from warmstart import params
-from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
+from warmstart.arms import Activation, BatchNorm, Clipping, Initializer, Network, Optimizer
 from warmstart.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -42,14 +42,89 @@ def test_the_projects_own_parameters_are_good() -> None:
         hidden="auto",
         activation=Activation(name="elu"),
         initializer=Initializer(name="auto"),
-        batch_norm="before",
+        batch_norm=BatchNorm(name="before"),
         clipping=Clipping(name="none"),
         optimizer=Optimizer(name="sgd"),
     )
     assert known.transfer.seeds >= 5
 
 
+def arms(**study: Any) -> dict[str, Network]:
+    """The arms of the only study of params.yaml, `study`, over a plain base."""
+    content = copy.deepcopy(GOOD)
+    content["compare"] |= {"studies": {"one": study}, "base": {"hidden": [5]}}
+    return params.parse(content).compare.arms("one")
+
+
+def test_every_choice_has_its_words() -> None:
+    found = arms(
+        arms={
+            "deep": {"hidden": {"depth": 20, "width": 100}},
+            "norm": {"batch_norm": {"before": {"momentum": 0.9}}, "dropout": 0.2},
+            "scaled": {
+                "initializer": {
+                    "variance_scaling": {"scale": 2, "mode": "fan_avg", "distribution": "uniform"}
+                },
+                "activation": {"rrelu": {"lower": 0.1, "upper": 0.2}},
+            },
+            "plain": {
+                "initializer": {"normal": {"stddev": 0.5}},
+                "activation": {"elu": {"alpha": 2.0}},
+                "clipping": {"global_norm": 3.0},
+                "optimizer": {"nesterov": {"momentum": 0.8}},
+                "alpha_dropout": 0.1,
+            },
+        }
+    )
+    assert found == {
+        "deep": Network(hidden=(100,) * 20),
+        "norm": Network(
+            hidden=(5,), batch_norm=BatchNorm(name="before", momentum=0.9), dropout=0.2
+        ),
+        "scaled": Network(
+            hidden=(5,),
+            initializer=Initializer(
+                name="variance_scaling", scale=2.0, mode="fan_avg", distribution="uniform"
+            ),
+            activation=Activation(name="rrelu", lower=0.1, upper=0.2),
+        ),
+        "plain": Network(
+            hidden=(5,),
+            initializer=Initializer(name="normal", stddev=0.5),
+            activation=Activation(name="elu", alpha=2.0),
+            clipping=Clipping(name="global_norm", threshold=3.0),
+            optimizer=Optimizer(name="nesterov", momentum=0.8),
+            alpha_dropout=0.1,
+        ),
+    }
+    assert found["deep"].settings()["hidden"] == "20 × 100"
+    assert found["norm"].settings()["batch_norm"] == "before(momentum=0.9)"
+
+
+def test_crossed_factors_give_every_combination() -> None:
+    found = arms(
+        base={"optimizer": "adam"},
+        cross={
+            "start": {"he": {"initializer": "he_normal"}, "wide": {"initializer": "normal"}},
+            "activation": {name: {"activation": name} for name in ("relu", "tanh", "selu")},
+        },
+    )
+    assert found == {
+        f"{start}+{activation}": Network(
+            hidden=(5,),
+            initializer=Initializer(name=initializer),
+            activation=Activation(name=activation),
+            optimizer=Optimizer(name="adam"),
+        )
+        for start, initializer in (("he", "he_normal"), ("wide", "normal"))
+        for activation in ("relu", "tanh", "selu")
+    }
+    assert list(found)[:3] == ["he+relu", "he+tanh", "he+selu"]
+
+
 ARM = "compare.studies.activation.arms.relu"
+STUDY = "compare.studies.activation"
+TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_normal"}}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +164,42 @@ ARM = "compare.studies.activation.arms.relu"
         ),
         ({ARM: {"activation": {"rrelu": {"lower": 0.5}}}}, "lower (0.5) must not exceed upper"),
         ({ARM: {"clipping": {"norm": 0.0}}}, f"{ARM}.clipping.threshold: expected greater than 0"),
+        ({ARM: {"batch_norm": "befor"}}, "did you mean 'before'?"),
+        ({ARM: {"batch_norm": {"after": {"momentum": 1}}}}, "batch_norm.momentum: expected less"),
+        ({ARM: {"dropout": 1}}, f"{ARM}.dropout: expected less than 1, received 1"),
+        (
+            {ARM: {"hidden": {"depth": 0, "widht": 3}}},
+            f"{ARM}.hidden.depth: expected an integer of at least 1, received 0; change it",
+        ),
+        (
+            {ARM: {"hidden": {"depth": 2, "widht": 3}}},
+            f"{ARM}.hidden.widht: unknown key; expected depth, width",
+        ),
+        (
+            {f"{STUDY}.cross": {"start": TWO, "other": TWO}},
+            f"{STUDY}.arms: expected either arms or cross, received both; give one of them",
+        ),
+        ({f"{STUDY}.arms": None}, f"{STUDY}.arms: expected either arms or cross, received neither"),
+        (
+            {f"{STUDY}.arms": {"relu": {}}},
+            f"{STUDY}.arms: expected at least 2 to compare, received 1; add some",
+        ),
+        (
+            {STUDY: {"cross": {"start": TWO, "lone": {"x": {}}}}},
+            f"{STUDY}.cross.lone: expected at least 2 to compare, received 1",
+        ),
+        (
+            {STUDY: {"cross": {"start": TWO, "other": TWO}}},
+            f"{STUDY}.cross: expected factors that change different things, received initializer",
+        ),
+        (
+            {STUDY: {"cross": {"start": TWO, "a": {"x": {"self_normalize": True}, "y": {}}}}},
+            f"{STUDY}.cross.he+x.activation: expected selu because self_normalize is true",
+        ),
+        (
+            {STUDY: {"cross": {"start": {"he": {"initialiser": "zeros"}, "b": {}}, "a": TWO}}},
+            f"{STUDY}.cross.start.he.initialiser: unknown key; did you mean 'initializer'?",
+        ),
         ({ARM: {"batchnorm": "after"}}, "did you mean 'batch_norm'?"),
         (
             {ARM: {"self_normalize": True}},

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Frozen(BaseModel):
@@ -30,6 +31,24 @@ def _spread(value: Any) -> Any:
             return {"name": name, **settings}
         return {"name": name, **({"threshold": settings} if settings is not None else {})}
     return value
+
+
+def _repeat(value: Any) -> Any:
+    """{depth: 20, width: 100} -> 20 layers of 100 units."""
+    if isinstance(value, list):  # strict validation takes a tuple from here on
+        return tuple(value)
+    if not isinstance(value, dict):
+        return value
+    wanted = ("depth", "width")
+    problems = [f"{key}: unknown key; expected depth, width" for key in value if key not in wanted]
+    problems += [
+        f"{key}: expected an integer of at least 1, received {value.get(key)!r}; change it"
+        for key in wanted
+        if type(value.get(key)) is not int or value[key] < 1
+    ]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return (value["width"],) * value["depth"]
 
 
 class Choice(Frozen):
@@ -61,7 +80,8 @@ class Initializer(Choice):
     """Of the hidden kernels; `auto` pairs it with the activation by the chapter's table."""
 
     takes = {
-        "stddev": ("normal",),
+        "stddev": ("normal", "truncated_normal"),
+        "bound": ("uniform",),
         "scale": ("variance_scaling",),
         "mode": ("variance_scaling",),
         "distribution": ("variance_scaling",),
@@ -76,10 +96,14 @@ class Initializer(Choice):
         "lecun_uniform",
         "orthogonal",
         "normal",
+        "truncated_normal",
+        "uniform",
+        "ones",
         "zeros",
         "variance_scaling",
     ]
     stddev: NonNegative = 1.0
+    bound: NonNegative = 1.0
     scale: Positive = 1.0
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
     distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
@@ -119,6 +143,15 @@ class Activation(Choice):
         return self
 
 
+class BatchNorm(Choice):
+    """Where it stands: `before` or `after` every hidden activation, on the `input`, or both."""
+
+    takes = {"momentum": ("input", "before", "after", "input+before", "input+after")}
+    name: Literal["none", "input", "before", "after", "input+before", "input+after"]
+    momentum: Share = 0.99
+    """Share of the moving statistics that a batch leaves as they were."""
+
+
 class Clipping(Choice):
     """Of the gradient: per component, per variable, or as a whole."""
 
@@ -132,21 +165,22 @@ class Optimizer(Choice):
 
     takes = {"momentum": ("momentum", "nesterov")}
     name: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop"]
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-
-
-BatchNorm = Literal["none", "input", "before", "after", "input+before", "input+after"]
+    momentum: Share = 0.9
 
 
 class Network(Frozen):
     """A multilayer perceptron and how it is trained, without its learning rate."""
 
-    hidden: Literal["auto"] | tuple[Count, ...] = "auto"
-    """Units per hidden layer; `auto` fits the data, see `resolve`."""
+    hidden: Annotated[Literal["auto"] | tuple[Count, ...], BeforeValidator(_repeat)] = "auto"
+    """Units per hidden layer, or {depth, width}; `auto` fits the data, see `resolve`."""
     activation: Annotated[Activation, BeforeValidator(_spread)] = Activation(name="relu")
     initializer: Annotated[Initializer, BeforeValidator(_spread)] = Initializer(name="auto")
-    batch_norm: BatchNorm = "none"
-    """`before` or `after` the activation of every hidden layer, on the `input`, or both."""
+    batch_norm: Annotated[BatchNorm, BeforeValidator(_spread)] = BatchNorm(name="none")
+    dropout: Share = 0.0
+    """Share of the units that a training step drops after each hidden activation (Srivastava et
+    al. 2014)."""
+    alpha_dropout: Share = 0.0
+    """The same for SELU, of which it keeps mean and deviation (Klambauer et al. 2017)."""
     clipping: Annotated[Clipping, BeforeValidator(_spread)] = Clipping(name="none")
     optimizer: Annotated[Optimizer, BeforeValidator(_spread)] = Optimizer(name="sgd")
     self_normalize: bool = False
@@ -192,10 +226,11 @@ class Network(Frozen):
         wanted = [
             ("activation", self.activation.name, ("selu",)),
             ("initializer", self.initializer.name, ("auto", "lecun_normal")),
-            ("batch_norm", self.batch_norm, ("none",)),
+            ("batch_norm", self.batch_norm.name, ("none",)),
+            ("dropout", self.dropout, (0.0,)),
         ]
         return [
-            f"{key}: expected {' or '.join(accepted)} because self_normalize is true, "
+            f"{key}: expected {' or '.join(map(str, accepted))} because self_normalize is true, "
             f"received {received!r}; change it, or set self_normalize to false"
             for key, received, accepted in wanted
             if received not in accepted
@@ -203,15 +238,24 @@ class Network(Frozen):
 
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""
-        hidden = self.hidden if isinstance(self.hidden, str) else "-".join(map(str, self.hidden))
         return {
-            "hidden": hidden,
+            "hidden": _sizes(self.hidden),
             "activation": str(self.activation),
             "initializer": str(self.initializer),
-            "batch_norm": self.batch_norm,
+            "batch_norm": str(self.batch_norm),
+            "dropout": f"{self.dropout:g}",
+            "alpha_dropout": f"{self.alpha_dropout:g}",
             "clipping": str(self.clipping),
             "optimizer": str(self.optimizer),
         }
+
+
+def _sizes(hidden: str | tuple[int, ...]) -> str:
+    """`300-100-50`; `20 × 100` for a stack of equal layers."""
+    if isinstance(hidden, str):
+        return hidden
+    equal = len(hidden) > 1 and len(set(hidden)) == 1
+    return f"{len(hidden)} × {hidden[0]}" if equal else "-".join(map(str, hidden))
 
 
 # Which initializer goes with which activation: Géron, "Hands-On Machine Learning", 3rd edition,

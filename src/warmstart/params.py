@@ -7,6 +7,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
@@ -122,10 +123,53 @@ class Transfer(Frozen):
 
 
 class Study(Frozen):
-    """One question: arms that change the base network in one respect."""
+    """One question: arms that change the base network."""
 
     base: Network = Network()
-    arms: Annotated[dict[Name, Network], Field(min_length=2)]
+    arms: dict[Name, Network] = Field(default_factory=dict)
+    cross: dict[Name, dict[Name, Network]] = Field(default_factory=dict)
+    """Instead of `arms`: factor -> its arms. The study's arms are all their combinations."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if bool(self.arms) == bool(self.cross):
+            raise ValueError(
+                "arms: expected either arms or cross, received "
+                f"{'both' if self.arms else 'neither'}; give one of them"
+            )
+        sizes = {"arms": len(self.arms)} if self.arms else {"cross": len(self.cross)}
+        sizes |= {f"cross.{factor}": len(arms) for factor, arms in self.cross.items()}
+        problems = [
+            f"{where}: expected at least 2 to compare, received {size}; add some"
+            for where, size in sizes.items()
+            if size < 2
+        ]
+        changed = [
+            {key for arm in arms.values() for key in arm.model_fields_set}
+            for arms in self.cross.values()
+        ]
+        if shared := {key for one, other in combinations(changed, 2) for key in one & other}:
+            problems.append(
+                "cross: expected factors that change different things, received "
+                f"{', '.join(sorted(shared))} in more than one; keep it in one"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def networks(self) -> dict[str, Network]:
+        """What each arm changes; a crossed arm is named after its parts, as `he_normal+relu`."""
+        if self.arms:
+            return self.arms
+        first, *others = self.cross.values()
+        crossed = dict(first)
+        for factor in others:
+            crossed = {
+                f"{name}+{part}": network.changed_by(change)
+                for name, network in crossed.items()
+                for part, change in factor.items()
+            }
+        return crossed
 
 
 class Compare(Frozen):
@@ -143,8 +187,8 @@ class Compare(Frozen):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         problems = [
-            f"studies.{study}.arms.{arm}.{problem}"
-            for study in self.studies
+            f"studies.{study}.{'cross' if options.cross else 'arms'}.{arm}.{problem}"
+            for study, options in self.studies.items()
             for arm, network in self.arms(study).items()
             for problem in network.conflicts()
         ]
@@ -155,7 +199,7 @@ class Compare(Frozen):
     def arms(self, study: str) -> dict[str, Network]:
         """The arms of `study` with everything filled in from the two bases."""
         base = self.base.changed_by(self.studies[study].base)
-        return {name: base.changed_by(arm) for name, arm in self.studies[study].arms.items()}
+        return {name: base.changed_by(arm) for name, arm in self.studies[study].networks().items()}
 
 
 class Executor(Frozen):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from warmstart.arms import PAIRING, Initializer, Network
 from warmstart.networks import initializers, mlp
@@ -14,7 +15,7 @@ VARIANCE = {
 }
 
 
-def draw(name: str, seed: int = 7, **settings: float) -> np.ndarray:
+def draw(name: str, seed: int = 7, **settings: float | str) -> np.ndarray:
     made = initializers.make(Initializer(name=name, **settings), seed)
     return np.asarray(made((FAN_IN, FAN_OUT)))
 
@@ -48,6 +49,23 @@ def test_plain_normal_has_its_stddev_whatever_the_fans() -> None:
     assert off_by(draw("normal", stddev=0.05), 0.0025) < 4
 
 
+def test_truncated_normal_and_uniform_keep_their_bounds() -> None:
+    """Truncated at two deviations, a normal keeps 1 - 4 φ(2) / (2 Φ(2) - 1) of its variance."""
+    truncated, uniform = draw("truncated_normal", stddev=0.5), draw("uniform", bound=0.3)
+    assert off_by(truncated, 0.25 * (1 - 4 * norm.pdf(2) / (2 * norm.cdf(2) - 1))) < 4
+    assert 0.99 < np.abs(truncated).max() <= 1
+    assert off_by(uniform, 0.3**2 / 3) < 4
+    assert 0.299 < np.abs(uniform).max() <= 0.3
+
+
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
+def test_variance_scaling_divides_by_the_fan_of_its_mode(mode: str) -> None:
+    fan = {"fan_in": FAN_IN, "fan_out": FAN_OUT, "fan_avg": (FAN_IN + FAN_OUT) / 2}[mode]
+    for distribution in ("truncated_normal", "untruncated_normal", "uniform"):
+        values = draw("variance_scaling", scale=3.0, mode=mode, distribution=distribution)
+        assert off_by(values, 3 / fan) < 4
+
+
 def test_orthogonal_columns_are_orthonormal() -> None:
     values = draw("orthogonal")
     np.testing.assert_allclose(values.T @ values, np.eye(FAN_OUT), atol=1e-5)
@@ -55,6 +73,7 @@ def test_orthogonal_columns_are_orthonormal() -> None:
 
 def test_zeros_are_zero() -> None:
     assert not draw("zeros").any()
+    assert (draw("ones") == 1).all()
 
 
 def test_same_seed_same_kernel_other_seed_other_kernel() -> None:

@@ -53,6 +53,27 @@ def test_a_layer_before_batch_norm_has_no_bias() -> None:
     assert build(hidden=(8,), batch_norm="after").layers[0].use_bias
 
 
+def test_batch_norm_has_its_momentum() -> None:
+    model = build(hidden=(8,), batch_norm={"name": "input+after", "momentum": 0.9})
+    norms = [layer for layer in model.layers if "batch_norm" in layer.name]
+    assert [layer.momentum for layer in norms] == [0.9, 0.9]
+    x = np.full((4, 784), 3.0, "float32")
+    model(x, training=True)
+    np.testing.assert_allclose(norms[0].moving_mean, 0.1 * x[0], rtol=1e-6)  # 0.9 · 0 + 0.1 · 3
+
+
+def test_dropout_stands_at_the_end_of_each_hidden_layer() -> None:
+    model = build(hidden=(8, 8), batch_norm="after", dropout=0.25)
+    kinds = "Dense Activation BatchNormalization Dropout " * 2 + "Dense"
+    assert [type(layer).__name__ for layer in model.layers] == kinds.split()
+    assert {layer.rate for layer in model.layers if "dropout" in layer.name} == {0.25}
+    model = build(hidden=(8, 8), alpha_dropout=0.25)
+    kinds = "Dense Activation AlphaDropout " * 2 + "Dense"
+    assert [type(layer).__name__ for layer in model.layers] == kinds.split()
+    one, other = (layer.seed for layer in model.layers if "dropout" in layer.name)
+    assert one != other
+
+
 def test_auto_sizes() -> None:
     assert Network().resolve(784).hidden == (300, 100, 50, 50, 50)
     assert Network().resolve(64).hidden == (100, 50, 50, 50, 50)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Activation, Clipping, Network, Optimizer
+from warmstart.arms import Activation, BatchNorm, Clipping, Network, Optimizer
 from warmstart.data.task import Task
 from warmstart.networks import mlp
 from warmstart.training import optimizers
@@ -26,6 +26,9 @@ CASES = {
     "elu, batch norm": Network(activation=Activation(name="elu"), batch_norm="input+after"),
     "prelu": Network(activation=Activation(name="prelu")),
     "rrelu": Network(activation=Activation(name="rrelu")),
+    "both dropouts, batch norm": Network(
+        dropout=0.25, alpha_dropout=0.125, batch_norm=BatchNorm(name="before", momentum=0.75)
+    ),
     "leaky relu": Network(activation=Activation(name="leaky_relu", negative_slope=0.25)),
     "nadam, global norm": Network(
         optimizer=Optimizer(name="nadam"), clipping=Clipping(name="global_norm", threshold=0.5)
@@ -65,7 +68,7 @@ def plain_keras(network: Network, task: Task, rate: float = RATE, seed: int = 1)
     model = mlp.build(network, task.features, task.classes, seed=seed)
     mlp.compile_for_use(model, optimizers.make(network, rate))
     # TensorFlow draws other numbers with XLA than without, from the same seed
-    model.jit_compile = JAX or network.activation.name == "rrelu"
+    model.jit_compile = JAX or network.activation.name == "rrelu" or network.dropout > 0
     return model
 
 

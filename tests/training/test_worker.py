@@ -17,7 +17,9 @@ from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Trial, cut
 
 HE, NORMAL = Initializer(name="he_normal"), Initializer(name="normal", stddev=1.0)
-RANDOM = Network(hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after")
+RANDOM = Network(
+    hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after", dropout=0.1
+)
 PLAIN = Network(hidden=(16, 12))
 
 

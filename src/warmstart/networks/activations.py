@@ -26,7 +26,7 @@ class RReLU(keras.layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         slope: Any = (self.lower + self.upper) / 2
         if training:
-            slope = _uniform(x, self.lower, self.upper, self.seed_generator)
+            slope = uniform(x, self.lower, self.upper, self.seed_generator)
         return keras.ops.where(x >= 0, x, slope * x)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -37,7 +37,7 @@ class RReLU(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def _uniform(x: Any, low: float, high: float, seed: keras.random.SeedGenerator) -> Any:
+def uniform(x: Any, low: float, high: float, seed: keras.random.SeedGenerator) -> Any:
     """U(low, high) of the shape and dtype of `x`."""
     if keras.backend.backend() != "tensorflow":
         return keras.random.uniform(keras.ops.shape(x), low, high, dtype=x.dtype, seed=seed)

@@ -18,8 +18,14 @@ def make(choice: arms.Initializer, seed: int) -> keras.initializers.Initializer:
     match choice.name:
         case "normal":
             return keras.initializers.RandomNormal(mean=0.0, stddev=choice.stddev, seed=seed)
+        case "truncated_normal":
+            return keras.initializers.TruncatedNormal(mean=0.0, stddev=choice.stddev, seed=seed)
+        case "uniform":
+            return keras.initializers.RandomUniform(-choice.bound, choice.bound, seed=seed)
         case "orthogonal":
             return keras.initializers.Orthogonal(seed=seed)
+        case "ones":
+            return keras.initializers.Ones()
         case "zeros":
             return keras.initializers.Zeros()
         case "variance_scaling":

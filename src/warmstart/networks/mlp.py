@@ -3,7 +3,7 @@
 import keras
 
 from warmstart.arms import Network
-from warmstart.networks import activations, initializers
+from warmstart.networks import activations, dropout, initializers
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
 
@@ -14,12 +14,14 @@ def build(network: Network, features: int, classes: int, seed: int) -> keras.Seq
 
     Every layer draws from a stream of its own under `seed`, named after the layer. The head has
     Keras's default kernel (Glorot uniform) in every arm: an arm's initializer is that of the hidden
-    layers. A layer that batch norm follows directly has no bias, since β takes its place.
+    layers. A layer that batch norm follows directly has no bias, since β takes its place. Dropout
+    comes last in a hidden layer, so that batch norm's statistics are those of inference.
     """
-    before, after = "before" in network.batch_norm, "after" in network.batch_norm
+    place, momentum = network.batch_norm.name, network.batch_norm.momentum
+    before, after = "before" in place, "after" in place
     layers: list[keras.layers.Layer] = [keras.Input((features,), name="features")]
-    if "input" in network.batch_norm:
-        layers.append(keras.layers.BatchNormalization(name="batch_norm_input"))
+    if "input" in place:
+        layers.append(keras.layers.BatchNormalization(momentum=momentum, name="batch_norm_input"))
     for number, units in enumerate(network.hidden, start=1):
         assert isinstance(units, int)  # resolved: no "auto" left
         kernel = initializers.make(network.initializer, layer_seed(seed, f"hidden_{number}"))
@@ -28,12 +30,17 @@ def build(network: Network, features: int, classes: int, seed: int) -> keras.Seq
                 units, kernel_initializer=kernel, use_bias=not before, name=f"hidden_{number}"
             )
         )
+        norm = keras.layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")
         if before:
-            layers.append(keras.layers.BatchNormalization(name=f"batch_norm_{number}"))
+            layers.append(norm)
         name = f"activation_{number}"
         layers.append(activations.make(network.activation, seed=layer_seed(seed, name), name=name))
         if after:
-            layers.append(keras.layers.BatchNormalization(name=f"batch_norm_{number}"))
+            layers.append(norm)
+        for kind, layer in dropout.KINDS.items():
+            if rate := getattr(network, kind):
+                name = f"{kind}_{number}"
+                layers.append(layer(rate, seed=layer_seed(seed, name), name=name))
     return keras.Sequential([*layers, head(classes, seed)], name="mlp")
 
 

@@ -19,7 +19,7 @@ def compare(params: Params, study: str, data: Path, output: Path) -> None:
     if study not in options.studies:
         raise InputError(
             f"study: expected one of compare.studies ({', '.join(options.studies)}), "
-            f"received {study!r}; add it to params.yaml or take it out of dvc.yaml"
+            f"received {study!r}; add it to params.yaml"
         )
     task = Task.read(task_file)
     phases = [Phase(epochs=options.epochs)]

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
+from warmstart.networks import dropout
 from warmstart.training import backends, optimizers
 from warmstart.training.factors import Factors
 from warmstart.training.fed import Fed
@@ -78,6 +79,7 @@ class Program:
         factors: Factors | None = None,
     ) -> None:
         backend = backends.current()
+        dropout.name_generators(model)
         self.model, self.optimizer, self.samples = model, optimizer, data.samples
         self._take, self._batch_size = backend.take, min(batch_size, data.samples)
         self._weights = model.trainable_variables
