@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from warmstart.analysis import page
 from warmstart.analysis.picture import Picture
+from warmstart.analysis.results import Results, read_results
 from warmstart.arms import Activation, Frozen
 from warmstart.data.dataset import Dataset
 from warmstart.data.memory import from_memory
@@ -46,7 +47,7 @@ class _Options(Frozen):
 class Comparison:
     """What `compare` found. In a notebook it shows itself: advice, table, ranking."""
 
-    results: page.Results
+    results: Results
     """Summary, records of all trials and timings, as the pipeline writes them."""
     classes_: NDArray[Any]
     """`(classes,)`: the labels as they came, in the order of the model's outputs."""
@@ -236,7 +237,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
         seeds=chosen.seeds,
         reference=None,
     ).run(output, options.executor, model, scratch=folder)
-    results = page.read_results(output)
+    results = read_results(output)
     assert results  # it was written a moment ago
     return Comparison(
         results=results,

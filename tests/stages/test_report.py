@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Path:
         "on_a", [a - 0.03 for a in ACCURACIES], stage="transfer", study=""
     )
     write(results / "transfer", transfer, "scratch")
-    arms = {"glorot_normal": 0.10, "he_normal": 0.03, "zeros": 0.9}
+    arms = {"glorot_normal": 0.10, "lecun_normal": 0.09, "he_normal": 0.03, "zeros": 0.9}
     write(results / "compare" / "initializer", study(arms, seeds=6, n_test=200), None)
     return tmp_path
 
@@ -139,9 +139,9 @@ def test_rows_for_dvc_plots(project: Path) -> None:
     output = run(project)
     rows = {path.stem: json.loads(path.read_text()) for path in (output / "plots").glob("*.json")}
     assert set(rows) == {"ranking", "learning_curves", "learning_rates", "transfer"}
-    assert len(rows["ranking"]) == 2 + 3
+    assert len(rows["ranking"]) == 2 + 4
     assert next(r["arm"] for r in rows["ranking"] if r["study"] == "initializer") == "he_normal"
-    assert len([r for r in rows["learning_curves"] if r["study"] == "initializer"]) == 3 * 20
+    assert len([r for r in rows["learning_curves"] if r["study"] == "initializer"]) == 4 * 20
     assert len(rows["transfer"]) == 2 * 5
     claims = {c["id"]: c["verdict"] for c in json.loads((output / "claims.json").read_text())}
     assert claims["he-for-relu"] == "supported"

@@ -1,128 +1,91 @@
 """The chapter's rules, held against this data: supported, contradicted or undecided.
 
-Each rule here is one paired comparison between two arms, each at its own best learning rate.
+Each rule is one paired comparison over seeds, each arm at its own best learning rate.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from warmstart.analysis.inference import LEVEL, holm, interval, paired_p_value
-from warmstart.records import Record, Summary
+from warmstart.analysis.inference import (
+    LEVEL,
+    MINIMUM_SEEDS,
+    MOST_SEEDS,
+    holm,
+    interval,
+    paired_p_value,
+    seeds_needed,
+)
+from warmstart.analysis.results import Results
+from warmstart.analysis.rules import RULES, Rule
 
 CHAPTER = "Géron, Hands-On Machine Learning, 3rd edition, chapter 11"
 Decision = Literal["supported", "contradicted", "undecided"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
-    """`arm` errs less than `other` in one study."""
-
-    id: str
-    statement: str
-    section: str
-    study: str
-    """`transfer` names that stage."""
-    arm: str
-    other: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A rule and what the records say of it."""
+    """A rule and what the results say of it."""
 
     id: str
     statement: str
     section: str
     verdict: Decision
     effect: float | None
-    """Test accuracy of the rule's arm minus that of the other, mean over seeds."""
+    """Of the rule's arms minus what they are held against, mean over seeds; where that is a
+    number, the value of the arms."""
     interval: tuple[float, float] | None
     """95 %, of the effect."""
     seeds: int
-    why: str
-    """What was compared, or what is missing."""
+    measure: str
+    """What the effect is a number of."""
+    unit: str
+    """In which `shown` gives it; the effect itself is a share, seconds or a plain number."""
+    shown: str
+    """The effect and its interval for readers; empty where there is none."""
+    p_value: float | None
+    """Corrected over all rules that could be tested (Holm)."""
+    test: str
+    """What was compared."""
+    takes: str
+    """What it would take to decide; empty where it is decided."""
 
 
-_INITIALIZATION, _ACTIVATION = "Glorot and He initialization", "Better activation functions"
-RULES = (
-    Rule(
-        id="he-for-relu",
-        statement="With ReLU, He initialization beats Glorot's",
-        section=_INITIALIZATION,
-        study="initializer",
-        arm="he_normal",
-        other="glorot_normal",
-    ),
-    Rule(
-        id="no-plain-normal",
-        statement="Scaled initialization beats a plain normal with σ = 1",
-        section=_INITIALIZATION,
-        study="initializer",
-        arm="glorot_normal",
-        other="normal_1",
-    ),
-    Rule(
-        id="no-zeros",
-        statement="Weights must not start at zero: symmetric units never part",
-        section=_INITIALIZATION,
-        study="initializer",
-        arm="glorot_normal",
-        other="zeros",
-    ),
-    *(
-        Rule(
-            id=f"{better}-over-{worse}".replace("_", "-"),
-            statement=f"{better.replace('_', ' ')} beats {worse.replace('_', ' ')}",
-            section=_ACTIVATION,
-            study="activation",
-            arm=better,
-            other=worse,
-        )
-        for better, worse in [
-            ("selu", "elu"),
-            ("elu", "leaky_relu"),
-            ("leaky_relu", "relu"),
-            ("relu", "tanh"),
-            ("tanh", "sigmoid"),
-        ]
-    ),
-    Rule(
-        id="batch-norm",
-        statement="Batch norm before the activation beats none",
-        section="Batch normalization",
-        study="batch_norm",
-        arm="before",
-        other="none",
-    ),
-    Rule(
-        id="transfer",
-        statement="With few labels, B on A's layers errs less than B from scratch",
-        section="Reusing pretrained layers",
-        study="transfer",
-        arm="on_a",
-        other="scratch",
-    ),
-)
+@dataclass(frozen=True, kw_only=True)
+class _Finding:
+    """What the paired test is given."""
+
+    values: tuple[float, ...] = ()
+    """One per seed: the effect."""
+    resolution: float = 0.0
+    missing: str = ""
+    """What it takes to have values."""
 
 
 def judge(
-    studies: Mapping[str, tuple[Summary, Sequence[Record]]], rules: Sequence[Rule] = RULES
+    results: Mapping[str, Results],
+    rules: Sequence[Rule] = RULES,
+    *,
+    training_samples: int | None = None,
 ) -> tuple[Claim, ...]:
     """Every rule with its verdict, p-values corrected over all rules that can be tested (Holm).
 
     Args:
-        studies: name of the study (or `transfer`) -> its summary and records.
+        results: by study, and `transfer`.
         rules: to be judged.
+        training_samples: of the studies' task, where known: some rules speak of large or of small
+            training sets only.
     """
-    differences = [_differences(rule, studies) for rule in rules]
-    p_values = holm(
-        [
-            paired_p_value(d, resolution=1 / studies[rule.study][0].n_test) if d else None
-            for rule, d in zip(rules, differences, strict=True)
-        ]
+    findings = [_find(rule, results, training_samples) for rule in rules]
+    raw = [
+        paired_p_value([v - _zero(rule) for v in found.values], resolution=found.resolution)
+        for rule, found in zip(rules, findings, strict=True)
+    ]
+    tests = sum(p is not None for p in raw)
+    return tuple(
+        _claim(rule, found, p, level=LEVEL / max(tests, 1))
+        for rule, found, p in zip(rules, findings, holm(raw), strict=True)
     )
-    return tuple(map(_claim, rules, differences, p_values))
 
 
 def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
@@ -130,47 +93,90 @@ def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
     return [asdict(claim) for claim in claims]
 
 
-def _differences(
-    rule: Rule, studies: Mapping[str, tuple[Summary, Sequence[Record]]]
-) -> list[float]:
-    """Accuracy of the rule's arm minus the other's, by seed; empty where an arm was not run.
-
-    Counted in samples: accuracies are 32-bit numbers, and equal differences of counts must not
-    come out as differences that vary by 1e-8, of which a t-test would be certain.
-    """
-    if rule.study not in studies:
-        return []
-    summary, records = studies[rule.study]
-    hits: dict[str, dict[int, int]] = {rule.arm: {}, rule.other: {}}
-    for record in records:
-        if record.chosen and record.arm in hits:
-            count = round(record.test["test_accuracy"] * summary.n_test)
-            hits[record.arm][record.seed] = count
-    one, other = hits[rule.arm], hits[rule.other]
-    seeds = sorted(one.keys() & other.keys())
-    return [(one[seed] - other[seed]) / summary.n_test for seed in seeds]
+def _zero(rule: Rule) -> float:
+    """The effect under "there is no difference"."""
+    return 0.0 if rule.against else rule.threshold
 
 
-def _claim(rule: Rule, differences: Sequence[float], p_value: float | None) -> Claim:
-    found = interval(differences) if differences else None
+def _find(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _Finding:
+    if samples is not None and not rule.fewest <= samples < rule.most:
+        wanted = f"{rule.fewest:,} or more" if rule.fewest else f"less than {rule.most:,}"
+        return _Finding(missing=f"a training set of {wanted} samples; this one has {samples:,}")
+    study = results.get(rule.study)
+    arms = [*rule.arms, *rule.against]
+    if study is None:
+        holds = rule.how or f"with {', '.join(arms)}"
+        return _Finding(missing=f"the study {rule.study}, which was not run: {holds}")
+    if absent := [arm for arm in arms if not study.chosen(arm)]:
+        return _Finding(missing=f"arms that {rule.study} did not have: {', '.join(absent)}")
+    ours = _mean_by_seed(rule, study, rule.arms)
+    theirs = _mean_by_seed(rule, study, rule.against) if rule.against else dict.fromkeys(ours, 0.0)
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        return _Finding(missing=f"{rule.measure.source} of {rule.study} with {rule.measure.text}")
+    return _Finding(
+        # rounded, since equal differences must stay equal: a t-test would be certain of their noise
+        values=tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds),
+        resolution=rule.measure.resolution(study),
+    )
+
+
+def _mean_by_seed(rule: Rule, study: Results, arms: Sequence[str]) -> dict[int, float]:
+    """Of the seeds that all `arms` have."""
+    of_arms = [rule.measure.by_seed(study, arm) for arm in arms]
+    seeds = set.intersection(*map(set, of_arms))
+    return {seed: sum(values[seed] for values in of_arms) / len(arms) for seed in seeds}
+
+
+def _claim(rule: Rule, found: _Finding, p_value: float | None, *, level: float) -> Claim:
+    effect = interval(found.values) if found.values else None
     verdict: Decision = "undecided"
-    if found and p_value is not None and p_value < LEVEL:
-        verdict = "supported" if found.mean > 0 else "contradicted"
-    compared = f"{rule.arm} against {rule.other} in {rule.study}"
-    if p_value is None:
-        why = f"{compared}: not run on 3 seeds or more"
-    else:
-        why = f"{compared}, p = {p_value:.2g} (Holm)"
+    if effect and p_value is not None and p_value < LEVEL:
+        as_expected = (effect.mean > _zero(rule)) == (rule.expects == "more")
+        verdict = "supported" if as_expected else "contradicted"
     bounds = None
-    if found and found.low is not None and found.high is not None:
-        bounds = (found.low, found.high)
+    if effect and effect.low is not None and effect.high is not None:
+        bounds = (effect.low, effect.high)
+    against = _named(rule.against) or rule.measure.show(rule.threshold)
     return Claim(
         id=rule.id,
         statement=rule.statement,
         section=f"{CHAPTER}, “{rule.section}”",
         verdict=verdict,
-        effect=found.mean if found else None,
+        effect=effect.mean if effect else None,
         interval=bounds,
-        seeds=len(differences),
-        why=why,
+        seeds=len(found.values),
+        measure=rule.measure.text,
+        unit=rule.measure.unit,
+        shown=_shown(rule, effect.mean, bounds) if effect else "",
+        p_value=p_value,
+        test=(
+            f"{rule.study}: {_named(rule.arms)} against {against}, "
+            f"expected {rule.expects} {rule.measure.text}"
+        ),
+        takes="" if verdict != "undecided" else _takes(rule, found, level),
     )
+
+
+def _named(arms: Sequence[str]) -> str:
+    return f"the mean of {', '.join(arms)}" if len(arms) > 1 else "".join(arms)
+
+
+def _shown(rule: Rule, mean: float, bounds: tuple[float, float] | None) -> str:
+    text = f"{rule.measure.show(mean)} {rule.measure.unit}".strip()
+    if bounds is None:
+        return text
+    return f"{text} ({rule.measure.show(bounds[0])} to {rule.measure.show(bounds[1])})"
+
+
+def _takes(rule: Rule, found: _Finding, level: float) -> str:
+    """In seeds, were the effect as large as it looks, or whatever is missing."""
+    if found.missing:
+        return found.missing
+    differences = [value - _zero(rule) for value in found.values]
+    seeds = seeds_needed(differences, resolution=found.resolution, level=level)
+    if seeds is not None:
+        return f"{max(seeds, len(differences) + 1):,} seeds"
+    if len(differences) < MINIMUM_SEEDS:
+        return f"at least {MINIMUM_SEEDS} seeds"
+    return "no difference" if not any(differences) else f"over {MOST_SEEDS:,} seeds"

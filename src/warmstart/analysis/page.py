@@ -1,70 +1,23 @@
 """Results -> the content of the report: sentences, tables and pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from warmstart.analysis import plots, series
+from warmstart.analysis import plots
+from warmstart.analysis.claims import Claim
 from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
+from warmstart.analysis.results import Results
 from warmstart.analysis.style import DARK, LIGHT
 from warmstart.analysis.ties import letters
-from warmstart.files import read_json
-from warmstart.records import Contrast, Interval, Record, Summary, read_records
+from warmstart.records import Contrast, Interval
 
 ARM_WORDS = {
     "a": "model A",
     "scratch": "B from scratch",
     "on_a": "B on A's layers",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Results:
-    """What one stage or study left."""
-
-    summary: Summary
-    records: tuple[Record, ...]
-    timings: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.summary.study or self.summary.stage
-
-    @property
-    def arms(self) -> list[str]:
-        """In the order of params.yaml, which fixes their colours."""
-        return series.arms_of(self.records)
-
-    @property
-    def smallest(self) -> float:
-        """Half an error in the test set: the smallest error worth drawing."""
-        return 0.5 / self.summary.n_test
-
-    def contrast(self, arm: str) -> Contrast | None:
-        return next((c for c in self.summary.contrasts.values() if c.arm == arm), None)
-
-    def seconds_per_epoch(self, arm: str) -> float | None:
-        return self.timings.get("arms", {}).get(arm, {}).get("seconds_per_epoch")
-
-    def seconds_to_target(self, arm: str) -> float | None:
-        """Training alone, over the seeds that reach the study's target accuracy."""
-        epochs, seconds = self.summary.arms[arm].epochs_to_target, self.seconds_per_epoch(arm)
-        return epochs.mean * seconds if epochs and seconds is not None else None
-
-
-def read_results(folder: Path) -> Results | None:
-    """The results below `folder`; None where the stage has not run."""
-    if not (folder / "summary.json").exists() or not (folder / "records.parquet").exists():
-        return None
-    timings = folder / "timings.json"
-    return Results(
-        summary=Summary.read(folder / "summary.json"),
-        records=read_records(folder / "records.parquet"),
-        timings=read_json(timings) if timings.exists() else {},
-    )
 
 
 def answer(results: Results) -> str:
@@ -121,6 +74,12 @@ def warnings(results: Results) -> list[str]:
     return found
 
 
+def tally(claims: Sequence[Claim]) -> str:
+    """How many rules came out how."""
+    verdicts = [claim.verdict for claim in claims]
+    return listed([f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided")])
+
+
 def pictures(results: Results) -> dict[str, str]:
     """SVG elements by what they show."""
     name, records, smallest = results.name, results.records, results.smallest
@@ -173,6 +132,7 @@ def render(template: str, **content: Any) -> str:
         colours=colours,
         answer=answer,
         letters=letters,
+        tally=tally,
         transfer_answer=transfer_answer,
         warnings=warnings,
         pictures=pictures,

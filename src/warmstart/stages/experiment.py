@@ -173,12 +173,11 @@ def _best(chosen: Sequence[Record]) -> int:
 def _seconds_per_epoch(
     trials: Sequence[Trial], results: Sequence[Result]
 ) -> dict[str, dict[int, float]]:
-    """Per arm and seed, over all its learning rates; compilation is not counted."""
-    spent: dict[tuple[str, int], list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for trial, result in zip(trials, results, strict=True):
-        spent[trial.arm, trial.seed][0] += result.train_seconds
-        spent[trial.arm, trial.seed][1] += len(result.epochs["loss"])
+    """Per arm and seed, of its fastest trial, which other work on the machine disturbed least;
+    compilation is not counted."""
     seconds: dict[str, dict[int, float]] = defaultdict(dict)
-    for (arm, seed), (total, epochs) in spent.items():
-        seconds[arm][seed] = total / epochs
+    for trial, result in zip(trials, results, strict=True):
+        taken = result.train_seconds / len(result.epochs["loss"])
+        seen = seconds[trial.arm].get(trial.seed, taken)
+        seconds[trial.arm][trial.seed] = min(seen, taken)
     return seconds

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from warmstart.analysis import claims, page, series
+from warmstart.analysis.results import read_results
 from warmstart.files import read_json, replacing, write_json
 from warmstart.params import Params
 
@@ -18,22 +19,23 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         models: folder with `a.keras` and `b.keras`.
         output: folder to write to.
     """
-    pretrain = page.read_results(results / "pretrain")
-    transfer = page.read_results(results / "transfer")
+    pretrain = read_results(results / "pretrain")
+    transfer = read_results(results / "transfer")
     studies = [
         found
         for name in params.compare.studies
-        if (found := page.read_results(results / "compare" / name))
+        if (found := read_results(results / "compare" / name))
     ]
     ran = {found.name for found in studies}
     everything = [found for found in (pretrain, transfer, *studies) if found]
+    card = read_json(prepared / "card.json") if (prepared / "card.json").exists() else None
     judged = claims.judge(
-        {found.name: (found.summary, found.records) for found in (transfer, *studies) if found}
+        {found.name: found for found in (transfer, *studies) if found},
+        training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
-    card = prepared / "card.json"
     content = {
         "params": params,
-        "card": read_json(card) if card.exists() else None,
+        "card": card,
         "pretrain": pretrain,
         "transfer": transfer,
         "studies": studies,
