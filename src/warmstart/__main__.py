@@ -72,6 +72,13 @@ def _report(options: argparse.Namespace) -> None:
     report(known, options.results, options.data, options.models, options.output)
 
 
+def _advise(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.advise import advise
+
+    print(advise(known, options.results, options.data), end="")
+
+
 def _track(options: argparse.Namespace) -> None:
     from warmstart.tracking import publish_all
 
@@ -130,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     path("--data", data)
     path("--models", "folder with the models")
     path("--output", "folder for the report")
+    path = add("advise", _advise, "say what to use on these data, with its Keras code")
+    path("--results", "folder with the results of all stages")
+    path("--data", data)
     path = add("track", _track, "publish to MLflow what it lacks of all results")
     path("--results", "folder with the results of all stages")
     return parser

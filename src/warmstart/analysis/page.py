@@ -11,7 +11,8 @@ from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
 from warmstart.analysis.results import Results
 from warmstart.analysis.style import DARK, LIGHT
 from warmstart.analysis.ties import letters
-from warmstart.records import Contrast, Interval
+from warmstart.analysis.words import accuracy, factor, listed, percent, points
+from warmstart.records import Contrast
 
 ARM_WORDS = {
     "a": "model A",
@@ -26,7 +27,7 @@ def answer(results: Results) -> str:
     best = next(iter(summary.arms))
     ties = [c.arm for c in summary.contrasts.values() if c.verdict == "tie"]
     worse = [c for c in summary.contrasts.values() if c.verdict == "worse"]
-    text = f"{best} has the highest test accuracy, {interval(summary.arms[best].test_accuracy)}."
+    text = f"{best} has the highest test accuracy, {accuracy(summary.arms[best].test_accuracy)}."
     if ties:
         text += f" It cannot be told apart from {listed(ties)}."
     if worse:
@@ -116,7 +117,7 @@ def render(template: str, **content: Any) -> str:
     )
     environment.filters |= {
         "percent": percent,
-        "interval": interval,
+        "interval": accuracy,
         "points": points,
         "factor": factor,
         "words": words,
@@ -147,25 +148,6 @@ def words(arm: str) -> str:
     return ARM_WORDS.get(arm, arm)
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def interval(value: Interval) -> str:
-    """`97.1 % (96.3 to 97.9)`."""
-    if value.low is None or value.high is None:
-        return percent(value.mean)
-    return f"{percent(value.mean)} ({100 * value.low:.1f} to {100 * value.high:.1f})"
-
-
-def points(value: Interval) -> str:
-    """A difference of accuracies, in percentage points."""
-    text = f"{100 * value.mean:+.1f} points"
-    if value.low is None or value.high is None:
-        return text
-    return f"{text} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
-
-
 def seeds_needed(contrast: Contrast) -> str:
     """What it would take to tell the arms of a tie apart."""
     if contrast.verdict in ("better", "worse"):
@@ -176,14 +158,3 @@ def seeds_needed(contrast: Contrast) -> str:
     if found.sd is None:
         return f"at least {MINIMUM_SEEDS} seeds"
     return "no difference" if found.mean == 0 else f"over {MOST_SEEDS:,} seeds"
-
-
-def factor(value: Interval) -> str:
-    if value.low is None or value.high is None:
-        return f"{value.mean:.2f}"
-    return f"{value.mean:.2f} ({value.low:.2f} to {value.high:.2f})"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from warmstart.analysis import claims, page, series
+from warmstart.analysis.advice import advise
 from warmstart.analysis.results import read_results
 from warmstart.files import read_json, replacing, write_json
 from warmstart.params import Params
@@ -34,6 +35,15 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
     content = {
+        "advice": advise(
+            params.compare,
+            studies,
+            features=card["features"],
+            classes=len(card["tasks"]["full"]["class_names"]),
+            task=prepared / "full.npz",
+        )
+        if card
+        else None,
         "params": params,
         "card": card,
         "pretrain": pretrain,

@@ -1,0 +1,103 @@
+"""The printed code builds the network that was trained."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from warmstart.analysis.keras_code import keras_code
+from warmstart.arms import Network
+from warmstart.networks import mlp
+from warmstart.training import optimizers
+
+FEATURES, CLASSES = 6, 3
+
+
+def network(**choices: Any) -> Network:
+    return Network.model_validate({"hidden": (5, 4)} | choices, strict=False).resolve(FEATURES)
+
+
+def code_of(made: Network, task: Path) -> str:
+    return keras_code(
+        made,
+        learning_rate=0.05,
+        classes=CLASSES,
+        task=task,
+        features=FEATURES,
+        batch_size=4,
+        epochs=2,
+    )
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, random = tmp_path_factory.mktemp("task") / "full.npz", np.random.default_rng(0)
+    arrays = {}
+    for part in ("train", "validation", "test"):
+        arrays[f"x_{part}"] = random.normal(size=(8, FEATURES)).astype("float32")
+        arrays[f"y_{part}"] = random.integers(0, CLASSES, 8).astype("int32")
+    np.savez(path, **arrays)
+    return path
+
+
+def described(model: Any) -> list[tuple[str, Any, Any]]:
+    """Each layer's kind, choices and initializer, without names and seeds."""
+    found = []
+    for layer in model.layers:
+        config = {
+            key: value
+            for key, value in layer.get_config().items()
+            if key not in ("name", "seed", "kernel_initializer", "dtype", "build_config")
+        }
+        start = getattr(layer, "kernel_initializer", None)
+        numbers = {k: v for k, v in vars(start).items() if "seed" not in k} if start else None
+        found.append((type(layer).__name__, config, numbers))
+    return found
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        network(),
+        network(activation={"leaky_relu": {"negative_slope": 0.3}}, batch_norm="before"),
+        network(activation={"rrelu": {"lower": 0.1, "upper": 0.4}}, batch_norm="input+after"),
+        network(activation="prelu", batch_norm={"input": {"momentum": 0.9}}),
+        network(activation={"elu": {"alpha": 0.5}}, dropout=0.25, optimizer="adamw"),
+        network(activation="selu", alpha_dropout=0.1, optimizer={"nesterov": {"momentum": 0.8}}),
+        network(activation="sigmoid", clipping={"value": 0.5}, optimizer="momentum"),
+        network(activation="tanh", clipping={"norm": 0.25}, optimizer="rmsprop"),
+        network(activation="gelu", clipping={"global_norm": 2.0}, optimizer="nadam"),
+        network(activation="silu", initializer={"normal": {"stddev": 0.5}}, optimizer="adam"),
+        network(initializer={"truncated_normal": {"stddev": 0.5}}),
+        network(initializer={"uniform": {"bound": 0.5}}),
+        network(
+            initializer={
+                "variance_scaling": {"scale": 2.0, "mode": "fan_out", "distribution": "uniform"}
+            }
+        ),
+        network(activation="linear", initializer="orthogonal"),
+        network(initializer="lecun_uniform", hidden=(5,)),
+        network(initializer="zeros"),
+        network(initializer="ones"),
+    ],
+    ids=lambda made: str(list(made.settings().values())),
+)
+def test_the_code_builds_what_was_trained(made: Network, task: Path) -> None:
+    scope: dict[str, Any] = {}
+    exec(code_of(made, task).split("model.fit(")[0], scope)
+    model, expected = scope["model"], mlp.build(made, FEATURES, CLASSES, seed=0)
+    assert described(model) == described(expected)
+    assert model.count_params() == expected.count_params()
+    ours, theirs = model.optimizer.get_config(), optimizers.make(made, 0.05).get_config()
+    assert ours | {"name": ""} == theirs | {"name": ""}
+    assert type(model.optimizer) is type(optimizers.make(made, 0.05))
+
+
+def test_the_code_runs(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, Any] = {}
+    exec(code_of(network(), task), scope)
+    assert scope["model"].optimizer.iterations == 2 * 2  # epochs × batches
+    assert "val_accuracy" in capsys.readouterr().out
+    assert isinstance(scope["model"], keras.Sequential)
