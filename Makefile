@@ -16,7 +16,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow serve prefect mlflow track test test-jax bench bench-gpu check lock clean
+.PHONY: help setup run flow serve prefect mlflow track book test test-jax bench bench-gpu check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ mlflow: setup ## start MLflow's server and UI on 127.0.0.1:5000
 
 track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/python -m warmstart track --results results
+
+book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (about 20 minutes)
+	@$(BIN)/python benchmarks/book.py
 
 test: setup ## run the whole suite
 	@$(BIN)/python -m pytest

@@ -137,7 +137,10 @@ class Comparison:
         )
 
     def _repr_html_(self) -> str:
-        table = self.table().to_html(index=False, float_format="{:.4g}".format, na_rep="")
+        columns = ["arm", "test_accuracy", "low", "high", "difference", "p_value", "verdict"]
+        table = self.table()[[*columns, "learning_rate"]].to_html(
+            index=False, float_format="{:.4g}".format, na_rep=""
+        )
         return f"<p>{self.advice()}</p>{table}{self.plot()._repr_html_()}"
 
 

@@ -44,7 +44,7 @@ def transfer(
             if isinstance(how, str):
                 print(f"transfer: {arm} is left out: {how}")
             else:
-                arms[arm] = _on(source, strategy, how, scratch)
+                arms[arm] = on_source(source, strategy, how, scratch)
     Experiment(
         stage="transfer",
         study="",
@@ -57,8 +57,8 @@ def transfer(
     ).run(output, params.executor, model)
 
 
-def _on(source: Path, name: str, strategy: Strategy, scratch: Arm) -> Arm:
-    """The arm that starts on copies of layers of `source`."""
+def on_source(source: Path, name: str, strategy: Strategy, scratch: Arm) -> Arm:
+    """`scratch` as the arm that starts on copies of layers of `source`, by the strategy `name`."""
     cohort = replace(
         scratch.cohort,
         source=source,

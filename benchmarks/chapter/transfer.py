@@ -1,0 +1,159 @@
+"""Task B with 200 labels, alone and on model A's layers, each seed with a model A of its own."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chapter import data
+from chapter.networks import SECOND, THIRD, network
+from chapter.rows import SEED, Row, Scale
+from warmstart import params
+from warmstart.analysis.inference import error_ratio
+from warmstart.arms import Network
+from warmstart.data.task import Task
+from warmstart.networks.stack import Stack
+from warmstart.params import Executor
+from warmstart.stages.experiment import SCRATCH, scratch_arm
+from warmstart.stages.transfer import on_source
+from warmstart.training import executor
+from warmstart.training.executor import Workers
+from warmstart.training.strategies import freeze_then_thaw
+from warmstart.training.trials import Cohort, Phase, Trial
+
+RATE, EPOCHS, FROZEN_EPOCHS = 1e-3, 20, 4
+ALONE = "B alone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """One edition's experiment, and the test accuracies it prints."""
+
+    name: str
+    edition: data.Edition
+    classes: tuple[int, int]
+    network: Network
+    thawed_rates: tuple[float, ...]
+    """The first is the notebook's."""
+    alone: float
+    on_a: float
+
+
+TRANSFERS = (
+    Transfer(
+        name="sandal or shirt",
+        edition="second",
+        classes=(5, 6),
+        # the notebook names no initializer, so they are Keras's default
+        network=network(
+            hidden=[300, 100, 50, 50, 50], activation="selu", initializer="glorot_uniform"
+        ),
+        thawed_rates=(1e-3, 1e-4),
+        alone=0.9705,
+        on_a=0.9940,
+    ),
+    Transfer(
+        name="T-shirt or pullover",
+        edition="third",
+        classes=(0, 2),
+        network=network(hidden=[100, 100, 100], activation="relu"),
+        thawed_rates=(1e-3,),
+        alone=0.9185,
+        on_a=0.9385,
+    ),
+)
+
+
+def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) -> list[Row]:
+    """Its rows; data and models go below `folder`."""
+    a, b = data.pair(images, transfer.edition, transfer.classes, scale.samples)
+    for task in (a, b):
+        task.write(folder / f"{task.name}.npz")
+    scratch = SCRATCH / f"book_{transfer.name.replace(' ', '_')}"
+    with executor.start(Executor(), scratch) as pool:
+        sources = _pretrain(pool, transfer, a, folder, scale)
+        cohorts = _cohorts(transfer, b, folder, scale, sources)
+        members = [cohort for group in cohorts.values() for cohort in group]
+        pool.train(members, f"book, B, {transfer.name}")
+        scores = pool.evaluate(members)
+    shutil.rmtree(scratch, ignore_errors=True)
+    accuracies = {
+        arm: tuple(scores[c.key(trial)][1] for c in group for trial in c.trials)
+        for arm, group in cohorts.items()
+    }
+    return _rows(transfer, accuracies, len(b.y_test))
+
+
+def _pretrain(
+    pool: Workers, transfer: Transfer, task: Task, folder: Path, scale: Scale
+) -> list[Path]:
+    """A model A for each seed."""
+    phases = [Phase(epochs=EPOCHS)]
+    arm = scratch_arm(transfer.network, phases, folder / "a.npz", task, 32, SEED)
+    trials = _trials("a", arm.network, scale)
+    pool.train([replace(arm.cohort, trials=trials)], f"book, A, {transfer.name}")
+    paths = [folder / f"a_{trial.seed}.keras" for trial in trials]
+    for trial, path in zip(trials, paths, strict=True):
+        pool.export(arm.cohort, trial, path)
+    return paths
+
+
+def _cohorts(
+    transfer: Transfer, task: Task, folder: Path, scale: Scale, sources: Sequence[Path]
+) -> dict[str, list[Cohort]]:
+    """Arm -> cohorts, whose trials are its seeds in order."""
+    alone = scratch_arm(transfer.network, [Phase(epochs=EPOCHS)], folder / "b.npz", task, 32, SEED)
+    cohorts = {ALONE: [replace(alone.cohort, trials=_trials(ALONE, alone.network, scale))]}
+    for rate in transfer.thawed_rates:
+        arm = f"B on A, thawed at {rate:g}"
+        cohorts[arm] = []
+        for source, trial in zip(sources, _trials(arm, alone.network, scale), strict=True):
+            recipe = freeze_then_thaw(Stack.read(source), _options(transfer, rate, scale))
+            cohort = on_source(source, "freeze_then_thaw", recipe, alone).cohort
+            cohorts[arm].append(replace(cohort, trials=(trial,)))
+    return cohorts
+
+
+def _options(transfer: Transfer, thawed_rate: float, scale: Scale) -> params.Transfer:
+    return params.Transfer(
+        task_b=transfer.classes,
+        train_size=data.B_TRAIN,
+        seeds=scale.transfer_seeds,
+        learning_rates=(RATE,),
+        frozen_epochs=FROZEN_EPOCHS,
+        thawed_epochs=EPOCHS - FROZEN_EPOCHS,
+        thawed_factor=thawed_rate / RATE,
+        strategies=("freeze_then_thaw",),
+        batch_size=32,
+    )
+
+
+def _trials(arm: str, network: Network, scale: Scale) -> tuple[Trial, ...]:
+    return tuple(
+        Trial(arm=arm, network=network, seed=seed, learning_rate=RATE)
+        for seed in range(scale.transfer_seeds)
+    )
+
+
+def _rows(transfer: Transfer, accuracies: dict[str, tuple[float, ...]], n_test: int) -> list[Row]:
+    def row(arm: str, measure: str, book: float | None, values: Sequence[float]) -> Row:
+        return Row(
+            experiment=transfer.name,
+            arm=arm,
+            measure=measure,  # type: ignore[arg-type]
+            book=book,
+            source=SECOND if transfer.edition == "second" else THIRD,
+            values=tuple(values),
+            settings=f"{data.B_TRAIN} labels of B, SGD {RATE:g}, {EPOCHS} epochs in batches of "
+            f"32, {FROZEN_EPOCHS} of them frozen, pixels from 0 to 1",
+        )
+
+    rows = [row(ALONE, "test accuracy", transfer.alone, accuracies[ALONE])]
+    errors = {arm: [round((1 - a) * n_test) for a in found] for arm, found in accuracies.items()}
+    for number, arm in enumerate(list(accuracies)[1:]):
+        notebook = number == 0
+        rows.append(row(arm, "test accuracy", transfer.on_a if notebook else None, accuracies[arm]))
+        factors = map(error_ratio, errors[arm], errors[ALONE])
+        book = (1 - transfer.alone) / (1 - transfer.on_a) if notebook else None
+        rows.append(row(arm, "error factor", book, list(factors)))
+    return rows
