@@ -130,7 +130,7 @@ def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> Non
             {"arms": {"a": {"activatoin": "relu"}, "b": {}}},
             "arms.a.activatoin: unknown key; did you mean 'activation'?",
         ),
-        ({"arms": {"a": {}}}, "arms: expected Dictionary should have at least 2 items"),
+        ({"arms": {"a": {}}}, "arms: expected at least 2 to compare, received 1"),
         ({"arms": ["relu", "selu"]}, "arms: expected an object, received"),
         (
             {"base": {"self_normalize": True}, "arms": {"a": {"activation": "selu"}, "b": {}}},
