@@ -57,7 +57,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(source, target)
     known = YAML_FILE.load(folder / "params.yaml")
     known["pretrain"] |= {"epochs": 2, "learning_rates": [0.03]}
-    known["transfer"] |= {"seeds": 3, "learning_rates": [0.03]}
+    known["pretrain"]["network"]["hidden"] = [12, 8]
+    known["autoencode"] |= {"epochs": 1, "learning_rates": [0.03]}
+    known["transfer"] |= {"seeds": 3, "learning_rates": [0.03], "strategies": ["freeze_then_thaw"]}
     known["transfer"] |= {"frozen_epochs": 1, "thawed_epochs": 1}
     known["compare"] |= {"seeds": 2, "learning_rates": [0.03, 0.1], "epochs": 2}
     arms = known["compare"]["studies"]["clipping"]["arms"]
@@ -91,6 +93,10 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
         "data/prepared/card.json",
         "models/a.keras",
         "models/b.keras",
+        "models/autoencode/denoising.keras",
+        "models/autoencode/rotation.keras",
+        "models/autoencode/stacked.keras",
+        "results/autoencode/shown.npz",
         "results/pretrain/summary.json",
         "results/transfer/summary.json",
         "results/compare/clipping/summary.json",
@@ -126,7 +132,8 @@ def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
     assert run(
         project, sys.executable, "-m", "warmstart", "track", "--results", "results"
     ).stdout == (
-        "0 runs published, 20 were there already\n"  # 1 + 1 of A, 6 + 2 of B, 8 + 2 of the study
+        # 1 + 1 of A, 4 without labels, 15 + 5 of B, 8 + 2 of the study
+        "0 runs published, 36 were there already\n"
     )
 
 
@@ -156,7 +163,7 @@ def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path
     assert "up to date" in run(clone, "dvc", "repro").stdout
     # the runs were never in this clone's MLflow: records bring them back
     said = run(clone, sys.executable, "-m", "warmstart", "track", "--results", "results").stdout
-    assert said == "20 runs published, 0 were there already\n"
+    assert said == "36 runs published, 0 were there already\n"
 
 
 def test_a_stage_killed_in_mid_run_recovers(project: Path) -> None:

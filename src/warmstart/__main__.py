@@ -48,11 +48,20 @@ def _pretrain(options: argparse.Namespace) -> None:
     _publish(options.output)
 
 
+def _autoencode(options: argparse.Namespace) -> None:
+    known = params.load(options.params)
+    from warmstart.stages.autoencode import autoencode
+
+    autoencode(known, options.data, options.models, options.output)
+    _publish(options.output)
+
+
 def _transfer(options: argparse.Namespace) -> None:
     known = params.load(options.params)
     from warmstart.stages.transfer import transfer
 
-    sources = {"on_a": options.a}
+    encoders = sorted(options.encoders.glob("*.keras")) if options.encoders else ()
+    sources = {"on_a": options.a} | {f"on_{path.stem}": path for path in encoders}
     transfer(known, options.data, sources, options.model, options.output)
     _publish(options.output)
 
@@ -109,8 +118,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         stage.set_defaults(command=command)
 
-        def path(flag: str, text: str) -> None:
-            stage.add_argument(flag, type=Path, required=True, metavar="PATH", help=text)
+        def path(flag: str, text: str, required: bool = True) -> None:
+            stage.add_argument(flag, type=Path, required=required, metavar="PATH", help=text)
 
         if name == "compare":
             stage.add_argument("study", help="one of compare.studies in the parameter file")
@@ -124,9 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     path("--data", data)
     path("--model", "where model A is saved (.keras)")
     path("--output", output)
+    path = add("autoencode", _autoencode, "pretrain encoders without labels")
+    path("--data", data)
+    path("--models", "folder where the encoders are saved (.keras)")
+    path("--output", output)
     path = add("transfer", _transfer, "compare model B from scratch with B on pretrained layers")
     path("--data", data)
     path("--a", "model A (.keras)")
+    path("--encoders", "folder with further models to start on (.keras)", required=False)
     path("--model", "where model B is saved (.keras)")
     path("--output", output)
     path = add("compare", _compare, "train the arms of one study and compare them")

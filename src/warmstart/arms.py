@@ -21,7 +21,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def _spread(value: Any) -> Any:
+def spread(value: Any) -> Any:
     """`relu` -> {name: relu}; {leaky_relu: {negative_slope: 0.2}} -> {name: leaky_relu, …}."""
     if isinstance(value, str):
         return {"name": value}
@@ -173,16 +173,16 @@ class Network(Frozen):
 
     hidden: Annotated[Literal["auto"] | tuple[Count, ...], BeforeValidator(_repeat)] = "auto"
     """Units per hidden layer, or {depth, width}; `auto` fits the data, see `resolve`."""
-    activation: Annotated[Activation, BeforeValidator(_spread)] = Activation(name="relu")
-    initializer: Annotated[Initializer, BeforeValidator(_spread)] = Initializer(name="auto")
-    batch_norm: Annotated[BatchNorm, BeforeValidator(_spread)] = BatchNorm(name="none")
+    activation: Annotated[Activation, BeforeValidator(spread)] = Activation(name="relu")
+    initializer: Annotated[Initializer, BeforeValidator(spread)] = Initializer(name="auto")
+    batch_norm: Annotated[BatchNorm, BeforeValidator(spread)] = BatchNorm(name="none")
     dropout: Share = 0.0
     """Share of the units that a training step drops after each hidden activation (Srivastava et
     al. 2014)."""
     alpha_dropout: Share = 0.0
     """The same for SELU, of which it keeps mean and deviation (Klambauer et al. 2017)."""
-    clipping: Annotated[Clipping, BeforeValidator(_spread)] = Clipping(name="none")
-    optimizer: Annotated[Optimizer, BeforeValidator(_spread)] = Optimizer(name="sgd")
+    clipping: Annotated[Clipping, BeforeValidator(spread)] = Clipping(name="none")
+    optimizer: Annotated[Optimizer, BeforeValidator(spread)] = Optimizer(name="sgd")
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 

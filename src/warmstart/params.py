@@ -11,10 +11,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
-from warmstart.arms import Count, Frozen, Network, Positive
+from warmstart.arms import Count, Frozen, Network, NonNegative, Optimizer, Positive, spread
 from warmstart.errors import InputError
 
 KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
@@ -36,6 +36,7 @@ KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Method = Literal["stacked", "denoising", "rotation"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
 Seed = Annotated[int, Field(ge=0)]
 Checked = TypeVar("Checked", bound=BaseModel)
@@ -87,6 +88,27 @@ StrategyName = Literal[
     "batch_norm_frozen",
 ]
 """How B starts on pretrained layers, see `training.strategies`."""
+
+
+class Autoencode(Frozen):
+    """Encoders from samples without labels, with the hidden layers of `pretrain.network`."""
+
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    learning_rates: LearningRates
+    epochs: Count
+    batch_size: Count
+    optimizer: Annotated[Optimizer, BeforeValidator(spread)]
+    noise: NonNegative
+    tied: bool
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(
+                f"methods: expected different methods, received {list(self.methods)}; "
+                "name each once"
+            )
+        return self
 
 
 class Transfer(Frozen):
@@ -242,6 +264,7 @@ class Params(Frozen):
     seed: Seed
     data: Data
     pretrain: Pretrain
+    autoencode: Autoencode
     transfer: Transfer
     compare: Compare
     executor: Executor

@@ -18,6 +18,9 @@ ARM_WORDS = {
     "a": "model A",
     "scratch": "B from scratch",
     "on_a": "B on A's layers",
+    "on_stacked": "B on stacked autoencoders",
+    "on_denoising": "B on a denoising autoencoder",
+    "on_rotation": "B on rotation prediction",
 }
 
 

@@ -32,6 +32,10 @@ class Standardization:
         """`x (n, features)` standardized: a new array."""
         return ((x - self.mean) / self.scale).astype(np.float32)
 
+    def undo(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The raw values of `x (n, features)`."""
+        return x * self.scale + self.mean
+
     def write(self, path: Path) -> None:
         """A .npz with `mean` and `scale`."""
         with replacing(path) as unfinished:

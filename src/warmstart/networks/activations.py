@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from warmstart import arms
+from warmstart.networks import draws
 
 
 @keras.saving.register_keras_serializable(package="warmstart")
@@ -26,7 +27,7 @@ class RReLU(keras.layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         slope: Any = (self.lower + self.upper) / 2
         if training:
-            slope = uniform(x, self.lower, self.upper, self.seed_generator)
+            slope = draws.uniform(x, self.lower, self.upper, self.seed_generator)
         return keras.ops.where(x >= 0, x, slope * x)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -35,18 +36,6 @@ class RReLU(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         own = {"lower": self.lower, "upper": self.upper, "seed": self.seed}
         return {**super().get_config(), **own}
-
-
-def uniform(x: Any, low: float, high: float, seed: keras.random.SeedGenerator) -> Any:
-    """U(low, high) of the shape and dtype of `x`."""
-    if keras.backend.backend() != "tensorflow":
-        return keras.random.uniform(keras.ops.shape(x), low, high, dtype=x.dtype, seed=seed)
-    # keras.random leaves the choice of generator to TensorFlow, and under XLA on a CPU the code
-    # that chooses takes 25 times as long as the drawing: name the generator
-    import tensorflow as tf
-
-    pair = tf.cast(seed.next(), tf.int32)
-    return tf.random.stateless_uniform(tf.shape(x), pair, low, high, x.dtype, alg="philox")
 
 
 def make(choice: arms.Activation, *, seed: int, name: str) -> keras.layers.Layer:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from warmstart.networks.activations import uniform
+from warmstart.networks.draws import uniform
 
 KINDS = {"dropout": keras.layers.Dropout, "alpha_dropout": keras.layers.AlphaDropout}
 """By the field of `Network` that holds the rate."""
@@ -15,7 +15,7 @@ def name_generators(model: keras.Sequential) -> None:
     """Have the dropout layers of `model` draw the same numbers from a generator that they name.
 
     Keras leaves the choice to TensorFlow, and under XLA on a CPU an epoch with dropout then takes
-    ten times as long (see `activations.uniform`). Only compiled programs are told: a saved model
+    ten times as long (see `draws`). Only compiled programs are told: a saved model
     holds Keras's layers as they are. On JAX Keras draws well by itself.
     """
     if keras.backend.backend() != "tensorflow":

@@ -8,9 +8,11 @@ from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
 
 
-def build(network: Network, features: int, classes: int, seed: int) -> keras.Sequential:
+def build(
+    network: Network, features: int, classes: int, seed: int, first: int = 1
+) -> keras.Sequential:
     """The Keras model of a resolved `network`, input `(batch, features)`, output logits
-    `(batch, classes)`.
+    `(batch, classes)`. Its hidden layers are numbered from `first`.
 
     Every layer draws from a stream of its own under `seed`, named after the layer. The head has
     Keras's default kernel (Glorot uniform) in every arm: an arm's initializer is that of the hidden
@@ -22,7 +24,7 @@ def build(network: Network, features: int, classes: int, seed: int) -> keras.Seq
     layers: list[keras.layers.Layer] = [keras.Input((features,), name="features")]
     if "input" in place:
         layers.append(keras.layers.BatchNormalization(momentum=momentum, name="batch_norm_input"))
-    for number, units in enumerate(network.hidden, start=1):
+    for number, units in enumerate(network.hidden, start=first):
         assert isinstance(units, int)  # resolved: no "auto" left
         kernel = initializers.make(network.initializer, layer_seed(seed, f"hidden_{number}"))
         layers.append(

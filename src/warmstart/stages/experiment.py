@@ -16,10 +16,8 @@ from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
 from warmstart.stages.timings import Stopwatch
 from warmstart.training import executor
+from warmstart.training.scratch import SCRATCH
 from warmstart.training.trials import Cohort, Phase, Result, Trial
-
-SCRATCH = Path(".warmstart")
-"""Unfinished work, below the current folder; removed when its stage succeeds."""
 
 
 @dataclass(frozen=True, kw_only=True)

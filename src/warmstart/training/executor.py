@@ -15,7 +15,7 @@ from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.params import Executor
 from warmstart.training import environment, local, scratch
-from warmstart.training.trials import Cohort, Result, Trial, cut
+from warmstart.training.trials import Cohort, Learned, Result, Trial, cut
 
 Progress = Callable[[int], None]
 Work = Callable[[Cohort, Path, Progress], Any]
@@ -89,6 +89,13 @@ class Workers:
         self._run(_export, [replace(cohort, trials=(trial,))])
         with replacing(path) as unfinished:
             shutil.move(self._folder / f"{cohort.key(trial)}.keras", unfinished)
+
+    def export_encoder(self, cohort: Cohort, trial: Trial, path: Path) -> Learned:
+        """Save what of a trained trial other networks start from, and see what it has learned."""
+        (learned,) = self._run(_export_encoder, [replace(cohort, trials=(trial,))])
+        with replacing(path) as unfinished:
+            shutil.move(self._folder / f"{cohort.key(trial)}.keras", unfinished)
+        return learned
 
     def _run(
         self,
@@ -169,6 +176,13 @@ def _export(cohort: Cohort, folder: Path, progress: Progress) -> None:
 
     trial = cohort.trials[0]
     worker.export(cohort, trial, folder, folder / f"{cohort.key(trial)}.keras")
+
+
+def _export_encoder(cohort: Cohort, folder: Path, progress: Progress) -> Learned:
+    from warmstart.training import worker
+
+    trial = cohort.trials[0]
+    return worker.export_encoder(cohort, trial, folder, folder / f"{cohort.key(trial)}.keras")
 
 
 def _without(cohort: Cohort, results: Mapping[str, Result | None]) -> Cohort:

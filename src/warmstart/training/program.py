@@ -6,7 +6,7 @@ leaky slope, batch order: all are data to it, so nothing is traced or compiled a
 trial. What differs between backends lies in `backends`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,13 @@ class Data:
     samples: int
 
     @classmethod
+    def reconstructed(cls, x_train: np.ndarray, x_validation: np.ndarray) -> "Data":
+        """Samples that are their own targets."""
+        place, dtype = backends.current().place, keras.config.floatx()
+        train, validation = place(x_train.astype(dtype)), place(x_validation.astype(dtype))
+        return cls((train, train, validation, validation), len(x_train))
+
+    @classmethod
     def of(cls, task: Task) -> "Data":
         place, dtype = backends.current().place, keras.config.floatx()
         arrays = (
@@ -66,6 +73,8 @@ class Program:
         batch_size: the last batch of an epoch is smaller if it does not divide the samples.
         trials: how many states the program advances at once.
         factors: of the layers of `model`, if some may be frozen or learn slower than others.
+        reconstruct: the targets are samples and the loss is the mean squared error, of which there
+            is no accuracy: it is NaN. Else the targets are labels.
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class Program:
         trials: int = 1,
         slope: Fed | None = None,
         factors: Factors | None = None,
+        reconstruct: bool = False,
     ) -> None:
         backend = backends.current()
         dropout.name_generators(model)
@@ -97,7 +107,10 @@ class Program:
         self._rate = next(
             i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate
         )
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._accuracy: Callable[[Any, Any], Any] = _accuracy
+        if reconstruct:
+            self._loss, self._accuracy = keras.losses.MeanSquaredError(), _no_accuracy
         self._tape = backend.Tape(self._variables)
         self._compiled = backend.Compiled(
             self._epoch, self._variables, data.arrays, data.samples, trials
@@ -132,7 +145,7 @@ class Program:
         Returns:
             (trials, 5): EPOCH_METRICS in their order (loss and accuracy as Keras's progress bar
             shows them at the end of an epoch, which are means over its samples, in training mode;
-            then both on the validation set after it), and 1 if all of that is finite and within
+            then both on the validation set after it), and 1 if both losses are finite and within
             LOSS_BOUND, else 0.
         """
         return self._compiled.run(orders, np.ones(len(orders), bool) if active is None else active)
@@ -162,7 +175,8 @@ class Program:
             sums = sums + rest * step(order[full * size :])
         validation = self._measure(y_validation, self.model(x_validation, training=False))
         metrics = ops.concatenate([sums / self.samples, validation])
-        good = ops.all(ops.isfinite(metrics)) & ops.all(metrics <= LOSS_BOUND)
+        losses = metrics[::2]
+        good = ops.all(ops.isfinite(losses)) & ops.all(losses <= LOSS_BOUND)
         for variable, value in zip(self._variables, before, strict=True):
             variable.assign(ops.where(good & active, variable.value, value))
         return ops.concatenate([metrics, ops.cast(good, metrics.dtype)[None]])
@@ -180,10 +194,10 @@ class Program:
             self._factors.apply(self.optimizer, gradients, before)
         else:
             self.optimizer.apply(gradients, self._weights)
-        return keras.ops.stack([value, _accuracy(y, logits)])
+        return keras.ops.stack([value, self._accuracy(y, logits)])
 
     def _measure(self, y: Any, logits: Any) -> Any:
-        return keras.ops.stack([self._loss(y, logits), _accuracy(y, logits)])
+        return keras.ops.stack([self._loss(y, logits), self._accuracy(y, logits)])
 
 
 def evaluate(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -196,6 +210,10 @@ def evaluate(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> tuple[flo
 def _accuracy(y: Any, logits: Any) -> Any:
     hits = keras.ops.cast(keras.ops.argmax(logits, axis=-1), y.dtype) == y
     return keras.ops.mean(keras.ops.cast(hits, logits.dtype))
+
+
+def _no_accuracy(y: Any, outputs: Any) -> Any:
+    return keras.ops.full((), np.nan, outputs.dtype)
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:

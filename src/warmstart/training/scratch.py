@@ -15,6 +15,9 @@ from warmstart.files import replacing
 from warmstart.records import EPOCH_METRICS
 from warmstart.training.trials import Result
 
+SCRATCH = Path(".warmstart")
+"""Unfinished work, below the current folder; removed when its stage succeeds."""
+
 
 def write(folder: Path, result: Result, weights: list[np.ndarray]) -> None:
     """Keep `result` and the trained weights in one file named by the trial's key."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from warmstart.arms import Network
 from warmstart.data.task import Task
-from warmstart.networks import initializers, mlp, transfer
+from warmstart.networks import autoencoder, initializers, mlp, transfer
 from warmstart.records import EPOCH_METRICS
 from warmstart.seeds import derive, generator
 from warmstart.training import backends, optimizers
@@ -131,8 +131,8 @@ class Trainer:
             own = mlp.layer_seed(seed, layer.name)
             if isinstance(layer, keras.layers.Dense) and layer.name not in self.cohort.copied:
                 make = (
-                    mlp.head(layer.units, seed).kernel_initializer
-                    if layer.name == mlp.HEAD
+                    keras.initializers.GlorotUniform(own)
+                    if layer is self.model.layers[-1]
                     else initializers.make(trial.network.initializer, own)
                 )
                 values[place[id(layer.kernel)]] = np.array(make(layer.kernel.shape))
@@ -162,7 +162,19 @@ def capacity(cohort: Cohort, task: Task) -> int:
 
 def build(cohort: Cohort, task: Task, network: Network) -> keras.Sequential:
     """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
-    or that of the cohort's source; its weights are not those of a trial."""
+    or that of the cohort's source, or an autoencoder; its weights are not those of a trial."""
+    if cohort.autoencoder:
+        how, features = cohort.autoencoder, task.features
+        if cohort.source:
+            features = autoencoder.codes(transfer.load(cohort.source)).output_shape[-1]
+        return autoencoder.build(
+            network,
+            features,
+            cohort.root_seed,
+            noise=how.noise,
+            tied=how.tied,
+            first=how.first,
+        )
     if cohort.source is None:
         return mlp.build(network, task.features, task.classes, cohort.root_seed)
     source = transfer.load(cohort.source)
@@ -188,11 +200,12 @@ def compile_program(
     """The program of all cohorts like `cohort`, which has neither phases nor trials; `by_layer`:
     whether it takes learning-rate factors of layers."""
     model = build(cohort, task, cohort.structure)
-    slope = None if cohort.source else feed_slope(model)
+    reused = cohort.source if not cohort.autoencoder else None
+    slope = None if reused else feed_slope(model)
     factors = Factors(model) if by_layer else None
     return Compiled(
         model=model,
-        source=transfer.load(cohort.source) if cohort.source else None,
+        source=transfer.load(reused) if reused else None,
         factors=factors,
         fresh=[np.array(variable) for variable in model.variables],
         program=Program(
@@ -203,6 +216,7 @@ def compile_program(
             at_once,
             slope,
             factors,
+            reconstruct=cohort.autoencoder is not None,
         ),
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from warmstart.arms import Network
 from warmstart.records import Outcome
 
@@ -36,6 +38,15 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Autoencoder:
+    """Trials that give back their samples, whatever the labels: `networks.autoencoder.build`."""
+
+    noise: float
+    tied: bool
+    first: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cohort:
     """Trials that differ only in numbers, and what they share."""
 
@@ -55,6 +66,9 @@ class Cohort:
     """All other layers of `source`."""
     patience: int | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
+    autoencoder: Autoencoder | None = None
+    """None: a classifier. Else `source`, if given, is the unrolled autoencoder whose codes are the
+    samples."""
     trials: tuple[Trial, ...]
 
     @property
@@ -73,6 +87,7 @@ class Cohort:
             "source": self.source_digest,
             "copied": self.copied,
             "patience": self.patience,
+            "autoencoder": asdict(self.autoencoder) if self.autoencoder else None,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
         }
@@ -88,6 +103,20 @@ class Result:
     epochs: dict[str, tuple[float, ...]]
     train_seconds: float
     """Wall time of the epochs, without compilation; a share of it where trials train together."""
+
+
+SHOWN = 10
+"""Validation samples whose reconstructions are pictured."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Learned:
+    """What can be seen of what an encoder has learned."""
+
+    filters: np.ndarray
+    """`(units, features)`: the weights of each unit of the first hidden layer."""
+    reconstructions: np.ndarray | None
+    """`(SHOWN, features)`: of the first validation samples; None for a classifier."""
 
 
 def cut(cohorts: Iterable[Cohort], workers: int) -> list[Cohort]:

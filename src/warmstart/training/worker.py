@@ -7,12 +7,15 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+import keras
+import numpy as np
+
 from warmstart.data.task import Task
-from warmstart.networks import mlp, saving
+from warmstart.networks import autoencoder, mlp, saving, transfer
 from warmstart.training import backends, optimizers, scratch
 from warmstart.training.program import Data, assign, evaluate
 from warmstart.training.trainer import Progress, Trainer, build, capacity, compile_program
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.trials import SHOWN, Cohort, Learned, Result, Trial
 
 
 def train(cohort: Cohort, folder: Path, progress: Progress) -> list[Result]:
@@ -24,6 +27,8 @@ def train(cohort: Cohort, folder: Path, progress: Progress) -> list[Result]:
     missing = [trial for trial, result in found.items() if result is None]
     progress(cohort.epochs * (len(cohort.trials) - len(missing)))
     task, data = _data(cohort.task, cohort.task_digest)
+    if cohort.autoencoder:
+        data = _codes(cohort, task)
     at_once = min(len(missing), capacity(cohort, task))
     trainer = None
     while missing:
@@ -56,6 +61,15 @@ def _data(path: Path, digest: str) -> tuple[Task, Data]:
     return task, Data.of(task)
 
 
+def _codes(cohort: Cohort, task: Task) -> Data:
+    """What an autoencoder is trained and validated on."""
+    if not cohort.source:
+        return Data.reconstructed(task.x_train, task.x_validation)
+    codes = autoencoder.codes(transfer.load(cohort.source))
+    parts = (task.x_train, task.x_validation)
+    return Data.reconstructed(*(np.array(codes(part, training=False)) for part in parts))
+
+
 def evaluate_trials(cohort: Cohort, folder: Path) -> list[tuple[float, float]]:
     """Test loss and accuracy of every trial of `cohort`, from the weights in `folder`."""
     task, _ = _data(cohort.task, cohort.task_digest)
@@ -72,10 +86,34 @@ def evaluate_trials(cohort: Cohort, folder: Path) -> list[tuple[float, float]]:
 
 
 def export(cohort: Cohort, trial: Trial, folder: Path, path: Path) -> None:
-    """Save `trial` as a plain Keras model whose `evaluate` gives the recorded values."""
+    """Save `trial` as a plain Keras model whose `evaluate` gives the recorded values; an
+    autoencoder unrolled, on the one whose codes it was trained on."""
+    model = _trained(cohort, trial, folder)
+    if not cohort.autoencoder:
+        optimizer = optimizers.make(trial.network, trial.learning_rate)
+        optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
+        mlp.compile_for_use(model, optimizer)
+    saving.save(model, path)
+
+
+def export_encoder(cohort: Cohort, trial: Trial, folder: Path, path: Path) -> Learned:
+    """Save what of `trial` others start from: a classifier as `export` does, of an autoencoder
+    what `autoencoder.encoder` keeps."""
+    model, reconstructions = _trained(cohort, trial, folder), None
+    if cohort.autoencoder:
+        shown = _data(cohort.task, cohort.task_digest)[0].x_validation[:SHOWN]
+        reconstructions = np.array(model(shown, training=False))
+        saving.save(autoencoder.encoder(model), path)
+    else:
+        export(cohort, trial, folder, path)
+    return Learned(filters=autoencoder.first_filters(model), reconstructions=reconstructions)
+
+
+def _trained(cohort: Cohort, trial: Trial, folder: Path) -> keras.Sequential:
+    """The plain model of `trial`, an autoencoder unrolled."""
     task, _ = _data(cohort.task, cohort.task_digest)
     model = build(cohort, task, trial.network)
     assign(model.variables, scratch.weights(folder, cohort.key(trial)))
-    optimizer = optimizers.make(trial.network, trial.learning_rate)
-    optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
-    saving.save(mlp.compile_for_use(model, optimizer), path)
+    if not cohort.autoencoder:
+        return model
+    return autoencoder.unroll(model, transfer.load(cohort.source) if cohort.source else None)

@@ -1,0 +1,164 @@
+"""The stage as a whole, in this process: its files, and that held-out samples teach it nothing."""
+
+import json
+import queue
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from warmstart import params
+from warmstart.arms import Activation, Network, Optimizer
+from warmstart.data.standardize import Standardization
+from warmstart.data.task import Task
+from warmstart.errors import InputError
+from warmstart.files import write_json
+from warmstart.networks import transfer
+from warmstart.params import Params
+from warmstart.records import read_records
+from warmstart.stages.autoencode import autoencode
+from warmstart.training.executor import Workers
+
+ROOT = Path(__file__).parents[2]
+METHODS = ("stacked", "denoising", "rotation")
+
+
+def known(**changes: Any) -> Params:
+    """Two small layers, one epoch."""
+    loaded = params.load(ROOT / "params.yaml")
+    network = Network(hidden=(6, 4), activation=Activation(name="selu"))
+    changes = {"methods": METHODS, "optimizer": Optimizer(name="sgd")} | changes
+    changes |= {"epochs": 1, "learning_rates": (0.03,)}
+    return loaded.model_copy(
+        update={
+            "pretrain": loaded.pretrain.model_copy(update={"network": network}),
+            "autoencode": loaded.autoencode.model_copy(update=changes),
+        }
+    )
+
+
+def write_data(folder: Path, shape: tuple[int, ...] = (3, 3), *, spoilt: bool = False) -> Task:
+    """40 training images, and 8 to validate and to test on; spoilt: these two are others."""
+    draw, other = np.random.default_rng(0), np.random.default_rng(1)
+    x = {part: draw.normal(size=(n, 9)) for part, n in _SIZES.items()}
+    if spoilt:
+        x |= {part: other.normal(size=(8, 9)) for part in ("validation", "test")}
+    arrays = {f"x_{part}": values.astype("float32") for part, values in x.items()}
+    arrays |= {f"y_{part}": (np.arange(n) % 2).astype("int32") for part, n in _SIZES.items()}
+    task = Task.of(name="full", class_names=("a", "b"), **arrays)
+    task.write(folder / "full.npz")
+    Standardization(mean=np.full(9, 5.0), scale=np.full(9, 2.0)).write(folder / "standardize.npz")
+    write_json(folder / "card.json", {"feature_shape": list(shape)})
+    return task
+
+
+_SIZES = {"train": 40, "validation": 8, "test": 8}
+
+
+class Here:
+    """One worker: this process."""
+
+    count = 1
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._told = folder, queue.SimpleQueue[int | None]()
+
+    def submit(self, work: Any, cohort: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(cohort, self._folder, self._told.put))
+        return done
+
+    def hear(self) -> int | None:
+        return self._told.get()
+
+    def hush(self) -> None:
+        self._told.put(None)
+
+    def stop(self) -> None: ...
+
+
+@contextmanager
+def in_this_process(options: object, folder: Path) -> Iterator[Workers]:
+    yield Workers(Here(folder), folder)
+
+
+def run(folder: Path, options: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warmstart.training.executor.start", in_this_process)
+    monkeypatch.chdir(folder)
+    autoencode(options, folder, folder / "models", folder / "results")
+
+
+def models(folder: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in sorted((folder / "models").iterdir())}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    write_data(folder)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(folder, known(), monkeypatch)
+    return folder
+
+
+def test_held_out_samples_teach_nothing(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is validated on, the same bytes are learned; and a run repeats to the byte."""
+    write_data(tmp_path, spoilt=True)
+    run(tmp_path, known(methods=("stacked", "rotation")), monkeypatch)  # denoising sees the first's
+    assert list(models(finished)) == sorted(METHODS)
+    before = models(finished)
+    assert models(tmp_path) == {method: before[method] for method in ("rotation", "stacked")}
+    losses = [json.loads((f / "results/losses.json").read_text()) for f in (finished, tmp_path)]
+    for arm in losses[1]:  # though other validation samples have other losses
+        assert losses[0][arm]["loss"] == losses[1][arm]["loss"]
+        assert losses[0][arm]["val_loss"] != losses[1][arm]["val_loss"]
+
+
+def test_every_encoder_is_a_start_for_model_b(finished: Path) -> None:
+    for method in METHODS:
+        source = transfer.load(finished / "models" / f"{method}.keras")
+        hidden = [layer.name for layer in transfer.graft(source, 9, 2, seed=1).layers[:-1]]
+        assert hidden == ["hidden_1", "activation_1", "hidden_2", "activation_2"]
+
+
+def test_what_is_shown_is_what_was_learned(finished: Path) -> None:
+    task = Task.read(finished / "full.npz")
+    losses = json.loads((finished / "results/losses.json").read_text())
+    with np.load(finished / "results/shown.npz") as shown:
+        np.testing.assert_allclose(shown["originals"], task.x_validation * 2 + 5, rtol=1e-5)
+        # 8 validation samples are shown in full, so their error is the loss; raw units are twice
+        off = (shown["denoising_reconstructions"] - shown["originals"]) / 2
+        assert np.mean(off**2) == pytest.approx(losses["denoising"]["val_loss"], rel=1e-4)
+        assert shown["stacked_reconstructions"].shape == (8, 9)
+        assert "rotation_reconstructions" not in shown
+        for method in METHODS:
+            source = transfer.load(finished / "models" / f"{method}.keras")
+            kernel = np.array(source.get_layer("hidden_1").kernel)
+            np.testing.assert_array_equal(shown[f"{method}_filters"], kernel.T)
+
+
+def test_records_tell_every_epoch_and_no_test_metric(finished: Path) -> None:
+    records = read_records(finished / "results/records.parquet")
+    assert {r.arm for r in records} == {"stacked_1", "stacked_2", "denoising", "rotation"}
+    for record in records:
+        assert record.stage == "autoencode"
+        assert len(record.epochs["loss"]) == 1
+        has_accuracy = np.isfinite(record.epochs["val_accuracy"][0])
+        assert has_accuracy == (record.arm == "rotation")
+        assert not np.isfinite(list(record.test.values())).any()
+
+
+def test_rotation_is_left_out_with_a_word_where_nothing_can_be_turned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path, shape=(9,))
+    with pytest.raises(InputError, match=r"autoencode.methods: .*shape \[9\].*rotation"):
+        run(tmp_path, known(methods=("rotation",)), monkeypatch)
+    assert "rotation takes square images, it is left out" in capsys.readouterr().out
+    assert not (tmp_path / "models").exists()
