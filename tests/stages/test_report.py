@@ -1,10 +1,13 @@
 """The report holds the numbers, and nothing from elsewhere."""
 
+import base64
+import io
 import json
 import re
 import sys
 from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -127,7 +130,7 @@ def test_the_clock_is_in_the_report_alone(project: Path) -> None:
 def test_the_page_loads_nothing(project: Path) -> None:
     html = (run(project) / "report.html").read_text()
     assert "<script" not in html
-    assert not re.findall(r"(?:src|href)=\"(?!#)", html)
+    assert not re.findall(r"(?:src|href)=\"(?!#|data:image/png;base64,)", html)
     assert "url(http" not in html
     assert "@import" not in html
     ids = re.findall(r' id="([^"]+)"', html)
@@ -175,3 +178,35 @@ def test_without_data_and_results_there_is_still_a_page(tmp_path: Path) -> None:
     verdicts = {c["verdict"] for c in json.loads((output / "claims.json").read_text())}
     assert verdicts == {"undecided"}
     assert json.loads((output / "plots" / "transfer.json").read_text()) == []
+
+
+def test_encoders_are_shown_where_they_were_trained(project: Path) -> None:
+    assert (
+        "The stage <code>autoencode</code> was not run."
+        in (run(project) / "report.html").read_text()
+    )
+    folder = project / "results" / "autoencode"
+    losses = {"learning_rate": 0.03, "loss": 0.2, "val_loss": 0.1234}
+    write_json(folder / "losses.json", {"denoising": losses, "rotation": losses | TURNED})
+    draw = np.random.default_rng(0)
+    np.savez(
+        folder / "shown.npz",
+        originals=np.array([[0, 16, 8, 4]], "float32"),
+        denoising_reconstructions=np.array([[16, 0, 8, 4]], "float32"),
+        denoising_filters=draw.normal(size=(12, 4)),
+        rotation_filters=draw.normal(size=(12, 4)),
+    )
+    html = (run(project) / "report.html").read_text()
+    assert "0.1234" in html
+    assert "87.5 %" in html
+    assert "after denoising." in html
+    found = [base64.b64decode(uri) for uri in re.findall(r"base64,([^\"]+)", html)]
+    shown, *filters = (matplotlib.image.imread(io.BytesIO(png)) for png in found)
+    assert len(filters) == 2
+    assert shown.shape == (6, 30, 4)  # two rows of ten 2 × 2 images, a gap after each
+    np.testing.assert_allclose(shown[:2, :2, 0] * 16, [[0, 16], [8, 4]], atol=0.1)
+    np.testing.assert_allclose(shown[3:5, :2, 0] * 16, [[16, 0], [8, 4]], atol=0.1)
+    assert shown[2, :, 3].max() == shown[:, 2, 3].max() == 0
+
+
+TURNED = {"val_accuracy": 0.875}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from warmstart.analysis import claims, page, series
+from warmstart.analysis import claims, encoders, page, series
 from warmstart.analysis.advice import advise
 from warmstart.analysis.results import read_results
 from warmstart.files import read_json, replacing, write_json
@@ -15,7 +15,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
 
     Args:
         params: of the run.
-        results: folder with `pretrain`, `transfer` and `compare/STUDY`.
+        results: folder with `pretrain`, `autoencode`, `transfer` and `compare/STUDY`.
         prepared: folder with `card.json`.
         models: folder with `a.keras` and `b.keras`.
         output: folder to write to.
@@ -46,6 +46,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         else None,
         "params": params,
         "card": card,
+        "encoders": encoders.read(results / "autoencode", card["feature_shape"] if card else ()),
         "pretrain": pretrain,
         "transfer": transfer,
         "studies": studies,
