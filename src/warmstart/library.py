@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from warmstart.analysis import page
+from warmstart.analysis.advice import advise
 from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import Results, read_results
 from warmstart.arms import Activation, Frozen
@@ -49,6 +50,8 @@ class Comparison:
 
     results: Results
     """Summary, records of all trials and timings, as the pipeline writes them."""
+    recommended: str
+    """The network to use and its certainty, in sentences."""
     classes_: NDArray[Any]
     """`(classes,)`: the labels as they came, in the order of the model's outputs."""
     feature_shape: tuple[int, ...]
@@ -111,8 +114,9 @@ class Comparison:
         return Picture(drawn[what])
 
     def advice(self) -> str:
-        """What to use and how sure that is, in a few sentences."""
-        return " ".join([page.answer(self.results), *page.warnings(self.results)])
+        """What to use, whether that beats `base`, how sure it is, and what else is as good."""
+        sentences = [self.recommended, page.answer(self.results), *page.warnings(self.results)]
+        return " ".join(sentences)
 
     def best_model(self) -> Any:
         """The seed that did best on validation, of the arm that did best there: a compiled
@@ -242,8 +246,11 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     ).run(output, options.executor, model, scratch=folder)
     results = read_results(output)
     assert results  # it was written a moment ago
+    found = advise(chosen, [results], features=task.features, classes=task.classes, task=task_file)
+    assert found  # every arm is a candidate
     return Comparison(
         results=results,
+        recommended=found.text.replace(f" ({_STUDY})", ""),  # there is no other study
         classes_=labels,
         feature_shape=dataset.feature_shape,
         standardization=standardization,
