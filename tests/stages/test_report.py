@@ -107,7 +107,14 @@ def test_the_clock_is_in_the_report_alone(project: Path) -> None:
     folder = project / "results/compare/clipping"
     test = {"test_accuracy": 0.9, "test_loss": 0.1}
     records = [
-        trial(arm, s, val_accuracy=[0.5, 0.8, 0.88, 0.9], test=test, study="clipping")
+        trial(
+            arm,
+            s,
+            val_accuracy=[0.5, 0.8, 0.88, 0.9],
+            val_loss=[1.0, 0.5, 0.4, 0.3],
+            test=test,
+            study="clipping",
+        )
         for arm in ("none", "norm")
         for s in range(3)
     ]
@@ -125,6 +132,27 @@ def test_the_clock_is_in_the_report_alone(project: Path) -> None:
     assert re.search(r"</i>norm</td>.*<td>3.0</td><td>100 %</td><td>0.06</td><td>20.0</td>", html)
     assert re.search(r"</i>none</td>.*<td>3.0</td><td>100 %</td><td>–</td><td>–</td>", html)
     assert "second" not in (folder / "summary.json").read_text()
+    times = json.loads((project / "reports/plots/times.json").read_text())
+    assert [row["arm"] for row in times] == ["norm"] * 4
+    assert [row["seconds"] for row in times] == pytest.approx([0.02, 0.04, 0.06, 0.08])
+    assert [row["val_accuracy"] for row in times] == [0.5, 0.8, 0.88, 0.9]
+
+
+def test_an_arm_has_one_colour_in_the_whole_page(project: Path) -> None:
+    """zeros is the fourth arm of its study, and the second of another one."""
+    for name, arms in {"initializer": "a b c zeros", "clipping": "none zeros"}.items():
+        records = [r for arm in arms.split() for r in finished(arm, ACCURACIES, study=name)]
+        write(project / "results/compare" / name, records, None)
+    html = (run(project) / "report.html").read_text()
+    dots = re.findall(r"var\(--arm-(\d)\)\"></i>zeros<", html)
+    assert set(dots) == {"3"}
+    assert len(dots) == 4  # two tables of each study
+
+
+def test_critical_differences_are_drawn_where_there_are_groups(project: Path) -> None:
+    html = (run(project) / "report.html").read_text()
+    assert "Mean ranks of 4 arms" in html
+    assert html.count("Mean ranks of") == 1  # transfer has two arms: nothing to join
 
 
 def test_the_page_loads_nothing(project: Path) -> None:
@@ -141,7 +169,13 @@ def test_the_page_loads_nothing(project: Path) -> None:
 def test_rows_for_dvc_plots(project: Path) -> None:
     output = run(project)
     rows = {path.stem: json.loads(path.read_text()) for path in (output / "plots").glob("*.json")}
-    assert set(rows) == {"ranking", "learning_curves", "learning_rates", "transfer"}
+    assert set(rows) == {
+        "ranking", "ranks", "learning_curves", "times", "learning_rates", "transfer",
+    }  # fmt: skip
+    assert rows["times"] == []  # no clock was read
+    ranks = {row["arm"]: row["ties"] for row in rows["ranks"] if row["study"] == "initializer"}
+    assert ranks["he_normal"] == "a"
+    assert ranks["zeros"] not in ranks["glorot_normal"]
     assert len(rows["ranking"]) == 2 + 4
     assert next(r["arm"] for r in rows["ranking"] if r["study"] == "initializer") == "he_normal"
     assert len([r for r in rows["learning_curves"] if r["study"] == "initializer"]) == 4 * 20
@@ -161,8 +195,8 @@ def test_the_same_results_give_the_same_bytes(project: Path) -> None:
 def test_one_learning_rate_and_missing_stages_are_tolerated(project: Path) -> None:
     (project / "results/transfer/summary.json").unlink()
     folder = project / "results/compare/clipping"
-    lone = [trial("none", s, test={"test_accuracy": 0.9, "test_loss": 0.1}) for s in range(2)]
-    lone += [trial("norm", s, test={"test_accuracy": 0.8, "test_loss": 0.2}) for s in range(2)]
+    lone = finished("none", [0.9, 0.9], study="clipping")
+    lone += finished("norm", [0.8, 0.8], study="clipping")
     write(folder, lone, None)
     html = (run(project) / "report.html").read_text()
     assert "The stage <code>transfer</code> was not run." in html

@@ -1,6 +1,6 @@
 """Results -> the content of the report: sentences, tables and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from warmstart.analysis import plots
 from warmstart.analysis.claims import Claim
 from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
+from warmstart.analysis.plots_ranks import critical_differences
 from warmstart.analysis.results import Results
 from warmstart.analysis.style import DARK, LIGHT
 from warmstart.analysis.ties import letters
@@ -84,17 +85,30 @@ def tally(claims: Sequence[Claim]) -> str:
     return listed([f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided")])
 
 
-def pictures(results: Results) -> dict[str, str]:
-    """SVG elements by what they show."""
+def pictures(results: Results, slots: Mapping[str, int] | None = None) -> dict[str, str]:
+    """SVG elements by what they show.
+
+    Args:
+        results: of one stage or study.
+        slots: of its arms in the page's palette; None: the study stands alone.
+    """
     name, records, smallest = results.name, results.records, results.smallest
-    drawn = {"curves": plots.learning_curves(records, f"{name}-curves", smallest=smallest)}
+    arms = slots or {arm: number for number, arm in enumerate(results.arms)}
+    drawn = {"curves": plots.learning_curves(records, arms, f"{name}-curves", smallest=smallest)}
+    seconds = {arm: s for arm in arms if (s := results.seconds_per_epoch(arm))}
+    if len(seconds) == len(arms) > 1:
+        drawn["times"] = plots.learning_curves(
+            records, arms, f"{name}-times", smallest=smallest, seconds=seconds
+        )
     if len(results.summary.learning_rates) > 1:
-        drawn["rates"] = plots.learning_rates(records, f"{name}-rates", smallest=smallest)
+        drawn["rates"] = plots.learning_rates(records, arms, f"{name}-rates", smallest=smallest)
     if results.summary.stage == "transfer":
         names = {arm: words(arm) for arm in results.arms}
-        drawn["seeds"] = plots.seeds(records, names, f"{name}-seeds", smallest=smallest)
+        drawn["seeds"] = plots.seeds(records, arms, names, f"{name}-seeds", smallest=smallest)
     elif results.summary.stage == "compare":
-        drawn["ranking"] = plots.ranking(results.summary, results.arms, f"{name}-ranking")
+        drawn["ranking"] = plots.ranking(results.summary, arms, f"{name}-ranking")
+    if results.summary.groups and len(arms) > 2:
+        drawn["ranks"] = critical_differences(results.summary, arms, f"{name}-ranks")
     return drawn
 
 

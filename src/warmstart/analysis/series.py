@@ -1,11 +1,12 @@
 """The numbers behind each picture, as flat rows: for the pictures here and for `dvc plots`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from warmstart.analysis.inference import interval
 from warmstart.analysis.rates import rate_scores
+from warmstart.analysis.ties import letters
 from warmstart.records import Record, Summary
 
 Row = dict[str, Any]
@@ -56,6 +57,28 @@ def learning_curves(records: Sequence[Record]) -> list[Row]:
                 }
             )
     return rows
+
+
+def times(records: Sequence[Record], seconds_per_epoch: Callable[[str], float | None]) -> list[Row]:
+    """`learning_curves` by seconds of training; without the arms of which no time was taken."""
+    return [
+        row | {"seconds": row["epoch"] * seconds}
+        for row in learning_curves(records)
+        if (seconds := seconds_per_epoch(row["arm"])) is not None
+    ]
+
+
+def ranks(summary: Summary) -> list[Row]:
+    """Mean rank of every arm; arms that share a letter under `ties` cannot be told apart."""
+    return [
+        {
+            "study": summary.study or summary.stage,
+            "arm": arm,
+            "mean_rank": found.mean_rank,
+            "ties": letters(arm, summary.groups),
+        }
+        for arm, found in summary.arms.items()
+    ]
 
 
 def learning_rates(records: Sequence[Record]) -> list[Row]:

@@ -6,6 +6,7 @@ defines once for light and once for dark. Text stays text and takes the font of 
 """
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,13 +50,34 @@ _RC: dict[Any, Any] = {
 }
 
 
+def palette(studies: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+    """Each study's arms with their slots, from which `colour` and `stroke` follow.
+
+    An arm keeps its slot in every study that has an arm of this name, unless another arm of that
+    study came with the same slot. A new arm takes the first slot that is free in its study.
+    """
+    known: dict[str, int] = {}
+    found = {}
+    for study, arms in studies.items():
+        slots: dict[str, int] = {}
+        for arm in arms:
+            if arm in known and known[arm] not in slots.values():
+                slots[arm] = known[arm]
+        free = (slot for slot in itertools.count() if slot not in slots.values())
+        for arm in arms:
+            if arm not in slots:
+                slots[arm] = known[arm] = next(free)
+        found[study] = {arm: slots[arm] for arm in arms}
+    return found
+
+
 def colour(index: int) -> str:
-    """Of the arm that is number `index` (from 0) in its study."""
+    """Of the arm in slot `index`."""
     return LIGHT[index % len(LIGHT)]
 
 
 def stroke(index: int) -> object:
-    """Line style of the arm that is number `index` in its study."""
+    """Line style of the arm in slot `index`."""
     return STROKES[index // len(LIGHT) % len(STROKES)]
 
 
@@ -149,7 +171,7 @@ def label_ends(
     Args:
         axis: with the lines already on it and its limits set.
         ends: arm -> x and y of its last point, in data coordinates.
-        indices: arm -> its number in the study.
+        indices: arm -> its slot.
         gap: least distance between two names, as a share of the axis's height.
     """
     to_share = axis.transAxes.inverted()

@@ -5,6 +5,7 @@ from pathlib import Path
 from warmstart.analysis import claims, encoders, page, series
 from warmstart.analysis.advice import advise
 from warmstart.analysis.results import read_results
+from warmstart.analysis.style import palette
 from warmstart.files import read_json, replacing, write_json
 from warmstart.params import Params
 
@@ -52,6 +53,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         "studies": studies,
         "absent": [name for name in params.compare.studies if name not in ran],
         "everything": everything,
+        "palette": palette({found.name: found.arms for found in everything}),
         "claims": judged,
         "models": sorted(path.name for path in models.glob("*.keras")),
     }
@@ -62,6 +64,12 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
     compared = [found for found in (transfer, *studies) if found]
     rows = {
         "ranking": [row for found in compared for row in series.ranking(found.summary)],
+        "ranks": [row for found in compared for row in series.ranks(found.summary)],
+        "times": [
+            row
+            for found in compared
+            for row in series.times(found.records, found.seconds_per_epoch)
+        ],
         "learning_curves": [
             r for found in everything for r in series.learning_curves(found.records)
         ],
