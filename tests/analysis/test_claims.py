@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from fabricated import finished, trial
 from warmstart import params
@@ -25,6 +27,7 @@ RULE = rules.Rule(
     arms=("one",),
     against=("other",),
 )
+ROOT = Path(__file__).parents[2]
 BASE = [0.90, 0.91, 0.93, 0.92, 0.90]
 TEST = {"test_accuracy": 0.9, "test_loss": 0.1}
 
@@ -80,6 +83,18 @@ def test_several_arms_are_their_mean_seed_by_seed() -> None:
     assert judge(found, arms=("a",)).verdict == "undecided"
     swapped = judge(found, arms=("other",), against=("a", "b"))
     assert (swapped.verdict, swapped.effect) == ("contradicted", pytest.approx(-0.031))
+
+
+def test_what_an_arm_is_held_against_may_come_from_another_study() -> None:
+    """`other` is in both studies: in its own it is as good as `one`, in the other one worse."""
+    here = results_of(finished("one", BASE) + finished("other", BASE))
+    there = results_of(finished("other", [a - 0.02 for a in BASE]))
+    rule = dataclasses.replace(RULE, against_study="there")
+    (claim,) = claims.judge({"initializer": here, "there": there}, [rule])
+    assert (claim.verdict, claim.effect) == ("supported", pytest.approx(0.02))
+    assert "against other in there" in claim.test
+    (missing,) = claims.judge({"initializer": here}, [rule])
+    assert missing.takes == "the study there, which was not run: with other"
 
 
 def test_less_can_be_what_a_rule_expects() -> None:
@@ -270,9 +285,18 @@ def test_the_contracts_keys() -> None:
     assert len({rule.id for rule in rules.RULES}) == len(rules.RULES) >= 30
 
 
-def test_every_rule_names_arms_of_the_default_studies() -> None:
-    """Where the default has the study."""
-    compare = params.load(Path(__file__).parents[2] / "params.yaml").compare
+def test_every_rule_names_arms_of_the_studies_there_are() -> None:
+    """Those of params.yaml, and those that docs/studies.md has ready."""
+    yaml = YAML(typ="safe", pure=True)
+    content = yaml.load((ROOT / "params.yaml").read_text())
+    section = (ROOT / "docs/studies.md").read_text().split("## Studies for more of the rules")[1]
+    ready = yaml.load(re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[0])
+    content["compare"]["studies"] |= ready
+    compare = params.parse(content).compare
+    elsewhere = {"transfer", "head", "depth", "raw_input"}
     for rule in rules.RULES:
+        assert rule.study in compare.studies or rule.study in elsewhere, rule.id
+        # whether the input is standardized is no choice of an arm
+        named = {*rule.arms, *rule.against} - {"raw_input"}
         if rule.study in compare.studies:
-            assert {*rule.arms, *rule.against} <= set(compare.arms(rule.study)), rule.id
+            assert named <= set(compare.arms(rule.study)), rule.id

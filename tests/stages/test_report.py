@@ -187,6 +187,19 @@ def test_rows_for_dvc_plots(project: Path) -> None:
     assert claims["selu-over-elu"] == "undecided"  # that study was not run
 
 
+@pytest.mark.parametrize(("labels", "verdict"), [(20, "supported"), (50, "undecided")])
+def test_fewer_labels_are_held_against_more_of_them_only(
+    project: Path, labels: int, verdict: str
+) -> None:
+    more = finished("scratch", [a - 0.05 for a in ACCURACIES], stage="transfer", study="labels_50")
+    write(project / "results/transfer/labels/50", more, None)
+    transfer = PARAMS.transfer.model_copy(update={"train_size": labels})
+    known, output = PARAMS.model_copy(update={"transfer": transfer}), project / "reports"
+    report(known, project / "results", project / "prepared", project / "models", output)
+    claims = {c["id"]: c["verdict"] for c in json.loads((output / "claims.json").read_text())}
+    assert claims["transfer-fewer-labels"] == verdict
+
+
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
     first = (run(project) / "report.html").read_bytes()
     assert (run(project) / "report.html").read_bytes() == first

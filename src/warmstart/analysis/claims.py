@@ -102,22 +102,28 @@ def _find(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _F
     if samples is not None and not rule.fewest <= samples < rule.most:
         wanted = f"{rule.fewest:,} or more" if rule.fewest else f"less than {rule.most:,}"
         return _Finding(missing=f"a training set of {wanted} samples; this one has {samples:,}")
-    study = results.get(rule.study)
-    arms = [*rule.arms, *rule.against]
-    if study is None:
-        holds = rule.how or f"with {', '.join(arms)}"
-        return _Finding(missing=f"the study {rule.study}, which was not run: {holds}")
-    if absent := [arm for arm in arms if not study.chosen(arm)]:
-        return _Finding(missing=f"arms that {rule.study} did not have: {', '.join(absent)}")
-    ours = _mean_by_seed(rule, study, rule.arms)
-    theirs = _mean_by_seed(rule, study, rule.against) if rule.against else dict.fromkeys(ours, 0.0)
+    other = rule.against_study or rule.study
+    needed = {rule.study: list(rule.arms)}
+    needed.setdefault(other, []).extend(rule.against)
+    for study, arms in needed.items():
+        if study not in results:
+            holds = rule.how or f"with {', '.join(arms)}"
+            return _Finding(missing=f"the study {study}, which was not run: {holds}")
+        if absent := [arm for arm in arms if not results[study].chosen(arm)]:
+            return _Finding(missing=f"arms that {study} did not have: {', '.join(absent)}")
+    ours = _mean_by_seed(rule, results[rule.study], rule.arms)
+    theirs = (
+        _mean_by_seed(rule, results[other], rule.against)
+        if rule.against
+        else dict.fromkeys(ours, 0.0)
+    )
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
         return _Finding(missing=f"{rule.measure.source} of {rule.study} with {rule.measure.text}")
     return _Finding(
         # rounded, since equal differences must stay equal: a t-test would be certain of their noise
         values=tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds),
-        resolution=rule.measure.resolution(study),
+        resolution=rule.measure.resolution(results[rule.study]),
     )
 
 
@@ -138,6 +144,8 @@ def _claim(rule: Rule, found: _Finding, p_value: float | None, *, level: float) 
     if effect and effect.low is not None and effect.high is not None:
         bounds = (effect.low, effect.high)
     against = _named(rule.against) or rule.measure.show(rule.threshold)
+    if rule.against_study:
+        against += f" in {rule.against_study}"
     return Claim(
         id=rule.id,
         statement=rule.statement,

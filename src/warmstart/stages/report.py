@@ -31,8 +31,13 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
     ran = {found.name for found in studies}
     everything = [found for found in (pretrain, transfer, *studies) if found]
     card = read_json(prepared / "card.json") if (prepared / "card.json").exists() else None
+    more_labels = [  # than the stage itself has: what fewer labels are held against
+        read_results(folder)
+        for folder in sorted((results / "transfer" / "labels").glob("*"))
+        if int(folder.name) > params.transfer.train_size
+    ]
     judged = claims.judge(
-        {found.name: found for found in (transfer, *studies) if found},
+        {found.name: found for found in (transfer, *studies, *more_labels) if found},
         training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
     content = {
