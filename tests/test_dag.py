@@ -100,6 +100,7 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
         "results/pretrain/summary.json",
         "results/transfer/summary.json",
         "results/compare/clipping/summary.json",
+        "results/compare/clipping/diagnostics.parquet",
         "reports/report.html",
         "reports/report.md",
         "reports/claims.json",

@@ -148,6 +148,12 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
         ),
         ({"compare.learning_rates": []}, "compare.learning_rates: expected"),
         (
+            {f"{STUDY}.profiles": {"relu": {"activation": "relu"}}},
+            f"{STUDY}.profiles.relu: expected another name than an arm's, received the same; ",
+        ),
+        ({f"{STUDY}.epochs": 0}, f"{STUDY}.epochs: expected greater than or equal to 1, received"),
+        ({f"{STUDY}.seeds": 1}, f"{STUDY}.seeds: expected greater than or equal to 2, received 1"),
+        (
             {"compare.learning_rates": [0.1, -1]},
             "compare.learning_rates.1: expected greater than 0",
         ),

@@ -151,6 +151,12 @@ class Study(Frozen):
     arms: dict[Name, Network] = Field(default_factory=dict)
     cross: dict[Name, dict[Name, Network]] = Field(default_factory=dict)
     """Instead of `arms`: factor -> its arms. The study's arms are all their combinations."""
+    profiles: dict[Name, Network] = Field(default_factory=dict)
+    """Networks whose layers are looked into where they start; they are not trained."""
+    epochs: Count | None = None
+    """None, here and below: as in every study."""
+    learning_rates: LearningRates | None = None
+    seeds: Annotated[int, Field(ge=2)] | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -175,6 +181,11 @@ class Study(Frozen):
                 "cross: expected factors that change different things, received "
                 f"{', '.join(sorted(shared))} in more than one; keep it in one"
             )
+        problems += [
+            f"profiles.{name}: expected another name than an arm's, received the same; rename one"
+            for name in self.profiles
+            if not problems and name in self.networks()
+        ]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -222,6 +233,11 @@ class Compare(Frozen):
         """The arms of `study` with everything filled in from the two bases."""
         base = self.base.changed_by(self.studies[study].base)
         return {name: base.changed_by(arm) for name, arm in self.studies[study].networks().items()}
+
+    def profiles(self, study: str) -> dict[str, Network]:
+        """The networks of `study` that are only looked into, filled in from the two bases."""
+        base = self.base.changed_by(self.studies[study].base)
+        return {name: base.changed_by(n) for name, n in self.studies[study].profiles.items()}
 
 
 class Executor(Frozen):

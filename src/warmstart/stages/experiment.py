@@ -4,11 +4,12 @@ trained, each arm's learning rate is chosen on validation, and only then the tes
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from warmstart import diagnostics
 from warmstart.analysis.statistics import choose_learning_rates, summarize
 from warmstart.arms import Network
 from warmstart.data.task import Task
@@ -44,6 +45,8 @@ class Experiment:
     seeds: int
     reference: str | None
     """The arm that the others are held against; None: the best one."""
+    profiles: Mapping[str, Arm] = field(default_factory=dict)
+    """Looked into where they start, and not trained."""
 
     @property
     def title(self) -> str:
@@ -78,10 +81,13 @@ class Experiment:
                 else record
                 for trial, record in zip(trials, records, strict=True)
             ]
+            seen = self._seen(chosen, results) + self._profiled(pool)
             if model:
                 best = chosen[_best([r for r in records if r.chosen])]
                 pool.export(self.arms[best.arm].cohort, best, model)
         write_records(output / "records.parquet", records)
+        if seen:
+            diagnostics.write(output / "diagnostics.parquet", seen)
         summarize(
             records,
             data_name=self.data_name,
@@ -99,6 +105,39 @@ class Experiment:
             for name, arm in self.arms.items()
             for rate in self.learning_rates
             for seed in range(self.seeds)
+        ]
+
+    def _seen(
+        self, chosen: Sequence[Trial], results: Mapping[str, Result]
+    ) -> list[dict[str, object]]:
+        """Rows of the diagnostics, of trials at their arm's chosen learning rate."""
+        return [
+            row
+            for trial in chosen
+            for row in diagnostics.rows(
+                results[self._key(trial)].probes,
+                study=self.study,
+                arm=trial.arm,
+                seed=trial.seed,
+                learning_rate=trial.learning_rate,
+            )
+        ]
+
+    def _profiled(self, pool: executor.Workers) -> list[dict[str, object]]:
+        """Rows of the networks that are not trained, of seed 0."""
+        cohorts = [
+            replace(
+                arm.cohort,
+                trials=(Trial(arm=name, network=arm.network, seed=0, learning_rate=np.nan),),
+            )
+            for name, arm in self.profiles.items()
+        ]
+        return [
+            row
+            for name, probes in zip(self.profiles, pool.profile(cohorts), strict=True)
+            for row in diagnostics.rows(
+                probes, study=self.study, arm=name, seed=0, learning_rate=np.nan
+            )
         ]
 
     def _key(self, trial: Trial) -> str:
@@ -126,6 +165,7 @@ def scratch_arm(
     batch_size: int,
     seed: int,
     patience: int | None = None,
+    probed: bool = False,
 ) -> Arm:
     """An arm whose network starts from nothing but its initializer."""
     network = network.resolve(task.features)
@@ -138,6 +178,7 @@ def scratch_arm(
         batch_size=batch_size,
         root_seed=seed,
         patience=patience,
+        probed=probed,
         trials=(),
     )
     settings = network.settings() | {"batch_size": str(batch_size), "epochs": str(epochs)}

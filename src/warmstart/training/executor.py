@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from warmstart.diagnostics import LayerProbe
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.params import Executor
@@ -83,6 +84,10 @@ class Workers:
             for piece, scores in zip(pieces, self._run(_evaluate, pieces), strict=True)
             for trial, score in zip(piece.trials, scores, strict=True)
         }
+
+    def profile(self, cohorts: Sequence[Cohort]) -> list[tuple[LayerProbe, ...]]:
+        """What the layers of each cohort's first trial are where it starts."""
+        return self._run(_profile, cohorts)
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> None:
         """Save a trained trial as a plain Keras model."""
@@ -169,6 +174,12 @@ def _evaluate(cohort: Cohort, folder: Path, progress: Progress) -> list[tuple[fl
     from warmstart.training import worker
 
     return worker.evaluate_trials(cohort, folder)
+
+
+def _profile(cohort: Cohort, folder: Path, progress: Progress) -> tuple[LayerProbe, ...]:
+    from warmstart.training import worker
+
+    return worker.profile(cohort, cohort.trials[0])
 
 
 def _export(cohort: Cohort, folder: Path, progress: Progress) -> None:

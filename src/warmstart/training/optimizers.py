@@ -41,6 +41,16 @@ def _clipping(choice: Clipping) -> dict[str, float]:
     return {} if choice.name == "none" else {_CLIPPING[choice.name]: choice.threshold}
 
 
+def clips(optimizer: keras.optimizers.Optimizer) -> bool:
+    return any(getattr(optimizer, setting) is not None for setting in _CLIPPING.values())
+
+
+def clipped(optimizer: keras.optimizers.Optimizer, gradients: list[Any]) -> list[Any]:
+    """What `optimizer.apply` makes of `gradients` before it uses them; Keras has no public name
+    for it."""
+    return optimizer._clip_gradients(gradients)
+
+
 def feed(optimizer: keras.optimizers.Optimizer) -> dict[str, Fed]:
     """Have `optimizer` read its momentum and clip threshold, where it has them, from variables."""
     fed = {}

@@ -6,7 +6,8 @@ leaky slope, batch order: all are data to it, so nothing is traced or compiled a
 trial. What differs between backends lies in `backends`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +99,7 @@ class Program:
         self._fed = optimizers.feed(optimizer) | ({"negative_slope": slope} if slope else {})
         if factors:
             self._fed["layer_factors"] = factors.fed
-        self._variables = [
+        self.variables = [
             *model.variables,
             *optimizer.variables,
             *(number.variable for number in self._fed.values()),
@@ -111,9 +112,9 @@ class Program:
         self._accuracy: Callable[[Any, Any], Any] = _accuracy
         if reconstruct:
             self._loss, self._accuracy = keras.losses.MeanSquaredError(), _no_accuracy
-        self._tape = backend.Tape(self._variables)
+        self._tape = backend.Tape(self.variables)
         self._compiled = backend.Compiled(
-            self._epoch, self._variables, data.arrays, data.samples, trials
+            self._epoch, self.variables, data.arrays, data.samples, trials
         )
 
     def start(self, weights: Sequence[Sequence[np.ndarray]], numbers: Sequence[Numbers]) -> None:
@@ -133,6 +134,15 @@ class Program:
     def state(self) -> list[list[np.ndarray]]:
         """Per trial: all that its next epoch depends on, the model's variables first."""
         return self._compiled.read()
+
+    @contextmanager
+    def holding(self, trial: int) -> Iterator[None]:
+        """The model and all that it is fed at the state of `trial`; what happens to them in the
+        block is undone."""
+        states = self.state()
+        assign(self.variables, states[trial])
+        yield
+        self._compiled.load(states)
 
     def weights(self) -> list[list[np.ndarray]]:
         """Per trial: the values of `model.variables`."""
@@ -162,7 +172,7 @@ class Program:
         """Traced by the backend: all variables may be read and assigned."""
         ops, size, full = keras.ops, self._batch_size, self.samples // self._batch_size
         x, y, x_validation, y_validation = data
-        before = [ops.copy(variable) for variable in self._variables]
+        before = [ops.copy(variable) for variable in self.variables]
 
         def step(rows: Any) -> Any:
             return self._step(self._take(x, rows), self._take(y, rows))
@@ -177,7 +187,7 @@ class Program:
         metrics = ops.concatenate([sums / self.samples, validation])
         losses = metrics[::2]
         good = ops.all(ops.isfinite(losses)) & ops.all(losses <= LOSS_BOUND)
-        for variable, value in zip(self._variables, before, strict=True):
+        for variable, value in zip(self.variables, before, strict=True):
             variable.assign(ops.where(good & active, variable.value, value))
         return ops.concatenate([metrics, ops.cast(good, metrics.dtype)[None]])
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from warmstart.diagnostics import LayerProbe, pack, unpack
 from warmstart.files import replacing
 from warmstart.records import EPOCH_METRICS
 from warmstart.training.trials import Result
@@ -28,6 +29,7 @@ def write(folder: Path, result: Result, weights: list[np.ndarray]) -> None:
             unfinished,
             outcome=np.array(result.outcome),
             train_seconds=np.array(result.train_seconds),
+            probes=pack(result.probes),
             **arrays,
         )
 
@@ -43,6 +45,7 @@ def read(folder: Path, key: str) -> Result | None:
             outcome="diverged" if str(file["outcome"]) == "diverged" else "completed",
             epochs={m: tuple(file[f"epochs_{m}"].tolist()) for m in EPOCH_METRICS},
             train_seconds=float(file["train_seconds"]),
+            probes=unpack(file["probes"]),
         )
 
 
@@ -62,6 +65,8 @@ class Standing:
     """Per trial: what `Program.state` returned, or the weights to begin with."""
     seconds: float
     """Spent on these epochs."""
+    probes: list[tuple[LayerProbe, ...]]
+    """Per trial: what was seen in its layers."""
 
 
 class Checkpoint:
@@ -86,6 +91,7 @@ class Checkpoint:
             for trial, state in enumerate(standing.states)
             for i, value in enumerate(state)
         }
+        arrays |= {f"probes_{trial}": pack(seen) for trial, seen in enumerate(standing.probes)}
         rows, seconds = np.array(standing.rows), np.array(standing.seconds)
         with replacing(self._path) as unfinished:
             np.savez(unfinished, rows=rows, seconds=seconds, **arrays)
@@ -97,9 +103,10 @@ class Checkpoint:
         with np.load(self._path, allow_pickle=False) as file:
             rows = list(file["rows"])
             trials = len(rows[0])
-            size = (len(file.files) - 2) // trials
+            size = (len(file.files) - 2) // trials - 1
             states = [[file[f"state_{t}_{i}"] for i in range(size)] for t in range(trials)]
-            return Standing(rows, states, float(file["seconds"]))
+            probes = [unpack(file[f"probes_{t}"]) for t in range(trials)]
+            return Standing(rows, states, float(file["seconds"]), probes)
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)

@@ -13,12 +13,14 @@ import numpy as np
 
 from warmstart.arms import Network
 from warmstart.data.task import Task
+from warmstart.diagnostics import LayerProbe
 from warmstart.networks import autoencoder, initializers, mlp, transfer
 from warmstart.records import EPOCH_METRICS
 from warmstart.seeds import derive, generator
 from warmstart.training import backends, optimizers
 from warmstart.training.factors import Factors
 from warmstart.training.fed import feed_slope
+from warmstart.training.probe import Probe, is_due, samples
 from warmstart.training.program import Data, Numbers, Program, assign
 from warmstart.training.scratch import Checkpoint, Standing
 from warmstart.training.stopping import Watch
@@ -47,6 +49,8 @@ class Trainer:
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
         compiled = compile_program(alike, by_layer, task, data, at_once)
         self.model, self._program = compiled.model, compiled.program
+        self._probe = compiled.probe
+        self._starts: dict[tuple[Network, int], tuple[LayerProbe, ...]] = {}
         self._fresh = list(compiled.fresh)
         if compiled.source:
             assign(self.model.variables, self._fresh)
@@ -74,7 +78,9 @@ class Trainer:
         seats = [*trials, *[trials[0]] * (self.at_once - len(trials))]
         watch = Watch(len(seats), self.cohort.patience)
         watch.over[len(trials) :] = True
-        standing = checkpoint.read() or Standing([], [self.initial(seat) for seat in seats], 0.0)
+        standing = checkpoint.read() or Standing(
+            [], [self.initial(seat) for seat in seats], 0.0, [() for _ in seats]
+        )
         for row in standing.rows:
             watch.see(row)
         progress(len(standing.rows) * len(trials))
@@ -83,7 +89,12 @@ class Trainer:
         rows = np.array(standing.rows)
         return [
             (
-                _result(key, rows[: watch.epochs[i], i], standing.seconds / len(trials)),
+                _result(
+                    key,
+                    rows[: watch.epochs[i], i],
+                    standing.seconds / len(trials),
+                    standing.probes[i],
+                ),
                 standing.states[i][: len(self._fresh)],
             )
             for i, key in enumerate(keys)
@@ -109,17 +120,43 @@ class Trainer:
                 weights = [state[: len(self._fresh)] for state in states]
                 numbers = [_numbers(trial, *self._phases[epoch]) for trial in seats]
                 program.start(weights, numbers)
+            if epoch == 0:
+                self._look(seats, standing, watch, ~watch.over)
+            lives = ~watch.over
             orders = self._orders(seats, epoch, program.samples)
             began = time.perf_counter()
             standing.rows.append(program.epoch(orders, ~watch.over))
             standing.seconds += time.perf_counter() - began
             watch.see(standing.rows[-1])
+            last = watch.over | (epoch + 1 == self.cohort.epochs)
+            on_the_way = np.array([seat.seed == 0 and is_due(epoch + 1) for seat in seats])
+            self._look(seats, standing, watch, lives & (on_the_way | last))
             tell()
             if checkpoint.is_due():
                 standing.states = program.state()
                 checkpoint.write(standing)
         standing.states = program.state() if len(standing.rows) > done else standing.states
         checkpoint.remove()
+
+    def _look(
+        self, seats: Sequence[Trial], standing: Standing, watch: Watch, wanted: np.ndarray
+    ) -> None:
+        """Look into those of the `wanted` (trials,) that were not seen as they are now: one that
+        diverged is where it was before."""
+        if not self._probe:
+            return
+        for i in np.flatnonzero(wanted).tolist():
+            epoch = int(watch.epochs[i] - watch.diverged[i])
+            if epoch in {probe.epoch for probe in standing.probes[i]}:
+                continue
+            # where a trial starts is the same at all learning rates
+            start = seats[i].network, seats[i].seed
+            if epoch or start not in self._starts:
+                with self._program.holding(i):
+                    look = self._probe.look(epoch)
+                if not epoch:
+                    self._starts[start] = look
+            standing.probes[i] += look if epoch else self._starts[start]
 
     def initial(self, trial: Trial) -> list[np.ndarray]:
         """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
@@ -189,6 +226,7 @@ class Compiled:
     source: keras.Sequential | None
     factors: Factors | None
     program: Program
+    probe: Probe | None
     fresh: list[np.ndarray]
     """Values of `model.variables` where nothing is copied and no seed drawn."""
 
@@ -203,21 +241,32 @@ def compile_program(
     reused = cohort.source if not cohort.autoencoder else None
     slope = None if reused else feed_slope(model)
     factors = Factors(model) if by_layer else None
+    program = Program(
+        model,
+        optimizers.make(cohort.structure),
+        data,
+        cohort.batch_size,
+        at_once,
+        slope,
+        factors,
+        reconstruct=cohort.autoencoder is not None,
+    )
     return Compiled(
         model=model,
         source=transfer.load(reused) if reused else None,
         factors=factors,
         fresh=[np.array(variable) for variable in model.variables],
-        program=Program(
+        program=program,
+        probe=Probe(
             model,
-            optimizers.make(cohort.structure),
-            data,
-            cohort.batch_size,
-            at_once,
-            slope,
-            factors,
-            reconstruct=cohort.autoencoder is not None,
-        ),
+            program.variables,
+            *samples(task),
+            optimizer=program.optimizer,
+            batch_size=cohort.batch_size,
+            often=True,
+        )
+        if cohort.probed
+        else None,
     )
 
 
@@ -231,7 +280,7 @@ def _numbers(trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Nu
     )
 
 
-def _result(key: str, rows: np.ndarray, seconds: float) -> Result:
+def _result(key: str, rows: np.ndarray, seconds: float, probes: tuple[LayerProbe, ...]) -> Result:
     """Of `rows` (epochs, 5), the last of which may be one in which the trial diverged."""
     metrics = rows[:, : len(EPOCH_METRICS)]
     diverged = len(rows) > 0 and not rows[-1, len(EPOCH_METRICS)]
@@ -242,4 +291,5 @@ def _result(key: str, rows: np.ndarray, seconds: float) -> Result:
         outcome="diverged" if diverged else "completed",
         epochs=dict(zip(EPOCH_METRICS, map(tuple, metrics.T.tolist()), strict=True)),
         train_seconds=seconds,
+        probes=probes,
     )

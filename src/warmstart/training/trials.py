@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from warmstart.arms import Network
+from warmstart.diagnostics import LayerProbe
 from warmstart.records import Outcome
 
 
@@ -69,6 +70,9 @@ class Cohort:
     autoencoder: Autoencoder | None = None
     """None: a classifier. Else `source`, if given, is the unrolled autoencoder whose codes are the
     samples."""
+    probed: bool = False
+    """Whether trials are looked into: that of seed 0 on its way, the others where they start and
+    where they end."""
     trials: tuple[Trial, ...]
 
     @property
@@ -88,6 +92,7 @@ class Cohort:
             "copied": self.copied,
             "patience": self.patience,
             "autoencoder": asdict(self.autoencoder) if self.autoencoder else None,
+            "probed": self.probed,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
         }
@@ -103,6 +108,8 @@ class Result:
     epochs: dict[str, tuple[float, ...]]
     train_seconds: float
     """Wall time of the epochs, without compilation; a share of it where trials train together."""
+    probes: tuple[LayerProbe, ...] = ()
+    """What was seen in the layers, epoch by epoch; nothing where the trial was not looked into."""
 
 
 SHOWN = 10

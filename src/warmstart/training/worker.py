@@ -11,8 +11,11 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
+from warmstart.diagnostics import LayerProbe
 from warmstart.networks import autoencoder, mlp, saving, transfer
+from warmstart.seeds import derive
 from warmstart.training import backends, optimizers, scratch
+from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, evaluate
 from warmstart.training.trainer import Progress, Trainer, build, capacity, compile_program
 from warmstart.training.trials import SHOWN, Cohort, Learned, Result, Trial
@@ -83,6 +86,14 @@ def evaluate_trials(cohort: Cohort, folder: Path) -> list[tuple[float, float]]:
         assign(models[activation].variables, scratch.weights(folder, cohort.key(trial)))
         scores.append(evaluate(models[activation], task.x_test, task.y_test))
     return scores
+
+
+def profile(cohort: Cohort, trial: Trial) -> tuple[LayerProbe, ...]:
+    """What the layers are where `trial` starts."""
+    task, _ = _data(cohort.task, cohort.task_digest)
+    seed = derive(cohort.root_seed, "trial", trial.seed)
+    model = mlp.build(trial.network, task.features, task.classes, seed)
+    return Probe(model, model.variables, *samples(task)).look(0)
 
 
 def export(cohort: Cohort, trial: Trial, folder: Path, path: Path) -> None:

@@ -1,7 +1,8 @@
 """What differs between Keras's backends when an epoch is compiled, and nothing else.
 
 Each module has the same names: `take`, `place`, `Tape` (gradients and loops over Keras variables),
-`Compiled` (an epoch as one program, with its state), `trials_at_once` and `is_out_of_memory`.
+`Compiled` (an epoch as one program, with its state), `traced` (a function that is called often),
+`trials_at_once` and `is_out_of_memory`.
 """
 
 from importlib import import_module

@@ -141,6 +141,17 @@ class Compiled:
         return np.asarray(found).reshape(len(orders), -1)
 
 
+def traced(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
+    """`function(*arrays)`, which reads `variables`, without Python's overhead at each call; what it
+    assigns may be lost."""
+
+    def pure(values: list[Any], *arrays: Any) -> Any:
+        return _in_scope(variables, values, lambda: function(*arrays))[0]
+
+    compiled = jax.jit(pure)
+    return lambda *arrays: compiled([variable.value for variable in variables], *arrays)
+
+
 def place(array: np.ndarray) -> jax.Array:
     """`array` where the programs read it."""
     return jnp.asarray(array)

@@ -87,6 +87,13 @@ class Compiled:
         return self._epoch(self._data, order, active).numpy()[None]
 
 
+def traced(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
+    """`function(*arrays)`, which reads `variables`, without Python's overhead at each call; what it
+    assigns may be lost. Not by XLA, which takes seconds to compile what then runs for milliseconds.
+    """
+    return tf.function(function, autograph=False)
+
+
 def place(array: np.ndarray) -> tf.Tensor:
     """`array` where the programs read it."""
     return tf.constant(array)

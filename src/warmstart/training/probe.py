@@ -1,0 +1,254 @@
+"""A look into a network's layers: activations, gradients, dead and saturated units, batch norm,
+clipping."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from warmstart.data.task import Task
+from warmstart.diagnostics import LayerProbe
+from warmstart.training import backends, optimizers
+
+SAMPLES = 256
+"""How many training samples a look takes, the first ones: eight mini-batches of the usual 32."""
+
+LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0}
+"""Of the activations that are flat at both ends."""
+SATURATED = 0.1
+"""A unit with less than this share of its activation's largest slope is saturated."""
+
+
+def samples(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """x and y that are looked at."""
+    return task.x_train[:SAMPLES].astype(keras.config.floatx()), task.y_train[:SAMPLES]
+
+
+def is_due(epoch: int) -> bool:
+    """Whether to look after `epoch` epochs: 0, 1, 2, 4, 8 …"""
+    return epoch & (epoch - 1) == 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A dense layer with the layers around it."""
+
+    dense: keras.layers.Dense
+    activation: keras.layers.Layer | None
+    batch_norm: keras.layers.BatchNormalization | None
+
+
+class Probe:
+    """Looks into `model` on fixed samples.
+
+    A look uses training mode, so it may move seed generators and moving statistics: its caller
+    puts the values of `variables` back.
+
+    Args:
+        model: a stack as `mlp.build` makes it.
+        variables: all that a look reads: the model's, and those from which its layers and the
+            optimizer are fed.
+        x: (samples, features), floating point.
+        y: (samples,) integer.
+        optimizer: whose clipping is examined; None: none.
+        batch_size: of the mini-batches that are clipped; a rest is left out.
+        often: whether many looks pay for tracing the first.
+    """
+
+    def __init__(
+        self,
+        model: keras.Sequential,
+        variables: Sequence[keras.Variable],
+        x: np.ndarray,
+        y: np.ndarray,
+        *,
+        optimizer: keras.optimizers.Optimizer | None = None,
+        batch_size: int = SAMPLES,
+        often: bool = False,
+    ) -> None:
+        backend = backends.current()
+        self._model, self._optimizer = model, optimizer
+        self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+        size = min(batch_size, len(y))
+        self._batches = [slice(n, n + size) for n in range(0, len(y) - size + 1, size)]
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        layers = {layer.name: layer for layer in model.layers}
+        self._input_norm = layers.get("batch_norm_input")
+        dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+        self._places = [
+            _Place(layer, layers.get(f"activation_{n}"), layers.get(f"batch_norm_{n}"))
+            for n, layer in enumerate(dense, start=1)
+        ]
+        # zeros that are added to what goes into an activation: the gradient with respect to them
+        # is the gradient there, on every backend
+        self._zeros = [
+            keras.Variable(np.zeros((len(y), place.dense.units), x.dtype), dtype=x.dtype.name)
+            for place in self._places
+        ]
+        everything = [*variables, *self._zeros]
+        self._tape = backend.Tape(everything)
+
+        def prepare(function: Callable[..., Any]) -> Callable[..., Any]:
+            return backend.traced(function, everything) if often else function
+
+        self._see, self._clip = prepare(self._layers), prepare(self._clipping)
+
+    def look(self, epoch: int) -> tuple[LayerProbe, ...]:
+        """What the layers are after `epoch` epochs, first to last."""
+        with np.errstate(all="ignore"):  # of a network that explodes, numbers may not be finite
+            norms = [_batch_norm(place.batch_norm) for place in self._places]
+            of_input = _batch_norm(self._input_norm)
+            of_network = self._clipping_seen()
+            normalized, *layers = (_numpy(found) for found in self._see())
+            probes = [
+                LayerProbe(
+                    epoch=epoch,
+                    layer=n,
+                    name=place.dense.name,
+                    **_activations(outputs),
+                    output_gradient=_rms(gradient * len(outputs)),
+                    **_kernel(np.array(place.dense.kernel), of_kernel),
+                    **_units(place.activation, outputs, slopes),
+                    **norm,
+                    **of_network,
+                )
+                for n, (place, norm, outputs, slopes, of_kernel, gradient) in enumerate(
+                    zip(self._places, norms, *layers, strict=True), start=1
+                )
+            ]
+            if not self._input_norm:
+                return tuple(probes)
+            first = LayerProbe(
+                epoch=epoch,
+                layer=0,
+                name=self._input_norm.name,
+                **_activations(normalized[0]),
+                **of_input,
+                **of_network,
+            )
+            return (first, *probes)
+
+    def _layers(self) -> tuple[list[Any], ...]:
+        """What batch norm makes of the input, and per place: what the activation puts out, its
+        slopes, and the mean loss's gradients of the kernel and of what goes into the activation."""
+
+        def loss() -> tuple[Any, Any]:
+            x, normalized, ahead = self._x, self._x, list(self._zeros)
+            inputs, outputs = [], []
+            for layer in self._model.layers:
+                if layer in activations:
+                    x = x + ahead.pop(0)
+                    inputs.append(x)
+                x = _call(layer, x)
+                if layer is self._input_norm:
+                    normalized = x
+                if layer is self._places[-1].dense:
+                    x = x + ahead.pop(0)
+                    inputs.append(x)
+                if layer in activations or layer is self._places[-1].dense:
+                    outputs.append(x)
+            return self._loss(self._y, x), (normalized, inputs, outputs)
+
+        activations = [place.activation for place in self._places]
+        kernels = [place.dense.kernel for place in self._places]
+        (_, (normalized, inputs, outputs)), gradients = self._tape.value_and_gradients(
+            loss, [*kernels, *self._zeros]
+        )
+
+        def total() -> tuple[Any, Any]:
+            """Its gradient is an activation's slope, element by element."""
+            summed = [
+                keras.ops.sum(_call(place.activation, x + zeros) if place.activation else zeros)
+                for place, x, zeros in zip(self._places, inputs, self._zeros, strict=True)
+            ]
+            return sum(summed), ()
+
+        slopes = self._tape.value_and_gradients(total, self._zeros)[1]
+        count = len(self._places)
+        return [normalized], outputs, slopes, gradients[:count], gradients[count:]
+
+    def _clipping(self, x: Any, y: Any) -> tuple[list[Any], list[Any]]:
+        """The loss's gradients on a mini-batch, as they are and as the optimizer clips them."""
+
+        def loss() -> tuple[Any, Any]:
+            return self._loss(y, self._model(x, training=True)), ()
+
+        _, raw = self._tape.value_and_gradients(loss, self._model.trainable_variables)
+        return raw, optimizers.clipped(self._optimizer, raw)
+
+    def _clipping_seen(self) -> dict[str, float]:
+        """How often clipping acts, and how far it turns the gradient."""
+        if self._optimizer is None or not optimizers.clips(self._optimizer):
+            return {}
+        acts, cosines = [], []
+        for rows in self._batches:
+            raw, clipped = (
+                np.concatenate([gradient.ravel() for gradient in _numpy(found)])
+                for found in self._clip(self._x[rows], self._y[rows])
+            )
+            length = _norm(raw)
+            # what is not clipped may be rounded: Keras multiplies by the threshold and divides
+            acts.append(_norm(raw - clipped) > 1e-6 * length)
+            cosines.append(np.sum(raw * clipped) / length / _norm(clipped))
+        return {"clipped": float(np.mean(acts)), "clip_cosine": float(np.mean(cosines))}
+
+
+def _call(layer: keras.layers.Layer, x: Any) -> Any:
+    """`layer` on `x` in training mode."""
+    return layer(x, training=True) if layer._call_has_training_arg else layer(x)
+
+
+def _numpy(tensors: Sequence[Any]) -> list[np.ndarray]:
+    """In float64, where squares of what explodes are still numbers."""
+    return [keras.ops.convert_to_numpy(tensor).astype("float64") for tensor in tensors]
+
+
+def _norm(values: np.ndarray) -> float:
+    # not by BLAS, whose threads decide the order of the sum
+    return float(np.sqrt(np.sum(values**2)))
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _activations(values: np.ndarray) -> dict[str, float]:
+    return {
+        "activation_mean": float(values.mean()),
+        "activation_deviation": float(values.std()),
+    }
+
+
+def _kernel(kernel: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+    norm, weight = _norm(gradient), _norm(kernel.astype("float64"))
+    return {
+        "gradient_norm": norm,
+        "gradient_rms": _rms(gradient),
+        "gradient_to_weight": norm / weight if weight else np.nan,
+    }
+
+
+def _units(
+    activation: keras.layers.Layer | None, outputs: np.ndarray, slopes: np.ndarray
+) -> dict[str, float]:
+    """Shares of dead and saturated units, of outputs and slopes (samples, units)."""
+    if activation is None:
+        return {}
+    found = {"dead": float(((outputs == 0) & (slopes == 0)).all(axis=0).mean())}
+    largest = LARGEST_SLOPE.get(getattr(getattr(activation, "activation", None), "__name__", ""))
+    if largest:
+        found["saturated"] = float((np.abs(slopes) < SATURATED * largest).mean())
+    return found
+
+
+def _batch_norm(layer: keras.layers.BatchNormalization | None) -> dict[str, float]:
+    """Mean and deviation over units of what the layer learned and remembers."""
+    if layer is None:
+        return {}
+    found: dict[str, float] = {}
+    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+        values = np.array(getattr(layer, name)).astype("float64")
+        found |= {f"{name}_mean": float(values.mean()), f"{name}_deviation": float(values.std())}
+    return found
