@@ -96,12 +96,15 @@ class Comparison:
         numbers = [key for key in rows[0] if key not in ("arm", "verdict", "rank")]
         return pd.DataFrame(rows).astype(dict.fromkeys(numbers, np.float64))
 
-    def plot(self, what: Literal["ranking", "curves", "rates"] = "ranking") -> Picture:
+    def plot(
+        self, what: Literal["ranking", "ranks", "curves", "times", "rates"] = "ranking"
+    ) -> Picture:
         """A picture that a notebook shows and `save` keeps.
 
         Args:
-            what: `ranking` of the arms with 95 % intervals, learning `curves` on validation, or
-                validation accuracy by learning rate (`rates`).
+            what: `ranking` of the arms with 95 % intervals, learning `curves` on validation, the
+                same by `times` of training, validation accuracy by learning rate (`rates`), or mean
+                `ranks` over bars that join what cannot be told apart (from 3 arms and 3 seeds on).
 
         Raises:
             InputError: if there is no such picture.
