@@ -1,4 +1,3 @@
-import gc
 import itertools
 import json
 import math
@@ -211,12 +210,6 @@ def test_the_order_of_records_changes_nothing_but_the_order_of_equals():
     assert summary_of(records, n_test=360) == summary_of(records[::-1], n_test=360)
 
 
-@pytest.fixture
-def swift(monkeypatch):
-    """statsmodels collects garbage in every call, which takes 40 ms here and changes no number."""
-    monkeypatch.setattr(gc, "collect", lambda *_: 0)
-
-
 def simulated(random, means, seeds, n_test=10_000):
     """Error counts of one study: a seed moves all arms alike, and each trial on its own."""
     ease = random.normal(0, 0.01, seeds)
@@ -234,7 +227,7 @@ SAMPLING_ERROR = 3 * math.sqrt(0.05 * 0.95 / STUDIES)  # 1.5 %
 
 
 @pytest.mark.parametrize(("arms", "seeds"), [(3, 10), (7, 5)])
-def test_equal_arms_seldom_differ_from_a_fixed_reference(swift, arms, seeds):
+def test_equal_arms_seldom_differ_from_a_fixed_reference(arms, seeds):
     """Uncorrected, 9 % and 21 % of these studies would report a difference."""
     random = np.random.default_rng(arms * 100 + seeds)
     false = 0
@@ -245,7 +238,7 @@ def test_equal_arms_seldom_differ_from_a_fixed_reference(swift, arms, seeds):
     assert 0.02 < false / STUDIES < 0.05 + SAMPLING_ERROR
 
 
-def test_equal_arms_seldom_differ_from_each_other_or_from_the_best(swift):
+def test_equal_arms_seldom_differ_from_each_other_or_from_the_best():
     """Corrected over the contrasts with the best only, 8 % of these studies would report one."""
     random = np.random.default_rng(505)
     any_pair = from_best = 0
@@ -259,7 +252,7 @@ def test_equal_arms_seldom_differ_from_each_other_or_from_the_best(swift):
     assert 0.01 < from_best / STUDIES < 0.05
 
 
-def test_intervals_of_simulated_records_cover_the_true_difference(swift):
+def test_intervals_of_simulated_records_cover_the_true_difference():
     """2,000 studies of records whose arms are truly 5 points apart, from accuracies to summary."""
     random = np.random.default_rng(11)
     covered = 0
@@ -276,7 +269,7 @@ def test_intervals_of_simulated_records_cover_the_true_difference(swift):
     assert 0.93 < covered / STUDIES < 0.97
 
 
-def test_planted_differences_are_found_and_planted_ties_kept(swift):
+def test_planted_differences_are_found_and_planted_ties_kept():
     """Arms 1 and 2 equal arm 0; arm 3 is 5 points below, eleven times the noise of a difference's
     mean at ten seeds (0.014 / √10)."""
     random = np.random.default_rng(5)

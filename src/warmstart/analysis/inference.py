@@ -4,6 +4,7 @@ Seeds are the replicates: every arm runs on the same ones, so two arms are compa
 (a paired comparison), which removes what the seed does to both.
 """
 
+import gc
 import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -134,7 +135,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     below 5 %, however the tests depend on one another.
     """
     known = [p for p in p_values if p is not None]
+    # statsmodels collects garbage in every call, half a second where TensorFlow is loaded: what
+    # exists by now is set aside meanwhile
+    gc.freeze()
     corrected = iter(multipletests(known, method="holm")[1] if known else ())
+    gc.unfreeze()
     return [None if p is None else float(next(corrected)) for p in p_values]
 
 
