@@ -124,6 +124,10 @@ class Transfer(Frozen):
     strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1)]
     """On model A; `first_layers` makes an arm for every number of reused layers."""
     batch_size: Count
+    label_counts: tuple[Count | Literal["all"], ...] = ()
+    """Numbers of labels at which `label_strategies` are held against scratch; all: in full
+    batches."""
+    label_strategies: tuple[StrategyName, ...] = ("freeze_then_thaw",)
 
     @property
     def epochs(self) -> int:
@@ -136,11 +140,24 @@ class Transfer(Frozen):
             raise ValueError(
                 f"task_b: expected different classes, received {list(self.task_b)}; name each once"
             )
-        if self.train_size < len(self.task_b):
-            raise ValueError(
-                f"train_size: expected at least one label for each of the {len(self.task_b)} "
-                f"classes of task_b, received {self.train_size}; raise it"
+        counts = {"train_size": self.train_size} | {
+            f"label_counts.{i}": count
+            for i, count in enumerate(self.label_counts)
+            if not isinstance(count, str)
+        }
+        problems = [
+            f"{key}: expected at least one label for each of the {len(self.task_b)} "
+            f"classes of task_b, received {count}; raise it"
+            for key, count in counts.items()
+            if count < len(self.task_b)
+        ]
+        if self.label_counts and not set(self.label_strategies) <= set(self.strategies):
+            problems.append(
+                f"label_strategies: expected some of strategies ({', '.join(self.strategies)}), "
+                f"received {', '.join(self.label_strategies)}; change one of the two"
             )
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 

@@ -185,6 +185,7 @@ def test_rows_for_dvc_plots(reports: Path) -> None:
     rows = {path.stem: json.loads(path.read_text()) for path in (output / "plots").glob("*.json")}
     assert set(rows) == {
         "ranking", "ranks", "learning_curves", "times", "learning_rates", "transfer",
+        "label_efficiency",
     }  # fmt: skip
     assert rows["times"] == []  # no clock was read
     ranks = {row["arm"]: row["ties"] for row in rows["ranks"] if row["study"] == "initializer"}

@@ -1,8 +1,9 @@
 """Which samples train, which choose, which judge; and the two tasks of transfer learning.
 
 Every class is divided by itself, so the parts are stratified and disjoint by construction. Task A
-has all classes but the chosen ones, task B the chosen ones and few labels to train on; each part
-of theirs lies within the same part of the full task, so what tests one never trained another.
+has all classes but the chosen ones, task B the chosen ones, of whose training labels each trial is
+shown few; each part of theirs lies within the same part of the full task, so what tests one never
+trained another.
 """
 
 from collections.abc import Sequence
@@ -62,33 +63,18 @@ class Split:
 def split(dataset: Dataset, data: Data, transfer: Transfer, seed: int) -> Split:
     """Split `dataset`; the same arguments give the same rows.
 
-    The fractions hold for every class, rounded to whole samples, at least one in each part. The
-    training part of B is drawn from the training rows of its classes in their proportions, at
-    least one of each; more labels of a class are those of a smaller `train_size` and others.
+    The fractions hold for every class, rounded to whole samples, at least one in each part.
 
     Raises:
-        InputError: when `transfer.task_b` names a class that is not there or leaves too few, or
-            `transfer.train_size` exceeds the training rows of its classes.
+        InputError: when `transfer.task_b` names a class that is not there or leaves too few.
     """
     full = split_full(dataset, data, seed)
     chosen = _chosen(transfer.task_b, dataset.class_names)
     rest = [label for label in range(len(dataset.class_names)) if label not in chosen]
-    b = _within(full, dataset.y, "b", chosen)
-    if transfer.train_size > len(b.train):
-        raise InputError(
-            f"transfer.train_size: expected at most {len(b.train)}, the training samples of "
-            f"task B's classes, received {transfer.train_size}; lower it"
-        )
     return Split(
         full=full,
         a=_within(full, dataset.y, "a", rest),
-        b=Rows(
-            name="b",
-            classes=b.classes,
-            train=_draw(b, dataset.y, transfer.train_size),
-            validation=b.validation,
-            test=b.test,
-        ),
+        b=_within(full, dataset.y, "b", chosen),
     )
 
 
@@ -137,29 +123,3 @@ def _within(full: Rows, y: NDArray[np.int32], name: str, classes: list[int]) -> 
         rows[np.isin(y[rows], classes)] for rows in (full.train, full.validation, full.test)
     )
     return Rows(name=name, classes=tuple(classes), train=train, validation=validation, test=test)
-
-
-def _draw(b: Rows, y: NDArray[np.int32], size: int) -> Indices:
-    """`size` of B's training rows, stratified, in their order."""
-    labels = y[b.train]
-    counts = np.array([np.sum(labels == label) for label in b.classes])
-    # the rows were mixed by the seed, so the first ones of a class are a random draw
-    drawn = [
-        np.flatnonzero(labels == label)[:quota]
-        for label, quota in zip(b.classes, quotas(counts, size), strict=True)
-    ]
-    return b.train[np.sort(np.concatenate(drawn))]
-
-
-def quotas(counts: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """`size` shared out in proportion to `counts`: rounded by largest remainder, none left at 0.
-
-    Expects `len(counts) <= size <= counts.sum()` and every count at least 1.
-    """
-    # integers throughout: a remainder of exactly a half must not hang on rounding
-    shares, remainders = np.divmod(counts * size, counts.sum())
-    shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
-    while (shares == 0).any():
-        shares[np.argmax(shares)] -= 1
-        shares[np.argmin(shares)] += 1
-    return shares

@@ -20,7 +20,7 @@ class Task:
     """Samples to train, to validate and to test a network with."""
 
     name: str
-    """`full`: every class; `a`: all but the chosen ones; `b`: the chosen ones, few labels."""
+    """`full`: every class; `a`: all but the chosen ones; `b`: the chosen ones."""
     x_train: NDArray[np.float32]
     """`(n_train, features)`."""
     y_train: NDArray[np.int32]

@@ -47,6 +47,8 @@ class Experiment:
     """The arm that the others are held against; None: the best one."""
     profiles: Mapping[str, Arm] = field(default_factory=dict)
     """Looked into where they start, and not trained."""
+    labels: int | None = None
+    """Training samples that a trial sees, drawn by its seed; None: all of the task's."""
 
     @property
     def title(self) -> str:
@@ -58,50 +60,80 @@ class Experiment:
         options: Executor,
         model: Path | None = None,
         *,
+        also: Mapping[Path, "Experiment"] | None = None,
         scratch: Path = SCRATCH,
     ) -> tuple[Record, ...]:
         """Train, choose, test, and write `records.parquet`, `summary.json`, `timings.json` below
         `output`, and as `model` the trial with the best validation accuracy of the best arm.
-        Unfinished work lies below `scratch`."""
-        folder = scratch / self.title
+
+        `also` are experiments that train at the same time, each with the folder below which its
+        records and summary go; their time is counted here. Unfinished work lies below `scratch`.
+        """
+        folder, others = scratch / self.title, also or {}
         with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
             trials = self._trials()
-            results = pool.train(_cohorts(self.arms, trials), self.title)
-            records = [self._record(t, results[self._key(t)]) for t in trials]
-            rates = choose_learning_rates(records)
-            chosen = [t for t in trials if t.learning_rate == rates[t.arm]]
-            scores = pool.evaluate(_cohorts(self.arms, chosen))
-            records = [
-                replace(
-                    record,
-                    chosen=True,
-                    test=dict(zip(TEST_METRICS, scores[self._key(trial)], strict=True)),
-                )
-                if trial in chosen
-                else record
-                for trial, record in zip(trials, records, strict=True)
-            ]
+            everyone = [pair for e in (self, *others.values()) for pair in e._pairs(e._trials())]
+            results = pool.train(_cohorts(everyone), self.title)
+            records, chosen = self._judge(pool, results)
             seen = self._seen(chosen, results) + self._profiled(pool)
             if model:
                 best = chosen[_best([r for r in records if r.chosen])]
                 pool.export(self.arms[best.arm].cohort, best, model)
-        write_records(output / "records.parquet", records)
+            judged = {place: e._judge(pool, results)[0] for place, e in others.items()}
+        self._write(output, records)
         if seen:
             diagnostics.write(output / "diagnostics.parquet", seen)
+        for place, experiment in others.items():
+            experiment._write(place, judged[place])
+        spent = [results[self._key(trial)] for trial in trials]
+        stopwatch.write(output / "timings.json", _seconds_per_epoch(trials, spent))
+        shutil.rmtree(folder, ignore_errors=True)
+        return tuple(records)
+
+    def _judge(
+        self, pool: executor.Workers, results: Mapping[str, Result]
+    ) -> tuple[list[Record], list[Trial]]:
+        """The records of all trials, tested where their learning rate was chosen; and the latter
+        trials, in the same order."""
+        trials = self._trials()
+        records = [self._record(t, results[self._key(t)]) for t in trials]
+        rates = choose_learning_rates(records)
+        chosen = [t for t in trials if t.learning_rate == rates[t.arm]]
+        scores = pool.evaluate(_cohorts(self._pairs(chosen)))
+        records = [
+            replace(
+                record,
+                chosen=True,
+                test=dict(zip(TEST_METRICS, scores[self._key(trial)], strict=True)),
+            )
+            if trial in chosen
+            else record
+            for trial, record in zip(trials, records, strict=True)
+        ]
+        return records, chosen
+
+    def _write(self, output: Path, records: Sequence[Record]) -> None:
+        write_records(output / "records.parquet", records)
         summarize(
             records,
             data_name=self.data_name,
             n_test=len(self.task.y_test),
             reference=self.reference,
         ).write(output / "summary.json")
-        spent = [results[self._key(trial)] for trial in trials]
-        stopwatch.write(output / "timings.json", _seconds_per_epoch(trials, spent))
-        shutil.rmtree(folder, ignore_errors=True)
-        return tuple(records)
+
+    def _pairs(self, trials: Sequence[Trial]) -> list[tuple[Cohort, Trial]]:
+        """Each of `trials` with the cohort that it belongs to, without trials."""
+        return [(self.arms[trial.arm].cohort, trial) for trial in trials]
 
     def _trials(self) -> list[Trial]:
         return [
-            Trial(arm=name, network=arm.network, seed=seed, learning_rate=rate)
+            Trial(
+                arm=name,
+                network=arm.network,
+                seed=seed,
+                learning_rate=rate,
+                labels=self.labels,
+            )
             for name, arm in self.arms.items()
             for rate in self.learning_rates
             for seed in range(self.seeds)
@@ -150,7 +182,8 @@ class Experiment:
             arm=trial.arm,
             seed=trial.seed,
             learning_rate=trial.learning_rate,
-            settings=self.arms[trial.arm].settings,
+            settings=self.arms[trial.arm].settings
+            | ({} if self.labels is None else {"labels": str(self.labels)}),
             data_digest=self.task.digest,
             outcome=result.outcome,
             epochs=result.epochs,
@@ -185,11 +218,12 @@ def scratch_arm(
     return Arm(cohort=cohort, network=network, settings=settings)
 
 
-def _cohorts(arms: Mapping[str, Arm], trials: Sequence[Trial]) -> list[Cohort]:
-    """`trials` in as few cohorts as there are different programs."""
+def _cohorts(pairs: Sequence[tuple[Cohort, Trial]]) -> list[Cohort]:
+    """Trials with the cohorts they belong to, in as few cohorts as there are different programs."""
     groups: dict[Cohort, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        groups[arms[trial.arm].cohort].append(trial)
+    for cohort, trial in pairs:
+        rest = None if trial.labels is None else trial.labels % cohort.batch_size
+        groups[replace(cohort, rest=rest)].append(trial)
     return [replace(cohort, trials=tuple(members)) for cohort, members in groups.items()]
 
 

@@ -15,9 +15,10 @@ from warmstart.params import Params
 
 _PARTS = ("train", "validation", "test")
 _HOW_TO_READ = (
-    "full.npz holds every class, a.npz all but the classes of task B, b.npz those of task B with "
-    "few labels to train on. Each holds x_train (n, features) float32, y_train (n,) int32 with "
-    "labels from 0 in the order of class_names, and the same for validation and test. "
+    "full.npz holds every class, a.npz all but the classes of task B, b.npz those of task B, of "
+    "whose training labels each trial is shown few. Each holds x_train (n, features) float32, "
+    "y_train (n,) int32 with labels from 0 in the order of class_names, and the same for "
+    "validation and test. "
     "x is standardized by the mean and scale in standardize.npz, taken from the training part of "
     "full: x * scale + mean is the raw value. np.load(path, allow_pickle=False) reads them."
 )

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from warmstart.analysis import claims, encoders, page, series
+from warmstart.analysis import claims, encoders, label_efficiency, page, series
 from warmstart.analysis.advice import advise
 from warmstart.analysis.results import read_results
 from warmstart.analysis.style import palette
 from warmstart.files import read_json, replacing, write_json
 from warmstart.params import Params
+from warmstart.records import Summary
 
 
 def report(params: Params, results: Path, prepared: Path, models: Path, output: Path) -> None:
@@ -40,6 +41,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         {found.name: found for found in (transfer, *studies, *more_labels) if found},
         training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
+    by_labels = _by_labels(results / "transfer")
     content = {
         "advice": advise(
             params.compare,
@@ -60,6 +62,10 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         "everything": everything,
         "palette": palette({found.name: found.arms for found in everything}),
         "claims": judged,
+        "label_answers": label_efficiency.answers(by_labels, page.words),
+        "label_picture": label_efficiency.picture(by_labels, "labels", smallest=transfer.smallest)
+        if by_labels and transfer
+        else "",
         "models": sorted(path.name for path in models.glob("*.keras")),
     }
     for name in ("report.html", "report.md"):
@@ -80,6 +86,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         ],
         "learning_rates": [r for found in everything for r in series.learning_rates(found.records)],
         "transfer": series.per_seed(transfer.records) if transfer else [],
+        "label_efficiency": by_labels,
     }
     for name, content_of_plot in rows.items():
         write_json(output / "plots" / f"{name}.json", content_of_plot)
@@ -87,3 +94,14 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         print(f"{found.summary.title}: {page.answer(found)}")
     if transfer:
         print(f"transfer: {page.transfer_answer(transfer)}")
+
+
+def _by_labels(transfer: Path) -> list[label_efficiency.Row]:
+    """Of the stage itself and of its studies with other numbers of labels; none if it did only
+    one."""
+    files = [transfer / "summary.json", *transfer.glob("labels/*/summary.json")]
+    summaries = {}
+    for summary in (Summary.read(file) for file in files if file.exists()):
+        labels = next(iter(summary.arms.values())).settings.get("labels", "0")
+        summaries[int(labels)] = summary
+    return label_efficiency.rows(summaries) if len(summaries) > 1 else []

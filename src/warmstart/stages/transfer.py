@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from warmstart.data.task import Task
-from warmstart.params import Params, StrategyName
+from warmstart.errors import InputError
+from warmstart.params import Params, StrategyName, Transfer
 from warmstart.stages.experiment import Arm, Experiment, scratch_arm
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Phase
@@ -21,13 +22,19 @@ def transfer(
     params: Params, data: Path, sources: Mapping[str, Path], model: Path, output: Path
 ) -> None:
     """Compare B from scratch with B on each of `sources` (arm name -> `.keras` file) over seeds,
-    save the best on validation as `model`, and write records, summary and timings below `output`.
+    save the best on validation as `model`, and write records, summary and timings below `output`;
+    and below `output/labels/N` the records and summary with N labels, for each of `label_counts`.
 
     The first source is reused by every strategy of params.yaml, the others by the chapter's recipe.
-    All arms see the same labels and train for the same number of epochs.
+    All arms see the same labels, which are drawn by the seed, and train for the same number of
+    epochs.
+
+    Raises:
+        InputError: if more labels are asked for than task B has, or a source does not fit.
     """
     options, task_file = params.transfer, data / "b.npz"
     task = Task.read(task_file)
+    counts = _label_counts(options, len(task.y_train))
     scratch = scratch_arm(
         params.pretrain.network,
         [Phase(epochs=options.epochs)],
@@ -45,7 +52,7 @@ def transfer(
                 print(f"transfer: {arm} is left out: {how}")
             else:
                 arms[arm] = on_source(source, strategy, how, scratch)
-    Experiment(
+    experiment = Experiment(
         stage="transfer",
         study="",
         data_name=params.data.name,
@@ -54,7 +61,36 @@ def transfer(
         learning_rates=options.learning_rates,
         seeds=options.seeds,
         reference=SCRATCH,
-    ).run(output, params.executor, model)
+        labels=options.train_size,
+    )
+    (output / "labels").mkdir(parents=True, exist_ok=True)
+    few = {
+        name: arm
+        for name, arm in arms.items()
+        if arm.settings.get("strategy", RECIPE) in options.label_strategies
+    }
+    also = {
+        output / "labels" / str(n): replace(experiment, study=f"labels_{n}", arms=few, labels=n)
+        for n in counts
+    }
+    experiment.run(output, params.executor, model, also=also)
+
+
+def _label_counts(options: Transfer, available: int) -> list[int]:
+    """Ascending, without `train_size`, whose results are the stage's own."""
+    asked = {"train_size": options.train_size} | {
+        f"label_counts.{i}": count for i, count in enumerate(options.label_counts) if count != "all"
+    }
+    if problems := [
+        f"transfer.{key}: expected at most {available}, the training samples of task B's classes, "
+        f"received {count}; lower it"
+        for key, count in asked.items()
+        if count > available
+    ]:
+        raise InputError(*problems)
+    whole = available - available % min(options.batch_size, available)
+    counts = {whole if count == "all" else count for count in options.label_counts}
+    return sorted(counts - {options.train_size})
 
 
 def on_source(source: Path, name: str, strategy: Strategy, scratch: Arm) -> Arm:

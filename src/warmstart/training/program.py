@@ -32,6 +32,8 @@ class Numbers:
     momentum: float
     clip_threshold: float
     negative_slope: float
+    full_batches: int = 0
+    """In an epoch; for programs with a `rest`."""
     layer_factors: tuple[float, ...] = ()
     """In the order of `Factors.layers`; for programs that have such."""
 
@@ -76,6 +78,8 @@ class Program:
         factors: of the layers of `model`, if some may be frozen or learn slower than others.
         reconstruct: the targets are samples and the loss is the mean squared error, of which there
             is no accuracy: it is NaN. Else the targets are labels.
+        rest: samples of an epoch beyond the full batches, the number of which is fed then. None:
+            an epoch has all samples.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Program:
         slope: Fed | None = None,
         factors: Factors | None = None,
         reconstruct: bool = False,
+        rest: int | None = None,
     ) -> None:
         backend = backends.current()
         dropout.name_generators(model)
@@ -97,6 +102,9 @@ class Program:
         optimizer.build(self._weights)
         self._factors = factors
         self._fed = optimizers.feed(optimizer) | ({"negative_slope": slope} if slope else {})
+        self._rest = self.samples % self._batch_size if rest is None else rest
+        if rest is not None:
+            self._fed["full_batches"] = Fed(0.0)
         if factors:
             self._fed["layer_factors"] = factors.fed
         self.variables = [
@@ -149,8 +157,9 @@ class Program:
         return [state[: len(self.model.variables)] for state in self.state()]
 
     def epoch(self, orders: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
-        """Train each trial on the samples in its row of `orders` (trials, samples) int32, then
-        validate. A trial that diverges or is not `active` (trials,) stays as it was.
+        """Train each trial on the samples in its row of `orders` (trials, samples) int32, or on
+        the first of them if the number of batches is fed, then validate. A trial that diverges or
+        is not `active` (trials,) stays as it was.
 
         Returns:
             (trials, 5): EPOCH_METRICS in their order (loss and accuracy as Keras's progress bar
@@ -171,6 +180,10 @@ class Program:
     def _epoch(self, data: Sequence[Any], order: Any, active: Any) -> Any:
         """Traced by the backend: all variables may be read and assigned."""
         ops, size, full = keras.ops, self._batch_size, self.samples // self._batch_size
+        samples: Any = self.samples
+        if fed := self._fed.get("full_batches"):
+            full = ops.cast(fed.variable.value, "int32")
+            samples = fed.variable.value * size + self._rest
         x, y, x_validation, y_validation = data
         before = [ops.copy(variable) for variable in self.variables]
 
@@ -181,10 +194,10 @@ class Program:
             return sums + size * step(ops.slice(order, [number * size], [size]))
 
         sums = self._tape.repeat(full, batch, ops.zeros(2, keras.config.floatx()))
-        if rest := self.samples % size:
-            sums = sums + rest * step(order[full * size :])
+        if rest := self._rest:
+            sums = sums + rest * step(ops.slice(order, [full * size], [rest]))
         validation = self._measure(y_validation, self.model(x_validation, training=False))
-        metrics = ops.concatenate([sums / self.samples, validation])
+        metrics = ops.concatenate([sums / samples, validation])
         losses = metrics[::2]
         good = ops.all(ops.isfinite(losses)) & ops.all(losses <= LOSS_BOUND)
         for variable, value in zip(self.variables, before, strict=True):

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from warmstart.arms import Network
+from warmstart.data.draw import draw
 from warmstart.data.task import Task
 from warmstart.diagnostics import LayerProbe
 from warmstart.networks import autoencoder, initializers, mlp, transfer
@@ -62,6 +63,7 @@ class Trainer:
             factors = compiled.factors.of(phase.layer_factors) if compiled.factors else ()
             self._phases[start] = phase, factors
             start += phase.epochs
+        self._y = task.y_train
 
     def train(
         self, trials: Sequence[Trial], folder: Path, progress: Progress
@@ -118,7 +120,7 @@ class Trainer:
             if epoch in self._phases:
                 states = program.state() if epoch > done else standing.states
                 weights = [state[: len(self._fresh)] for state in states]
-                numbers = [_numbers(trial, *self._phases[epoch]) for trial in seats]
+                numbers = [self._numbers(trial, *self._phases[epoch]) for trial in seats]
                 program.start(weights, numbers)
             if epoch == 0:
                 self._look(seats, standing, watch, ~watch.over)
@@ -178,13 +180,32 @@ class Trainer:
                 values[place[id(layer.seed_generator.state)]] = np.array(state)
         return values
 
+    def _numbers(self, trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Numbers:
+        return Numbers(
+            learning_rate=trial.learning_rate * phase.learning_rate_factor,
+            momentum=trial.network.optimizer.momentum,
+            clip_threshold=trial.network.clipping.threshold,
+            negative_slope=trial.network.activation.negative_slope,
+            full_batches=(trial.labels or 0) // self.cohort.batch_size,
+            layer_factors=layer_factors,
+        )
+
     def _orders(self, trials: Sequence[Trial], epoch: int, samples: int) -> np.ndarray:
-        """(trials, samples) int32; trials of the same seed see the same batches in every arm."""
-        of_seed = {
-            seed: generator(self.cohort.root_seed, "batches", seed, epoch).permutation(samples)
-            for seed in {trial.seed for trial in trials}
-        }
-        return np.stack([of_seed[trial.seed] for trial in trials]).astype(np.int32)
+        """(trials, samples) int32; trials of the same seed see the same batches in every arm. Of a
+        trial with fewer labels only the first places count."""
+        orders = np.zeros((len(trials), samples), np.int32)
+        for order, trial in zip(orders, trials, strict=True):
+            batches = generator(self.cohort.root_seed, "batches", trial.seed, epoch)
+            if trial.labels is None:
+                order[:] = batches.permutation(samples)
+            else:
+                order[: trial.labels] = batches.permutation(self._drawn(trial.seed, trial.labels))
+        return orders
+
+    @cache  # noqa: B019  a trainer is gone with its cohort
+    def _drawn(self, seed: int, labels: int) -> np.ndarray:
+        """The training samples that trials of `seed` see."""
+        return draw(self._y, labels, generator(self.cohort.root_seed, "labels", seed))
 
 
 def capacity(cohort: Cohort, task: Task) -> int:
@@ -250,6 +271,7 @@ def compile_program(
         slope,
         factors,
         reconstruct=cohort.autoencoder is not None,
+        rest=cohort.rest,
     )
     return Compiled(
         model=model,
@@ -267,16 +289,6 @@ def compile_program(
         )
         if cohort.probed
         else None,
-    )
-
-
-def _numbers(trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Numbers:
-    return Numbers(
-        learning_rate=trial.learning_rate * phase.learning_rate_factor,
-        momentum=trial.network.optimizer.momentum,
-        clip_threshold=trial.network.clipping.threshold,
-        negative_slope=trial.network.activation.negative_slope,
-        layer_factors=layer_factors,
     )
 
 

@@ -34,8 +34,10 @@ class Trial:
     network: Network
     """Resolved."""
     seed: int
-    """0, 1, 2 …: the same number gives the same batch orders in every arm."""
+    """0, 1, 2 …: the same number gives the same labels and batch orders in every arm."""
     learning_rate: float
+    labels: int | None = None
+    """Training samples it sees, drawn by its seed (`data.draw`); None: all of the task's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ class Cohort:
     probed: bool = False
     """Whether trials are looked into: that of seed 0 on its way, the others where they start and
     where they end."""
+    rest: int | None = None
+    """Samples in the last, smaller batch of trials with `labels`; None where they have none."""
     trials: tuple[Trial, ...]
 
     @property
@@ -95,6 +99,7 @@ class Cohort:
             "probed": self.probed,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
+            "labels": trial.labels,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
