@@ -72,7 +72,7 @@ def check_origin(make: Make, prepared: tuple[Task, Standardization, Split]) -> N
     for other in (rows.full, rows.a, rows.b):
         assert not seen & {*other.validation.tolist(), *other.test.tolist()}
     assert seen == set(rows.full.train.tolist())
-    assert seen > {*rows.a.train.tolist(), *rows.b.train.tolist()}
+    assert seen == {*rows.a.train.tolist(), *rows.b.train.tolist()}
     assert len(task.x_test) == len(task.y_test) == 0
 
 

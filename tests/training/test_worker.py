@@ -306,7 +306,7 @@ def test_strategies_share_a_program_and_never_move_a(
     frozen = train(whole, tmp_path / "head")[1]
     compiled = []
     make = trainer.Program
-    monkeypatch.setattr(trainer, "Program", lambda *a: compiled.append(1) or make(*a))
+    monkeypatch.setattr(trainer, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
     tuned = train(replace(whole, phases=(phase(1, *first, *second), phase(2))), tmp_path / "t")[1]
     partly = replace(
         whole, copied=first, not_copied=(*second, "logits"), phases=(phase(2, *first), phase(1))
