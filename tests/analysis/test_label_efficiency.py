@@ -46,6 +46,6 @@ def test_rows_and_answers() -> None:
     assert label_efficiency.answers(found, str.upper) == [
         "ON_A: 10 labels equal scratch with about 20, 40 labels equal scratch with more than 40."
     ]
-    drawn = label_efficiency.picture(found, "labels", smallest=0.005)
-    assert drawn.startswith("<svg")
-    assert drawn == label_efficiency.picture(found, "labels", smallest=0.005)
+    drawn = label_efficiency.picture(found, {"scratch": 0, "on_a": 2}, "labels", smallest=0.005)
+    assert "var(--arm-2)" in drawn
+    assert "var(--arm-1)" not in drawn

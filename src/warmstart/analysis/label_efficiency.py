@@ -71,9 +71,11 @@ def labels_worth(accuracy: float, scratch: Mapping[int, float]) -> float | None:
     return float(np.exp(low + share * (high - low)))
 
 
-def picture(found: Sequence[Row], name: str, *, smallest: float) -> str:
-    """Mean test accuracy by number of labels, one line per arm with its 95 % band, as SVG."""
-    arms = list(dict.fromkeys(row["arm"] for row in found))
+def picture(found: Sequence[Row], arms: Mapping[str, int], name: str, *, smallest: float) -> str:
+    """Mean test accuracy by number of labels, one line per arm with its 95 % band, as SVG.
+
+    `arms` says which colour each arm has in the page, by number.
+    """
     figure, axis = canvas(WIDTH, 3.9)
     lows = [row["test_accuracy"] if row["low"] is None else max(row["low"], 0.0) for row in found]
     error_scale(axis, "y", [*lows, *(r["test_accuracy"] for r in found)], smallest=smallest)
@@ -83,7 +85,8 @@ def picture(found: Sequence[Row], name: str, *, smallest: float) -> str:
     axis.set_xticks(counts, labels=[str(count) for count in counts])
     axis.set_xticks([], minor=True)
     ends = {}
-    for index, arm in enumerate(arms):
+    for arm in dict.fromkeys(row["arm"] for row in found):
+        index = arms[arm]
         line = [row for row in found if row["arm"] == arm]
         x = [row["labels"] for row in line]
         y = [min(row["test_accuracy"], 1 - smallest) for row in line]
@@ -95,5 +98,5 @@ def picture(found: Sequence[Row], name: str, *, smallest: float) -> str:
     axis.set_xlabel("labels of task B")
     axis.set_ylabel("test accuracy")
     figure.draw_without_rendering()
-    label_ends(axis, ends, {arm: i for i, arm in enumerate(arms)}, gap=0.062)
+    label_ends(axis, ends, arms, gap=0.062)
     return to_svg(figure, name, "Test accuracy by number of labels, one line per arm")

@@ -42,6 +42,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
     by_labels = _by_labels(results / "transfer")
+    colours = palette({found.name: found.arms for found in everything})
     content = {
         "advice": advise(
             params.compare,
@@ -60,10 +61,12 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         "studies": studies,
         "absent": [name for name in params.compare.studies if name not in ran],
         "everything": everything,
-        "palette": palette({found.name: found.arms for found in everything}),
+        "palette": colours,
         "claims": judged,
         "label_answers": label_efficiency.answers(by_labels, page.words),
-        "label_picture": label_efficiency.picture(by_labels, "labels", smallest=transfer.smallest)
+        "label_picture": label_efficiency.picture(
+            by_labels, colours[transfer.name], "labels", smallest=transfer.smallest
+        )
         if by_labels and transfer
         else "",
         "models": sorted(path.name for path in models.glob("*.keras")),
