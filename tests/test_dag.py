@@ -60,7 +60,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     known["pretrain"]["network"]["hidden"] = [12, 8]
     known["autoencode"] |= {"epochs": 1, "learning_rates": [0.03]}
     known["transfer"] |= {"seeds": 3, "learning_rates": [0.03], "strategies": ["freeze_then_thaw"]}
-    known["transfer"] |= {"frozen_epochs": 1, "thawed_epochs": 1}
+    known["transfer"] |= {"frozen_epochs": 1, "thawed_epochs": 1, "label_counts": [10]}
     known["compare"] |= {"seeds": 2, "learning_rates": [0.03, 0.1], "epochs": 2}
     arms = known["compare"]["studies"]["clipping"]["arms"]
     known["compare"]["studies"] = {"clipping": {"arms": {k: arms[k] for k in ("none", "norm")}}}
@@ -93,12 +93,14 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
         "data/prepared/card.json",
         "models/a.keras",
         "models/b.keras",
+        "models/b.json",
         "models/autoencode/denoising.keras",
         "models/autoencode/rotation.keras",
         "models/autoencode/stacked.keras",
         "results/autoencode/shown.npz",
         "results/pretrain/summary.json",
         "results/transfer/summary.json",
+        "results/transfer/labels/10/summary.json",
         "results/compare/clipping/summary.json",
         "results/compare/clipping/diagnostics.parquet",
         "reports/report.html",
@@ -133,8 +135,9 @@ def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
     assert run(
         project, sys.executable, "-m", "warmstart", "track", "--results", "results"
     ).stdout == (
-        # 1 + 1 of A, 4 without labels, 15 + 5 of B, 8 + 2 of the study
-        "0 runs published, 36 were there already\n"
+        # 1 + 1 of A, 4 without labels, 15 + 5 of B, 8 + 2 of the study; those with other numbers of
+        # labels, 15 + 5, are left to this command
+        "20 runs published, 36 were there already\n"
     )
 
 

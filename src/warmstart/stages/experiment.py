@@ -77,7 +77,7 @@ class Experiment:
             records, chosen = self._judge(pool, results)
             seen = self._seen(chosen, results) + self._profiled(pool)
             if model:
-                best = chosen[_best([r for r in records if r.chosen])]
+                best = chosen[best_of([r for r in records if r.chosen])]
                 pool.export(self.arms[best.arm].cohort, best, model)
             judged = {place: e._judge(pool, results)[0] for place, e in others.items()}
         self._write(output, records)
@@ -227,7 +227,7 @@ def _cohorts(pairs: Sequence[tuple[Cohort, Trial]]) -> list[Cohort]:
     return [replace(cohort, trials=tuple(members)) for cohort, members in groups.items()]
 
 
-def _best(chosen: Sequence[Record]) -> int:
+def best_of(chosen: Sequence[Record]) -> int:
     """Position of the trial to keep: of the arm with the best mean validation accuracy, the seed
     with the best; lower validation loss breaks ties. The test set has no say."""
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.params import Params, StrategyName, Transfer
-from warmstart.stages.experiment import Arm, Experiment, scratch_arm
+from warmstart.stages import card
+from warmstart.stages.experiment import Arm, Experiment, best_of, scratch_arm
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Phase
 
@@ -22,8 +23,9 @@ def transfer(
     params: Params, data: Path, sources: Mapping[str, Path], model: Path, output: Path
 ) -> None:
     """Compare B from scratch with B on each of `sources` (arm name -> `.keras` file) over seeds,
-    save the best on validation as `model`, and write records, summary and timings below `output`;
-    and below `output/labels/N` the records and summary with N labels, for each of `label_counts`.
+    save the best on validation as `model` with its card beside it (`.json`), and write records,
+    summary and timings below `output`; and below `output/labels/N` the records and summary with N
+    labels, for each of `label_counts`.
 
     The first source is reused by every strategy of params.yaml, the others by the chapter's recipe.
     All arms see the same labels, which are drawn by the seed, and train for the same number of
@@ -73,7 +75,16 @@ def transfer(
         output / "labels" / str(n): replace(experiment, study=f"labels_{n}", arms=few, labels=n)
         for n in counts
     }
-    experiment.run(output, params.executor, model, also=also)
+    records = experiment.run(output, params.executor, model, also=also)
+    chosen = [record for record in records if record.chosen]
+    card.write(
+        model.with_suffix(".json"),
+        model=model.name,
+        data_name=params.data.name,
+        task=task,
+        best=chosen[best_of(chosen)],
+        records=records,
+    )
 
 
 def _label_counts(options: Transfer, available: int) -> list[int]:
