@@ -272,6 +272,16 @@ def test_dead_units_and_drift_are_those_of_the_last_look() -> None:
     assert (drift.verdict, drift.effect) == ("supported", pytest.approx(0.415))
 
 
+def test_clipping_is_looked_at_where_it_starts() -> None:
+    rows = []
+    for seed in range(4):
+        rows += looked_into("one", seed, clip_cosine=[0.9 + seed / 100] * 3 + [1.0] * 3)
+    found = results_of(finished("one", BASE[:4]), diagnostics=pd.DataFrame(rows))
+    given: dict[str, Any] = {"measure": measures.CLIP_COSINE, "against": (), "expects": "less"}
+    claim = judge(found, threshold=1.0, **given)
+    assert (claim.verdict, claim.effect) == ("supported", pytest.approx(0.915))
+
+
 def test_a_layer_that_gets_no_gradient_is_a_number_too() -> None:
     rows = looked_into("one", 0, output_gradient=[0.0, 1, 1, 1, 1, 1])
     rows += looked_into("one", 1, output_gradient=[math.nan, 1, 1, 1, 1, 1])

@@ -98,11 +98,13 @@ def _drift(results: Results, arm: str) -> dict[int, float]:
     return found
 
 
-def _mean_of(column: str) -> Callable[[Results, str], dict[int, float]]:
-    """Mean over the hidden layers in the last look, where they have the number."""
+def _mean_of(
+    column: str, epoch: Literal["first", "last"]
+) -> Callable[[Results, str], dict[int, float]]:
+    """Mean over the hidden layers in one look, where they have the number."""
 
     def by_seed(results: Results, arm: str) -> dict[int, float]:
-        rows = _look(results, arm, "last")
+        rows = _look(results, arm, epoch)
         if rows.empty:
             return {}
         means = rows.groupby("seed")[column].mean().dropna()
@@ -176,14 +178,15 @@ DEAD = Measure(
     unit="points",
     scale=100,
     source="diagnostics",
-    by_seed=_mean_of("dead"),
+    by_seed=_mean_of("dead", "last"),
     resolution=_anything,
 )
 CLIP_COSINE = Measure(
-    text="cosine between the raw and the clipped gradient",
+    # where gradients are large, and the networks of all arms still the same
+    text="cosine between the raw and the clipped gradient, at initialization",
     unit="",
     scale=1,
     source="diagnostics",
-    by_seed=_mean_of("clip_cosine"),
+    by_seed=_mean_of("clip_cosine", "first"),
     resolution=_anything,
 )
