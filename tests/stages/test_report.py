@@ -12,8 +12,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from warmstart import params
+from warmstart import diagnostics, params
 from warmstart.analysis.statistics import summarize
+from warmstart.diagnostics import LayerProbe
 from warmstart.files import write_json
 from warmstart.records import Record, write_records
 from warmstart.stages.report import report
@@ -184,7 +185,7 @@ def test_rows_for_dvc_plots(reports: Path) -> None:
     output = reports
     rows = {path.stem: json.loads(path.read_text()) for path in (output / "plots").glob("*.json")}
     assert set(rows) == {
-        "ranking", "ranks", "learning_curves", "times", "learning_rates", "transfer",
+        "ranking", "ranks", "learning_curves", "times", "learning_rates", "layers", "transfer",
         "label_efficiency",
     }  # fmt: skip
     assert rows["times"] == []  # no clock was read
@@ -272,3 +273,52 @@ def test_encoders_are_shown_where_they_were_trained(project: Path) -> None:
 
 
 TURNED = {"val_accuracy": 0.875}
+
+
+def test_what_was_seen_in_the_layers_is_told_and_drawn(project: Path) -> None:
+    def looks(arm: str, seed: int, epoch: int, layers: int = 3, **given: float) -> list[dict]:
+        probes = [
+            LayerProbe(
+                epoch=epoch,
+                layer=layer,
+                name=f"layer {layer}",
+                activation_mean=0.0,
+                activation_deviation=10.0**-layer,
+                output_gradient=1.0,
+                gradient_norm=1.0,
+                **given,
+            )
+            for layer in range(1, layers + 1)
+        ]
+        return diagnostics.rows(probes, study="initializer", arm=arm, seed=seed, learning_rate=0.1)
+
+    diagnostics.write(
+        project / "results/compare/initializer/diagnostics.parquet",
+        looks("he_normal", 0, 0)
+        + looks("he_normal", 0, 4, dead=0.87, clipped=0.25, clip_cosine=0.5)
+        + looks("he_normal", 1, 4, dead=1.0, gamma_mean=7.0)
+        + looks("untrained", 0, 0, layers=5),
+    )
+    output = run(project)
+    html, text = ((output / name).read_text() for name in ("report.html", "report.md"))
+    dead = (
+        "after epoch 4, layer 3: 87 % of its units are dead, and more than 40 % in 2 other layers"
+    )
+    for page in (html, text):
+        assert dead in page
+        assert "untrained" in page
+        assert "their deviation falls from 0.1 to 0.0001 over 4 layers" in page
+    assert "<td>25 %</td><td>0.500</td>" in html
+    assert "γ" not in html  # of another seed
+    assert html.count('aria-label="Deviation of activations over 2 hidden layers') == 1
+    assert html.count('aria-label="Back-propagated gradient, root mean square over 4 hidden') == 1
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    rows = json.loads((output / "plots" / "layers.json").read_text())
+    assert [(r["arm"], r["look"], r["layer"], r["activation_deviation"]) for r in rows] == [
+        ("he_normal", "first", 1, 0.1),
+        ("he_normal", "first", 2, 0.01),
+        ("he_normal", "last", 1, 0.1),
+        ("he_normal", "last", 2, 0.01),
+        *(("untrained", "first", layer, 10.0**-layer) for layer in (1, 2, 3, 4)),
+    ]

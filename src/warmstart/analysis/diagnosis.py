@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from warmstart.analysis.series import told
+
 FACTOR = 100.0
 """Between the first and the last hidden layer, of gradients or of activations, in either direction
 (Glorot & Bengio 2010 and He et al. 2015 ask for 1)."""
@@ -50,9 +52,9 @@ def flags(frame: pd.DataFrame) -> list[Flag]:
         frame: rows of one study, as `diagnostics.read` gives them.
     """
     found = []
+    frame = told(frame)
     for arm in dict.fromkeys(frame["arm"]):
         rows = frame[frame["arm"] == arm]
-        rows = rows[rows["seed"] == rows["seed"].min()]
         looks = {int(str(epoch)): look for epoch, look in rows.groupby("epoch")}
         for kind, check in CHECKS.items():
             seen = {epoch: finding for epoch, look in looks.items() if (finding := check(look))}

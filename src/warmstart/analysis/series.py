@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
+
 from warmstart.analysis.inference import interval
 from warmstart.analysis.rates import rate_scores
 from warmstart.analysis.ties import letters
@@ -104,6 +106,39 @@ def per_seed(records: Sequence[Record]) -> list[Row]:
         for r in sorted(records, key=lambda r: r.seed)
         if r.chosen
     ]
+
+
+def told(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of diagnostics of the seed that was seen on its way, the first."""
+    return frame[frame["seed"] == frame.groupby("arm")["seed"].transform("min")]
+
+
+def layers(frame: pd.DataFrame) -> list[Row]:
+    """Of each hidden layer at initialization and in the last look, of the first seed; None for
+    what is no finite number."""
+    rows = told(frame)
+    depths = rows.groupby("arm")["layer"].transform("max") - 1  # the highest is the head
+    ends = rows.groupby("arm")["epoch"].transform("max")
+    rows = rows.assign(depth=depths, look=(rows["epoch"] > 0).map({False: "first", True: "last"}))
+    rows = rows[(rows["epoch"] == 0) | (rows["epoch"] == ends)]
+    rows = rows[(rows["layer"] > 0) & (rows["layer"] <= rows["depth"])]
+    return [
+        {
+            "study": row["study"],
+            "arm": row["arm"],
+            "depth": int(row["depth"]),
+            "look": row["look"],
+            "epoch": int(row["epoch"]),
+            "layer": int(row["layer"]),
+            "activation_deviation": _finite(row["activation_deviation"]),
+            "output_gradient": _finite(row["output_gradient"]),
+        }
+        for _, row in rows.iterrows()
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def arms_of(records: Sequence[Record]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from warmstart.analysis import claims, encoders, label_efficiency, page, series
+from warmstart.analysis import claims, encoders, label_efficiency, layers, page, series
 from warmstart.analysis.advice import advise
 from warmstart.analysis.results import read_results
 from warmstart.analysis.style import palette
@@ -42,7 +42,10 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
     by_labels = _by_labels(results / "transfer")
-    colours = palette({found.name: found.arms for found in everything})
+    colours = palette(
+        {found.name: found.arms for found in everything}
+        | {f"{found.name}, layers": layers.names(found) for found in studies}
+    )
     content = {
         "advice": advise(
             params.compare,
@@ -62,6 +65,9 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         "absent": [name for name in params.compare.studies if name not in ran],
         "everything": everything,
         "palette": colours,
+        "layers": {
+            found.name: layers.of(found, colours[f"{found.name}, layers"]) for found in studies
+        },
         "claims": judged,
         "label_answers": label_efficiency.answers(by_labels, page.words),
         "label_picture": label_efficiency.picture(
@@ -88,6 +94,12 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
             r for found in everything for r in series.learning_curves(found.records)
         ],
         "learning_rates": [r for found in everything for r in series.learning_rates(found.records)],
+        "layers": [
+            row
+            for found in studies
+            if found.diagnostics is not None
+            for row in series.layers(found.diagnostics)
+        ],
         "transfer": series.per_seed(transfer.records) if transfer else [],
         "label_efficiency": by_labels,
     }
