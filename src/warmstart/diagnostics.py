@@ -9,12 +9,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from warmstart.files import replacing
+
+if TYPE_CHECKING:  # as in `records`
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +91,14 @@ def rows(
 
 def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Parquet: one row per arm, seed, epoch and layer, in that order."""
+    import pandas as pd
+
     with replacing(path) as unfinished:
         pd.DataFrame(rows, columns=list(COLUMNS)).to_parquet(unfinished, index=False)
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> "pd.DataFrame":
     """The rows of `write`, with COLUMNS."""
+    import pandas as pd
+
     return pd.read_parquet(path)

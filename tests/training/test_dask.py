@@ -56,7 +56,14 @@ def everything(options: Executor, folder: Path, cohort: Cohort) -> dict[str, Any
     with executor.start(options, folder) as workers:
         found = train(workers, folder, cohort)
         workers.export(cohort, cohort.trials[-1], a)
-        on_a = replace(cohort, source=a, source_digest="a", trials=cohort.trials[:2])
+        on_a = replace(
+            cohort,
+            source=a,
+            source_digest="a",
+            copied=("hidden_1", "activation_1"),
+            not_copied=("logits",),
+            trials=cohort.trials[:2],
+        )
         found |= train(workers, folder, on_a)
         workers.export(on_a, on_a.trials[1], b)
         scores = workers.evaluate([cohort, on_a])

@@ -166,7 +166,9 @@ class Experiment:
         ]
         return [
             row
-            for name, probes in zip(self.profiles, pool.profile(cohorts), strict=True)
+            for name, probes in zip(
+                self.profiles, pool.profile(cohorts) if cohorts else [], strict=True
+            )
             for row in diagnostics.rows(
                 probes, study=self.study, arm=name, seed=0, learning_rate=np.nan
             )
