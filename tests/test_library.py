@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -50,6 +51,18 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> library.Comparison:
     assert not list(here.iterdir())
     assert not list(temporary.iterdir())
     return comparison
+
+
+def test_a_grid_of_two_rates_is_extended_beyond_the_better_one(found: library.Comparison) -> None:
+    for arm in ("he", "zeros"):
+        trials = Counter(r.learning_rate for r in found.results.records if r.arm == arm)
+        (third,) = set(trials) - {0.03, 0.1}
+        assert third in (0.009, 0.333)  # 0.03² / 0.1, 0.1² / 0.03
+        assert set(trials.values()) == {3}
+        summary = found.results.summary.arms[arm]
+        assert summary.learning_rate in (third, 0.1 if third == 0.333 else 0.03)
+        assert bool(summary.at_edge) == (summary.learning_rate == third)
+    assert found.results.summary.trials == 2 * 3 * 3
 
 
 def test_the_table_says_what_the_records_say(found: library.Comparison) -> None:

@@ -1,7 +1,7 @@
 import random
 
 from tests.analysis.fabricated import trial
-from warmstart.analysis.rates import choose_learning_rates, rate_scores
+from warmstart.analysis.rates import beyond_the_edge, choose_learning_rates, rate_scores
 
 
 def test_the_best_mean_over_seeds_wins():
@@ -56,3 +56,15 @@ def test_every_arm_chooses_for_itself_whatever_the_order():
     assert choose_learning_rates(records) == expected
     assert choose_learning_rates(shuffled) == expected
     assert rate_scores(records)["up"] == rate_scores(shuffled)["up"]
+
+
+def test_one_rate_beyond_an_end_that_is_best_at_the_grids_own_ratio():
+    best = {"high": 1.0, "low": 0.01, "inside": 0.3}
+    records = [
+        trial(arm, seed, rate, val_accuracy=[0.9 if rate == best[arm] else 0.5])
+        for arm in best
+        for rate in (0.3, 0.01, 1.0, 0.03)
+        for seed in range(2)
+    ]
+    assert beyond_the_edge(records) == {"high": 3.33, "low": 0.00333}  # 1 / 0.3, 0.01² / 0.03
+    assert beyond_the_edge([r for r in records if r.learning_rate == 0.3]) == {}  # no ratio

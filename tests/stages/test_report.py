@@ -117,6 +117,24 @@ def test_ties_share_a_letter_and_say_what_would_part_them(project: Path) -> None
     assert (ours["value"]["verdict"], ours["value"]["it would take"]) == ("worse", "–")
 
 
+def test_an_arm_still_at_the_end_of_its_grid_is_named_with_its_rate(project: Path) -> None:
+    test = {"test_accuracy": 0.9, "test_loss": 0.1}
+    records = [
+        trial(arm, s, rate, test=test if rate == best else None, study="clipping")
+        for arm, rates, best in (
+            ("none", (0.1, 0.3, 1.0), 0.3),
+            ("value", (0.1, 0.3, 1.0, 3.33), 3.33),
+            ("norm", (0.0333, 0.1, 0.3, 1.0), 0.0333),
+        )
+        for rate in rates
+        for s in range(3)
+    ]
+    write(project / "results/compare/clipping", records, None)
+    text = (run(project) / "report.md").read_text()
+    assert "highest learning rate was best even in a grid extended once for value (3.33)" in text
+    assert "lowest learning rate was best even in a grid extended once for norm (0.0333)" in text
+
+
 def test_the_clock_is_in_the_report_alone(project: Path) -> None:
     """A curve that reaches the target of 0.855 in epoch 3, at 20 ms per epoch: 60 ms."""
     folder = project / "results/compare/clipping"

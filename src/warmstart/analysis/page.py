@@ -64,11 +64,12 @@ def transfer_answer(results: Results) -> str:
 def warnings(results: Results) -> list[str]:
     """What a careful reader should know before believing the table."""
     summary, found = results.summary, []
-    rates = summary.learning_rates
-    for edge, rate, word in (("lowest", rates[0], "lower"), ("highest", rates[-1], "higher")):
-        if arms := [arm for arm, s in summary.arms.items() if s.at_edge == edge]:
+    for edge, word in (("lowest", "lower"), ("highest", "higher")):
+        arms = {arm: s.learning_rate for arm, s in summary.arms.items() if s.at_edge == edge}
+        if arms:
             found.append(
-                f"The {edge} learning rate of the grid, {rate:g}, was best for {listed(arms)}: "
+                f"The {edge} learning rate was best even in a grid extended once for "
+                f"{listed([f'{arm} ({rate:g})' for arm, rate in arms.items()])}: "
                 f"a {word} one might be better still."
             )
     if lost := {arm: s.diverged_share for arm, s in summary.arms.items() if s.diverged_share}:

@@ -39,6 +39,20 @@ def choose_learning_rates(records: Sequence[Record]) -> dict[str, float]:
     }
 
 
+def beyond_the_edge(records: Sequence[Record]) -> dict[str, float]:
+    """arm -> one more learning rate to try, for each arm whose best one is an end of its grid.
+
+    It lies as far beyond the end as that from its neighbour, as a ratio; to 3 digits.
+    """
+    found = {}
+    for arm, best in choose_learning_rates(records).items():
+        grid = sorted({record.learning_rate for record in records if record.arm == arm})
+        if len(grid) > 1 and best in (grid[0], grid[-1]):
+            neighbour = grid[1] if best == grid[0] else grid[-2]
+            found[arm] = float(f"{best * best / neighbour:.3g}")
+    return found
+
+
 def last_epoch(record: Record) -> tuple[float, float]:
     """Validation accuracy and loss of the last epoch; 0 and infinity if it diverged."""
     accuracy, loss = record.epochs["val_accuracy"][-1], record.epochs["val_loss"][-1]

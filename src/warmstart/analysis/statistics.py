@@ -19,12 +19,12 @@ from warmstart.analysis.inference import (
     seeds_needed,
     verdict,
 )
-from warmstart.analysis.rates import choose_learning_rates, last_epoch, mean
+from warmstart.analysis.rates import last_epoch, mean
 from warmstart.analysis.targets import epochs_to_target, target_accuracy
 from warmstart.analysis.ties import groups
 from warmstart.records import ArmSummary, Contrast, Record, Summary
 
-__all__ = ["choose_learning_rates", "interval", "pairwise_p_values", "summarize"]
+__all__ = ["interval", "pairwise_p_values", "summarize"]
 
 Errors = Mapping[str, Mapping[int, int]]
 """arm -> seed -> number of test samples it got wrong."""

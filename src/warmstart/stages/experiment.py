@@ -1,5 +1,6 @@
 """What `pretrain`, `transfer` and `compare` have in common: arms × learning rates × seeds are
-trained, each arm's learning rate is chosen on validation, and only then the test set is used."""
+trained, each arm's learning rate is chosen on validation from the grid, which is extended once for
+an arm whose best rate is its end, and only then the test set is used."""
 
 import shutil
 from collections import defaultdict
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from warmstart import diagnostics
-from warmstart.analysis.statistics import choose_learning_rates, summarize
+from warmstart.analysis.rates import beyond_the_edge, choose_learning_rates
+from warmstart.analysis.statistics import summarize
 from warmstart.arms import Network
 from warmstart.data.task import Task
 from warmstart.params import Executor
@@ -63,7 +65,8 @@ class Experiment:
         also: Mapping[Path, "Experiment"] | None = None,
         scratch: Path = SCRATCH,
     ) -> tuple[Record, ...]:
-        """Train, choose, test, and write `records.parquet`, `summary.json`, `timings.json` below
+        """Train, choose, test (at the rates of the grid, and one more for an arm whose best rate is
+        an end of the grid), and write `records.parquet`, `summary.json`, `timings.json` below
         `output`, and as `model` the trial with the best validation accuracy of the best arm.
 
         `also` are experiments that train at the same time, each with the folder below which its
@@ -71,9 +74,12 @@ class Experiment:
         """
         folder, others = scratch / self.title, also or {}
         with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
-            trials = self._trials()
-            everyone = [pair for e in (self, *others.values()) for pair in e._pairs(e._trials())]
-            results = pool.train(_cohorts(everyone), self.title)
+            everyone = (self, *others.values())
+            grid = [pair for e in everyone for pair in e._pairs(e._grid())]
+            results = pool.train(_cohorts(grid), self.title)
+            if wider := [pair for e in everyone for pair in e._pairs(e._beyond(results))]:
+                results |= pool.train(_cohorts(wider), f"{self.title}, wider grid")
+            trials = [*self._grid(), *self._beyond(results)]
             records, chosen = self._judge(pool, results)
             seen = self._seen(chosen, results) + self._profiled(pool)
             if model:
@@ -95,7 +101,7 @@ class Experiment:
     ) -> tuple[list[Record], list[Trial]]:
         """The records of all trials, tested where their learning rate was chosen; and the latter
         trials, in the same order."""
-        trials = self._trials()
+        trials = [*self._grid(), *self._beyond(results)]
         records = [self._record(t, results[self._key(t)]) for t in trials]
         rates = choose_learning_rates(records)
         chosen = [t for t in trials if t.learning_rate == rates[t.arm]]
@@ -125,17 +131,26 @@ class Experiment:
         """Each of `trials` with the cohort that it belongs to, without trials."""
         return [(self.arms[trial.arm].cohort, trial) for trial in trials]
 
-    def _trials(self) -> list[Trial]:
+    def _grid(self) -> list[Trial]:
+        return self._trials(dict.fromkeys(self.arms, self.learning_rates))
+
+    def _beyond(self, results: Mapping[str, Result]) -> list[Trial]:
+        """One rate more for each arm whose best one, by `results`, is an end of the grid."""
+        records = [self._record(trial, results[self._key(trial)]) for trial in self._grid()]
+        return self._trials({arm: [rate] for arm, rate in beyond_the_edge(records).items()})
+
+    def _trials(self, rates: Mapping[str, Sequence[float]]) -> list[Trial]:
+        """Of each arm at its `rates`, on every seed."""
         return [
             Trial(
-                arm=name,
-                network=arm.network,
+                arm=arm,
+                network=self.arms[arm].network,
                 seed=seed,
                 learning_rate=rate,
                 labels=self.labels,
             )
-            for name, arm in self.arms.items()
-            for rate in self.learning_rates
+            for arm, grid in rates.items()
+            for rate in grid
             for seed in range(self.seeds)
         ]
 
