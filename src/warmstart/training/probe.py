@@ -72,7 +72,10 @@ class Probe:
         self._model, self._optimizer = model, optimizer
         self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
         size = min(batch_size, len(y))
-        self._batches = [slice(n, n + size) for n in range(0, len(y) - size + 1, size)]
+        self._batches = [
+            (self._x[n : n + size], self._y[n : n + size])
+            for n in range(0, len(y) - size + 1, size)
+        ]
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         layers = {layer.name: layer for layer in model.layers}
         self._input_norm = layers.get("batch_norm_input")
@@ -183,10 +186,10 @@ class Probe:
         if self._optimizer is None or not optimizers.clips(self._optimizer):
             return {}
         acts, cosines = [], []
-        for rows in self._batches:
+        for x, y in self._batches:
             raw, clipped = (
                 np.concatenate([gradient.ravel() for gradient in _numpy(found)])
-                for found in self._clip(self._x[rows], self._y[rows])
+                for found in self._clip(x, y)
             )
             length = _norm(raw)
             # what is not clipped may be rounded: Keras multiplies by the threshold and divides

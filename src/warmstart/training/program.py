@@ -6,8 +6,8 @@ leaky slope, batch order: all are data to it, so nothing is traced or compiled a
 trial. What differs between backends lies in `backends`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,14 +143,12 @@ class Program:
         """Per trial: all that its next epoch depends on, the model's variables first."""
         return self._compiled.read()
 
-    @contextmanager
-    def holding(self, trial: int) -> Iterator[None]:
-        """The model and all that it is fed at the state of `trial`; what happens to them in the
-        block is undone."""
-        states = self.state()
-        assign(self.variables, states[trial])
-        yield
-        self._compiled.load(states)
+    def holding(self, trial: int) -> AbstractContextManager[None]:
+        """The model and all that it is fed at the state of `trial`. The block may run the model,
+        which moves seed generators and moving statistics: that is undone."""
+        weights = {id(weight) for weight in self._weights}
+        moved = [variable for variable in self.model.variables if id(variable) not in weights]
+        return self._compiled.holding(trial, moved)
 
     def weights(self) -> list[list[np.ndarray]]:
         """Per trial: the values of `model.variables`."""

@@ -1,6 +1,7 @@
 """The epoch on JAX: state in, state out; of one trial or, stacked, of many."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -104,6 +105,7 @@ class Compiled:
             found, left = _in_scope(variables, state, lambda: epoch(data, order, active))
             return left, found
 
+        self._variables = variables
         self._single = trials == 1
         mapped = pure if self._single else jax.vmap(pure, in_axes=(0, None, 0, 0))
         lead = () if self._single else (trials,)
@@ -129,6 +131,12 @@ class Compiled:
         if self._single:
             return [values]
         return [[value[i] for value in values] for i in range(len(values[0]))]
+
+    @contextmanager
+    def holding(self, trial: int, moved: Sequence[keras.Variable]) -> Iterator[None]:
+        """The variables at the state of `trial`, which lies elsewhere: nothing is to be undone."""
+        _assign(self._variables, self.read()[trial])
+        yield
 
     def run(self, orders: np.ndarray, active: np.ndarray) -> np.ndarray:
         first = (lambda x: x[0]) if self._single else (lambda x: x)

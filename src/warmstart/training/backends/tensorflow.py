@@ -1,6 +1,7 @@
 """The epoch on TensorFlow: variables hold the state, XLA compiles what happens to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -81,6 +82,14 @@ class Compiled:
 
     def read(self) -> list[list[np.ndarray]]:
         return [[variable.numpy() for variable in self._variables]]
+
+    @contextmanager
+    def holding(self, trial: int, moved: Sequence[keras.Variable]) -> Iterator[None]:
+        """The variables at the state of `trial`; what the block makes of `moved` is undone."""
+        before = [variable.numpy() for variable in moved]
+        yield
+        for variable, value in zip(moved, before, strict=True):
+            variable.assign(value)
 
     def run(self, orders: np.ndarray, active: np.ndarray) -> np.ndarray:
         order, active = tf.constant(orders[0], tf.int32), tf.constant(bool(active[0]))
