@@ -234,6 +234,30 @@ def test_fewer_labels_are_held_against_more_of_them_only(
     assert claims["transfer-fewer-labels"] == verdict
 
 
+def test_of_many_starts_those_are_told_in_numbers_that_differ_from_scratch(project: Path) -> None:
+    shifts = {
+        "scratch": [0.0] * 5,
+        "on_a": [0.01, -0.01, 0.0, 0.01, -0.01],
+        "on_stacked": [0.03, 0.03, 0.03, 0.03, 0.035],
+        "on_a_head_only": [-0.01, 0.01, 0.0, 0.01, -0.01],
+        "on_a_first_1": [0.01, 0.01, 0.0, -0.01, -0.01],
+    }
+    records = [
+        record
+        for arm, shift in shifts.items()
+        for record in finished(
+            arm, [a + s for a, s in zip(ACCURACIES, shift, strict=True)], stage="transfer", study=""
+        )
+    ]
+    write(project / "results" / "transfer", records, "scratch")
+    text = (run(project) / "report.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("- **transfer**"))
+    assert "B on stacked autoencoders errs less than from scratch: +3.1 points" in line
+    assert "B on A's layers cannot be told apart from scratch: +0.0 points" in line
+    assert "Not told apart from scratch: B on A, head only and B on A, first 1." in line
+    assert line.count("points") == 2
+
+
 def test_the_same_results_give_the_same_bytes(project: Path, reports: Path) -> None:
     first = (reports / "report.html").read_bytes()
     assert (run(project) / "report.html").read_bytes() == first

@@ -15,6 +15,9 @@ from warmstart.analysis.ties import letters
 from warmstart.analysis.words import accuracy, factor, listed, percent, points
 from warmstart.records import Contrast
 
+RECIPE = "on_a"
+"""The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""
+
 ARM_WORDS = {
     "a": "model A",
     "scratch": "B from scratch",
@@ -45,19 +48,26 @@ def answer(results: Results) -> str:
 
 
 def transfer_answer(results: Results) -> str:
-    """What pretraining brought, helped or hurt, in one sentence per arm."""
-    sentences = []
+    """What pretraining brought, helped or hurt: a sentence for the chapter's recipe and for each
+    arm that can be told apart from scratch, and the others by name."""
+    said = {
+        "better": "errs less than from scratch",
+        "worse": "errs more than from scratch: here pretraining hurts",
+        "tie": "cannot be told apart from scratch",
+        "undecided": "has too few seeds to be judged",
+    }
+    sentences, others = [], []
     for contrast in results.summary.contrasts.values():
-        what = {
-            "better": "errs less than from scratch",
-            "worse": "errs more than from scratch: here pretraining hurts",
-            "tie": "cannot be told apart from scratch",
-            "undecided": "has too few seeds to be judged",
-        }[contrast.verdict]
+        if contrast.arm != RECIPE and contrast.verdict in ("tie", "undecided"):
+            others.append(words(contrast.arm))
+            continue
         sentences.append(
-            f"{words(contrast.arm)} {what}: {points(contrast.accuracy_difference)} in accuracy, "
+            f"{words(contrast.arm)} {said[contrast.verdict]}: "
+            f"{points(contrast.accuracy_difference)} in accuracy, "
             f"error down by a factor of {factor(contrast.error_factor)}."
         )
+    if others:
+        sentences.append(f"Not told apart from scratch: {listed(others)}.")
     return " ".join(sentences)
 
 
