@@ -168,7 +168,7 @@ def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path
     assert "up to date" in run(clone, "dvc", "repro").stdout
     # the runs were never in this clone's MLflow: records bring them back
     said = run(clone, sys.executable, "-m", "warmstart", "track", "--results", "results").stdout
-    assert said == "40 runs published, 0 were there already\n"
+    assert said == "60 runs published, 0 were there already\n"
 
 
 def test_a_stage_killed_in_mid_run_recovers(project: Path) -> None:

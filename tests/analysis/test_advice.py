@@ -24,8 +24,8 @@ def results_of(
     records = []
     for name, (validated, accuracies) in arms.items():
         settings = COMPARE.arms(study)[name].resolve(64).settings() | {
-            "epochs": "20",
-            "batch_size": "32",
+            "epochs": str(COMPARE.epochs),
+            "batch_size": str(COMPARE.batch_size),
         }
         given: dict[str, Any] = {"settings": settings | changed, "val_accuracy": (validated,)}
         records += finished(name, accuracies, study=study, **given)

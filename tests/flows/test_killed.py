@@ -33,7 +33,7 @@ def runs(name: str, entry: str) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], found: Callable[[], object]) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.1)

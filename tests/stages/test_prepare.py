@@ -22,7 +22,10 @@ def params(*, seed: int = 42, data: Any = None, transfer: Any = None) -> Params:
     return PARAMS.model_copy(
         update={
             "seed": seed,
-            "data": PARAMS.data.model_copy(update={"name": "digits"} | (data or {})),
+            "data": PARAMS.data.model_copy(
+                update={"name": "digits", "validation_fraction": 0.2, "test_fraction": 0.2}
+                | (data or {})
+            ),
             "transfer": PARAMS.transfer.model_copy(
                 update={"task_b": (5, 6), "train_size": 20} | (transfer or {})
             ),
