@@ -37,6 +37,7 @@ KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 Method = Literal["stacked", "denoising", "rotation"]
+METHODS: tuple[Method, ...] = get_args(Method)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
 Seed = Annotated[int, Field(ge=0)]
 Checked = TypeVar("Checked", bound=BaseModel)

@@ -105,19 +105,34 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_held_out_samples_teach_nothing(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With other held-out samples, without denoising, and with two models in its folder before."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    write_data(folder, spoilt=True)
+    (folder / "models").mkdir()
+    for name in ("mine", "denoising"):
+        (folder / f"models/{name}.keras").write_text("here before")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(folder, known(methods=("stacked", "rotation")), monkeypatch)
+    return folder
+
+
+def test_held_out_samples_teach_nothing(finished: Path, spoilt: Path) -> None:
     """Whatever is validated on, the same bytes are learned; and a run repeats to the byte."""
-    write_data(tmp_path, spoilt=True)
-    run(tmp_path, known(methods=("stacked", "rotation")), monkeypatch)  # denoising sees the first's
     assert list(models(finished)) == sorted(METHODS)
-    before = models(finished)
-    assert models(tmp_path) == {method: before[method] for method in ("rotation", "stacked")}
-    losses = [json.loads((f / "results/losses.json").read_text()) for f in (finished, tmp_path)]
+    for method in ("rotation", "stacked"):
+        assert models(spoilt)[method] == models(finished)[method]
+    losses = [json.loads((f / "results/losses.json").read_text()) for f in (finished, spoilt)]
     for arm in losses[1]:  # though other validation samples have other losses
         assert losses[0][arm]["loss"] == losses[1][arm]["loss"]
         assert losses[0][arm]["val_loss"] != losses[1][arm]["val_loss"]
+
+
+def test_only_the_stages_own_models_are_removed(spoilt: Path) -> None:
+    """A leftover of an earlier run would be a start for model B; the user's model is not ours."""
+    assert list(models(spoilt)) == ["mine", "rotation", "stacked"]
+    assert models(spoilt)["mine"] == b"here before"
 
 
 def test_every_encoder_is_a_start_for_model_b(finished: Path) -> None:

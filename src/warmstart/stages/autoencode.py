@@ -15,7 +15,7 @@ from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing, write_json
-from warmstart.params import Params
+from warmstart.params import METHODS, Params
 from warmstart.records import Record, write_records
 from warmstart.stages.timings import Stopwatch
 from warmstart.training import executor
@@ -26,7 +26,8 @@ from warmstart.training.trials import SHOWN, Autoencoder, Cohort, Learned, Phase
 def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     """Pretrain by each of `autoencode.methods`, each at its best learning rate, save the encoders
     as `models/METHOD.keras`, and write records, losses, timings and what can be seen of the
-    encoders (`shown.npz`) below `output`.
+    encoders (`shown.npz`) below `output`. Files of these names are replaced or removed, others in
+    `models` stay.
 
     - `stacked`: one hidden layer after the other learns to give back the codes of the layers
       below, which stand still (Bengio et al. 2007, "Greedy Layer-Wise Training of Deep Networks");
@@ -67,8 +68,8 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
             below = make.folder / f"stacked_{number - 1}.keras"
             pool.export(*trained[f"stacked_{number - 1}"].chosen, below)
             trained |= _train(pool, {f"stacked_{number}": make.layer(number, below)})
-        for file in models.glob("*.keras"):  # every one there is a start for model B
-            file.unlink()
+        for known in METHODS:  # what an earlier run left would be a start for model B
+            (models / f"{known}.keras").unlink(missing_ok=True)
         learned = {
             method: pool.export_encoder(*trained[arm].chosen, models / f"{method}.keras")
             for method, arm in last.items()
