@@ -7,8 +7,10 @@ Stages are imported when they run: `--help` and a wrong params.yaml answer witho
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from warmstart import params
 from warmstart.errors import InputError
@@ -61,8 +63,9 @@ def _transfer(options: argparse.Namespace) -> None:
     from warmstart.stages.transfer import transfer
 
     encoders = sorted(options.encoders.glob("*.keras")) if options.encoders else ()
-    sources = {"on_a": options.a} | {f"on_{path.stem}": path for path in encoders}
-    transfer(known, options.data, sources, options.model, options.output)
+    with _file(options.a) as a:
+        sources = {"on_a": a} | {f"on_{path.stem}": path for path in encoders}
+        transfer(known, options.data, sources, options.model, options.output)
     _publish(options.output)
 
 
@@ -92,6 +95,18 @@ def _track(options: argparse.Namespace) -> None:
     from warmstart.tracking import publish_all
 
     print(publish_all(options.results))
+
+
+@contextmanager
+def _file(model: Path) -> Iterator[Path]:
+    """`model` itself, or the file that MLflow's registry has of it: stages know only files."""
+    if not str(model).startswith("models:/"):
+        yield model
+        return
+    from warmstart.tracking.registry import fetch
+
+    with TemporaryDirectory() as folder:
+        yield fetch(str(model), Path(folder))
 
 
 def _publish(results: Path) -> None:
@@ -139,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     path("--output", output)
     path = add("transfer", _transfer, "compare model B from scratch with B on pretrained layers")
     path("--data", data)
-    path("--a", "model A (.keras)")
+    path("--a", "model A: a .keras file, or models:/NAME@ALIAS or models:/NAME/VERSION in MLflow")
     path("--encoders", "folder with further models to start on (.keras)", required=False)
     path("--model", "where model B is saved (.keras)")
     path("--output", output)

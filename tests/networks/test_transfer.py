@@ -91,3 +91,11 @@ def test_other_features_are_refused_with_both_shapes(model_a: keras.Sequential) 
 def test_loading_gives_what_was_saved(tmp_path, model_a: keras.Sequential) -> None:
     saving.save(mlp.compile_for_use(model_a), tmp_path / "a.keras")
     assert equal(snapshot(model_a), snapshot(transfer.load(tmp_path / "a.keras")))
+
+
+def test_code_in_a_model_is_refused(tmp_path) -> None:
+    """Keras would run it when it loads the model."""
+    layers = [keras.layers.Dense(2), keras.layers.Lambda(lambda x: x), keras.layers.Dense(2)]
+    saving.save(keras.Sequential([keras.Input((2,)), *layers]), tmp_path / "code.keras")
+    with pytest.raises(InputError, match=r"code\.keras: expected a model that Keras loads in safe"):
+        transfer.load(tmp_path / "code.keras")

@@ -1,5 +1,6 @@
 """Reuse a pretrained model's layers: copied, never shared."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,17 @@ def load(path: Path) -> keras.Sequential:
     """A pretrained stack from a `.keras` file, in Keras's safe mode.
 
     Raises:
-        InputError: as `Stack.read`.
+        InputError: as `Stack.read`, and if Keras refuses a layer: code of its own, or unknown.
     """
     Stack.read(path)
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a model that Keras loads in safe mode, received "
+            f"{textwrap.shorten(str(error), 200, placeholder=' …')}; use Keras's own layers, no "
+            "Lambda"
+        ) from None
 
 
 def graft(source: keras.Sequential, features: int, classes: int, seed: int) -> keras.Sequential:

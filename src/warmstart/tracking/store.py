@@ -34,6 +34,7 @@ from warmstart.tracking.runs import Run, ranking
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # MLflow alone retries for minutes. Two attempts of at most 7 s each: a server that is down
     # is known after 14 s, and one that answers takes 0.1 s for the largest batch
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -85,6 +86,11 @@ class Store:
         self._client = client
         self._alone = alone
         self._experiments: dict[str, Any] = {}
+
+    @property
+    def uri(self) -> str:
+        """Where it is, absolute."""
+        return str(self._client.tracking_uri)
 
     def bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
         """Make MLflow hold `runs`, all of one stage and study; how many it lacked."""
