@@ -36,7 +36,7 @@ class Record:
     """0, 1, 2 … within the study; paired between arms."""
     learning_rate: float
     settings: dict[str, str]
-    """The arm's choices, as text."""
+    """The arm's choices, as text; in a cross-validation also the trial's fold."""
     data_digest: str
     outcome: Outcome
     """`diverged`: the loss left the finite numbers in the last epoch given here."""
@@ -46,6 +46,11 @@ class Record:
     """Whether the arm's learning rate, chosen on validation, is this one."""
     test: dict[str, float] = field(default_factory=dict)
     """TEST_METRICS, only where chosen."""
+
+    @property
+    def folds(self) -> int | None:
+        """Of the cross-validation that it took part in; None: one split."""
+        return int(self.settings["folds"]) if "folds" in self.settings else None
 
     @property
     def name(self) -> str:
@@ -157,6 +162,7 @@ class ArmSummary:
     diverged_share: float
     """Of the arm's seeds at the chosen learning rate."""
     settings: dict[str, str]
+    """Those that all its trials share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +206,8 @@ class Summary:
     groups: tuple[tuple[str, ...], ...]
     """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
     to tell any apart."""
+    folds: int | None = None
+    """Of the cross-validation that the trials took part in; None: one split."""
 
     @property
     def title(self) -> str:

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import math
@@ -43,6 +44,24 @@ def test_a_summary_by_hand():
     factor = math.prod([5.5 / 10.5, 4.5 / 8.5, 3.5 / 6.5]) ** (1 / 3)
     assert contrast.error_factor.mean == pytest.approx(factor)
     assert contrast.loss_difference.mean == pytest.approx(0.04)
+
+
+def test_folds_widen_what_is_said_of_means_and_differences():
+    """Three folds, overlap ½: every variance of a mean is 1/3 + 1/2 of sd² instead of a third."""
+    records = [
+        dataclasses.replace(r, settings={"folds": "3", "fold": str(r.seed + 1)})
+        for r in finished("a", [0.90, 0.92, 0.94]) + finished("b", [0.95, 0.96, 0.97])
+    ]
+    found = summary_of(records)
+    assert found.folds == 3
+    assert Summary.from_dict(json.loads(json.dumps(dataclasses.asdict(found)))) == found
+    a, (contrast,) = found.arms["a"], found.contrasts.values()
+    assert a.settings == {"folds": "3"}  # which fold is a trial's own affair
+    assert a.test_accuracy.low == pytest.approx(0.92 - 4.302653 * 0.02 * math.sqrt(5 / 6))
+    difference = contrast.accuracy_difference
+    assert difference.low == pytest.approx(-0.04 - 4.302653 * 0.01 * math.sqrt(5 / 6))
+    # t = −0.04 / (0.01 · √(5/6)) = −4.38 with 2 degrees of freedom; −6.93 for one split
+    assert contrast.p_value == pytest.approx(0.0484, abs=1e-4)
 
 
 def test_epochs_to_the_target_and_the_last_epoch():

@@ -110,9 +110,11 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
 
 def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candidate, str]:
     """What to take, and why."""
-    n_test = default.study.summary.n_test
+    n_test, overlap = default.study.summary.n_test, default.study.overlap
     errors = {c.name: c.errors for c in (default, *others)}
-    p_values = pairwise_p_values(errors, [(c.name, default.name) for c in others], n_test=n_test)
+    p_values = pairwise_p_values(
+        errors, [(c.name, default.name) for c in others], n_test=n_test, overlap=overlap
+    )
     p_of = {c.name: p_values[frozenset((c.name, default.name))] for c in others}
     gains = {c.name: _gains(c, default) for c in others}
     sure = [
@@ -124,10 +126,11 @@ def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candid
     if sure:
         pick = max(sure, key=lambda c: c.validated)
         ours = pick.study.summary.arms[pick.arm].test_accuracy
+        gain = interval(gains[pick.name], overlap=overlap)
         return pick, (
             f"Use {pick.name}: {_described(pick)}. Test accuracy {accuracy(ours)}, "
-            f"{points(interval(gains[pick.name]))} against the default, {default.name}: certain "
-            f"beyond 95 % (p = {p_of[pick.name]:.2g}, corrected for {_alternatives(others)}, "
+            f"{points(gain)} against the default, {default.name}: certain beyond 95 % "
+            f"(p = {p_of[pick.name]:.2g}, corrected for {_alternatives(others)}, "
             f"{reached.n} seeds)."
         )
     text = (
@@ -138,8 +141,11 @@ def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candid
         return default, text
     text += f" None of {_alternatives(others)} beats it beyond doubt on {reached.n} seeds."
     best = max(others, key=lambda c: (c.validated, sum(gains[c.name])))
-    text += f" The best of them on validation, {best.name}: {points(interval(gains[best.name]))}"
-    seeds = seeds_needed(gains[best.name], resolution=1 / n_test, level=LEVEL / len(others))
+    gain = interval(gains[best.name], overlap=overlap)
+    text += f" The best of them on validation, {best.name}: {points(gain)}"
+    seeds = seeds_needed(
+        gains[best.name], resolution=1 / n_test, level=LEVEL / len(others), overlap=overlap
+    )
     if sum(gains[best.name]) > 0:
         needed = f"{seeds:,}" if seeds else f"more than {MOST_SEEDS:,}"
         text += f"; to be certain of a difference of that size would take {needed} seeds"

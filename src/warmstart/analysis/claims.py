@@ -58,6 +58,7 @@ class _Finding:
     values: tuple[float, ...] = ()
     """One per seed: the effect."""
     resolution: float = 0.0
+    overlap: float = 0.0
     missing: str = ""
     """What it takes to have values."""
 
@@ -78,7 +79,11 @@ def judge(
     """
     findings = [_find(rule, results, training_samples) for rule in rules]
     raw = [
-        paired_p_value([v - _zero(rule) for v in found.values], resolution=found.resolution)
+        paired_p_value(
+            [v - _zero(rule) for v in found.values],
+            resolution=found.resolution,
+            overlap=found.overlap,
+        )
         for rule, found in zip(rules, findings, strict=True)
     ]
     tests = sum(p is not None for p in raw)
@@ -124,6 +129,7 @@ def _find(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _F
         # rounded, since equal differences must stay equal: a t-test would be certain of their noise
         values=tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds),
         resolution=rule.measure.resolution(results[rule.study]),
+        overlap=results[rule.study].overlap,
     )
 
 
@@ -135,7 +141,7 @@ def _mean_by_seed(rule: Rule, study: Results, arms: Sequence[str]) -> dict[int, 
 
 
 def _claim(rule: Rule, found: _Finding, p_value: float | None, *, level: float) -> Claim:
-    effect = interval(found.values) if found.values else None
+    effect = interval(found.values, overlap=found.overlap) if found.values else None
     verdict: Decision = "undecided"
     if effect and p_value is not None and p_value < LEVEL:
         as_expected = (effect.mean > _zero(rule)) == (rule.expects == "more")
@@ -182,7 +188,9 @@ def _takes(rule: Rule, found: _Finding, level: float) -> str:
     if found.missing:
         return found.missing
     differences = [value - _zero(rule) for value in found.values]
-    seeds = seeds_needed(differences, resolution=found.resolution, level=level)
+    seeds = seeds_needed(
+        differences, resolution=found.resolution, level=level, overlap=found.overlap
+    )
     if seeds is not None:
         return f"{max(seeds, len(differences) + 1):,} seeds"
     if len(differences) < MINIMUM_SEEDS:

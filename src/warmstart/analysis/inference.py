@@ -2,6 +2,14 @@
 
 Seeds are the replicates: every arm runs on the same ones, so two arms are compared within seeds
 (a paired comparison), which removes what the seed does to both.
+
+In a cross-validation they are not independent, because their training samples overlap. Nadeau and
+Bengio (2003, "Inference for the generalization error") take the variance of a mean of n values as
+
+    sd² · (1 / n + overlap),   overlap = validation samples / training samples
+
+instead of sd² / n; Bouckaert and Frank (2004) found it to hold for repeated k-fold
+cross-validation, where overlap is 1 / (k - 1). `overlap` is 0 where there is one split.
 """
 
 import gc
@@ -30,10 +38,15 @@ MOST_SEEDS = 1000
 Verdict = Literal["better", "worse", "tie", "undecided"]
 
 
-def interval(values: Iterable[float]) -> Interval:
+def overlap_of(folds: int | None) -> float:
+    """Validation samples over training samples of a cross-validation; 0 for None, one split."""
+    return 1 / (folds - 1) if folds else 0.0
+
+
+def interval(values: Iterable[float], *, overlap: float = 0.0) -> Interval:
     """Mean of the n finite `values` and its t interval (Student 1908):
 
-        mean ± t(0.975, n - 1) · sd / √n,   sd with n - 1 in the denominator
+        mean ± t(0.975, n - 1) · sd · √(1 / n + overlap),   sd with n - 1 in the denominator
 
     One value, or values that are all equal, allow no interval: low and high are None. The sd of
     one value is None, of equal values 0. Values that are not finite (the loss of a network that
@@ -47,17 +60,17 @@ def interval(values: Iterable[float]) -> Interval:
         sd = 0.0 if n > 1 else None
         return Interval(mean=float(finite[0]), low=None, high=None, sd=sd, n=n)
     mean, sd = float(finite.mean()), float(finite.std(ddof=1))
-    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd / math.sqrt(n)
+    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd * math.sqrt(1 / n + overlap)
     return Interval(mean=mean, low=mean - reach, high=mean + reach, sd=sd, n=n)
 
 
-def geometric_interval(ratios: Iterable[float]) -> Interval:
+def geometric_interval(ratios: Iterable[float], *, overlap: float = 0.0) -> Interval:
     """Geometric mean of positive `ratios`; the t interval is taken of their logarithms.
 
     Ratios multiply: ×2 and ×½ must cancel, as they do in logarithms. sd stays that of the
     (natural) logarithms, since a ratio ± sd would mean nothing.
     """
-    log = interval(math.log(ratio) for ratio in ratios)
+    log = interval((math.log(ratio) for ratio in ratios), overlap=overlap)
     return Interval(
         mean=math.exp(log.mean),
         low=None if log.low is None else math.exp(log.low),
@@ -76,7 +89,9 @@ def error_ratio(errors: int, errors_of_reference: int) -> float:
     return (errors_of_reference + 0.5) / (errors + 0.5)
 
 
-def paired_p_value(differences: Sequence[float], *, resolution: float) -> float | None:
+def paired_p_value(
+    differences: Sequence[float], *, resolution: float, overlap: float = 0.0
+) -> float | None:
     """Two-sided p-value of "the mean difference is 0", by the paired t-test.
 
     Args:
@@ -94,12 +109,16 @@ def paired_p_value(differences: Sequence[float], *, resolution: float) -> float 
     found = interval(differences)
     if found.mean == 0 and not found.sd:
         return 1.0
-    t = found.mean / ((found.sd or resolution) / math.sqrt(n))
+    t = found.mean / ((found.sd or resolution) * math.sqrt(1 / n + overlap))
     return float(2 * stdtr(n - 1, -abs(t)))
 
 
 def seeds_needed(
-    differences: Sequence[float], *, resolution: float, level: float = LEVEL
+    differences: Sequence[float],
+    *,
+    resolution: float,
+    level: float = LEVEL,
+    overlap: float = 0.0,
 ) -> int | None:
     """Seeds with which the paired t-test finds a difference of this mean and spread with a chance
     of POWER.
@@ -123,7 +142,8 @@ def seeds_needed(
     counts = np.arange(MINIMUM_SEEDS, MOST_SEEDS + 1)
     # half the level on the one side where the difference lies: the other side adds less than
     # 1e-6 at this power, and SciPy's noncentral t has no number there for large effects
-    power = TTestPower().power(effect, counts, level / 2, alternative="larger")
+    shrunk = effect / np.sqrt(1 + overlap * counts)  # which are multiplied by √counts
+    power = TTestPower().power(shrunk, counts, level / 2, alternative="larger")
     enough = counts[power >= POWER]
     return int(enough[0]) if len(enough) else None
 

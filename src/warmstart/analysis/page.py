@@ -87,6 +87,11 @@ def warnings(results: Results) -> list[str]:
         found.append(f"Diverged at the best learning rate there is: {shares} of the seeds.")
     if summary.stage != "pretrain" and summary.seeds < 5:
         found.append(f"{summary.seeds} seeds tell only large differences apart.")
+    if summary.folds:
+        found.append(
+            f"Trials of its {summary.folds} folds share training samples, for which intervals and "
+            "p-values make up (Nadeau and Bengio 2003)."
+        )
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from warmstart.analysis import series
+from warmstart.analysis.inference import overlap_of
 from warmstart.files import read_json
 from warmstart.records import Contrast, Record, Summary, read_records
 
@@ -35,6 +36,11 @@ class Results:
     def smallest(self) -> float:
         """Half an error in the test set: the smallest error worth drawing."""
         return 0.5 / self.summary.n_test
+
+    @property
+    def overlap(self) -> float:
+        """Of the training samples of its trials: see `inference`."""
+        return overlap_of(self.summary.folds)
 
     def contrast(self, arm: str) -> Contrast | None:
         return next((c for c in self.summary.contrasts.values() if c.arm == arm), None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from warmstart.analysis.inference import interval
+from warmstart.analysis.inference import interval, overlap_of
 from warmstart.analysis.rates import rate_scores
 from warmstart.analysis.ties import letters
 from warmstart.records import Record, Summary
@@ -47,7 +47,7 @@ def learning_curves(records: Sequence[Record]) -> list[Row]:
         for epoch, values in enumerate(zip(*curves, strict=False), start=1):
             if not all(map(math.isfinite, values)):
                 break
-            found = interval(values)
+            found = interval(values, overlap=overlap_of(records[0].folds))
             rows.append(
                 {
                     "study": records[0].study or records[0].stage,

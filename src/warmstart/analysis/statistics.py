@@ -4,7 +4,7 @@ What the numbers mean, and what they do not, is written for the reader in `docs/
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
@@ -15,6 +15,7 @@ from warmstart.analysis.inference import (
     geometric_interval,
     holm,
     interval,
+    overlap_of,
     paired_p_value,
     seeds_needed,
     verdict,
@@ -22,7 +23,7 @@ from warmstart.analysis.inference import (
 from warmstart.analysis.rates import last_epoch, mean
 from warmstart.analysis.targets import epochs_to_target, target_accuracy
 from warmstart.analysis.ties import groups
-from warmstart.records import ArmSummary, Contrast, Record, Summary
+from warmstart.records import ArmSummary, Contrast, Interval, Record, Summary
 
 __all__ = ["interval", "pairwise_p_values", "summarize"]
 
@@ -51,7 +52,8 @@ def summarize(
     chosen = _chosen(records)
     if reference is not None and reference not in chosen:
         raise ValueError(f"reference: expected one of {', '.join(chosen)}, received {reference!r}")
-    target = target_accuracy(chosen.values())
+    first, target = records[0], target_accuracy(chosen.values())
+    overlap = overlap_of(first.folds)
     errors = {
         arm: {t.seed: round((1 - t.test["test_accuracy"]) * n_test) for t in trials}
         for arm, trials in chosen.items()
@@ -59,22 +61,27 @@ def summarize(
     ranks = _mean_ranks(errors)
     arms = _rank(
         {
-            arm: _summarize_arm(trials, records, target=target, mean_rank=ranks[arm])
+            arm: _summarize_arm(trials, records, target, ranks[arm], overlap)
             for arm, trials in chosen.items()
         }
     )
     against = reference or next(iter(arms))
     pairs = [(arm, against) for arm in arms if arm != against]
     every_pair = list(itertools.combinations(chosen, 2))
-    p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test)
-    p_values = pairwise_p_values(errors, pairs, n_test=n_test) if reference else p_of_every_pair
+    p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test, overlap=overlap)
+    p_values = (
+        pairwise_p_values(errors, pairs, n_test=n_test, overlap=overlap)
+        if reference
+        else p_of_every_pair
+    )
     contrasts = {
-        f"{arm} against {against}": _contrast(arm, against, chosen, errors, p_values, n_test)
+        f"{arm} against {against}": _contrast(
+            arm, against, chosen, errors, p_values, n_test, overlap
+        )
         for arm, against in pairs
     }
     tested = [p for p in p_of_every_pair.values() if p is not None]
     apart = [pair for pair, p in p_of_every_pair.items() if p is not None and p < LEVEL]
-    first = records[0]
     return Summary(
         stage=first.stage,
         study=first.study,
@@ -88,15 +95,18 @@ def summarize(
         arms=arms,
         contrasts=contrasts,
         groups=groups(list(arms), apart) if tested else (),
+        folds=first.folds,
     )
 
 
 def pairwise_p_values(
-    errors: Errors, family: Sequence[tuple[str, str]], *, n_test: int
+    errors: Errors, family: Sequence[tuple[str, str]], *, n_test: int, overlap: float = 0.0
 ) -> dict[frozenset[str], float | None]:
     """{arm, other arm} -> p-value of equal accuracy, corrected over the `family` of pairs."""
     raw = [
-        paired_p_value(_differences(errors, arm, other, n_test), resolution=1 / n_test)
+        paired_p_value(
+            _differences(errors, arm, other, n_test), resolution=1 / n_test, overlap=overlap
+        )
         for arm, other in family
     ]
     return {frozenset(pair): p for pair, p in zip(family, holm(raw), strict=True)}
@@ -121,28 +131,40 @@ def _mean_ranks(errors: Errors) -> dict[str, float]:
 
 
 def _summarize_arm(
-    trials: Sequence[Record], records: Sequence[Record], *, target: float, mean_rank: float
+    trials: Sequence[Record],
+    records: Sequence[Record],
+    target: float,
+    mean_rank: float,
+    overlap: float,
 ) -> ArmSummary:
     """With rank 0: that takes the other arms."""
     rate = trials[0].learning_rate
     grid = {record.learning_rate for record in records if record.arm == trials[0].arm}
     reached = [e for t in trials if (e := epochs_to_target(t, target)) is not None]
     at_edge = "lowest" if rate == min(grid) else "highest" if rate == max(grid) else ""
+
+    def over_seeds(value: Callable[[Record], float]) -> Interval:
+        return interval(map(value, trials), overlap=overlap)
+
     return ArmSummary(
         rank=0,
         mean_rank=mean_rank,
         learning_rate=rate,
         at_edge=at_edge if len(grid) > 1 else "",
-        test_accuracy=interval(t.test["test_accuracy"] for t in trials),
-        test_loss=interval(t.test["test_loss"] for t in trials),
-        val_accuracy=interval(last_epoch(t)[0] for t in trials),
-        best_val_accuracy=interval(t.epochs["val_accuracy"][_best_epoch(t) - 1] for t in trials),
+        test_accuracy=over_seeds(lambda t: t.test["test_accuracy"]),
+        test_loss=over_seeds(lambda t: t.test["test_loss"]),
+        val_accuracy=over_seeds(lambda t: last_epoch(t)[0]),
+        best_val_accuracy=over_seeds(lambda t: t.epochs["val_accuracy"][_best_epoch(t) - 1]),
         best_epoch=mean(_best_epoch(t) for t in trials),
         last_epoch=mean(len(t.epochs["val_accuracy"]) for t in trials),
-        epochs_to_target=interval(reached) if reached else None,
+        epochs_to_target=interval(reached, overlap=overlap) if reached else None,
         reached_share=len(reached) / len(trials),
         diverged_share=mean(t.outcome == "diverged" for t in trials),
-        settings=trials[0].settings,
+        settings={
+            key: value
+            for key, value in trials[0].settings.items()
+            if all(trial.settings.get(key) == value for trial in trials)
+        },
     )
 
 
@@ -164,6 +186,7 @@ def _contrast(
     errors: Errors,
     p_values: Mapping[frozenset[str], float | None],
     n_test: int,
+    overlap: float,
 ) -> Contrast:
     ours, theirs = errors[arm], errors[reference]
     losses = {
@@ -171,19 +194,25 @@ def _contrast(
     }
     seeds = [seed for seed in ours if seed in theirs]
     differences = _differences(errors, arm, reference, n_test)
-    difference = interval(differences)
+    difference = interval(differences, overlap=overlap)
     p_value = p_values[frozenset((arm, reference))]
     found = verdict(difference.mean, p_value)
     return Contrast(
         arm=arm,
         reference=reference,
         accuracy_difference=difference,
-        loss_difference=interval(losses[arm][s] - losses[reference][s] for s in seeds),
-        error_factor=geometric_interval(error_ratio(ours[s], theirs[s]) for s in seeds),
+        loss_difference=interval(
+            (losses[arm][s] - losses[reference][s] for s in seeds), overlap=overlap
+        ),
+        error_factor=geometric_interval(
+            (error_ratio(ours[s], theirs[s]) for s in seeds), overlap=overlap
+        ),
         p_value=p_value,
         verdict=found,
         # at the first step of Holm's correction, which no pair exceeds
-        seeds_needed=seeds_needed(differences, resolution=1 / n_test, level=LEVEL / len(p_values))
+        seeds_needed=seeds_needed(
+            differences, resolution=1 / n_test, level=LEVEL / len(p_values), overlap=overlap
+        )
         if found in ("tie", "undecided")
         else None,
     )
