@@ -110,6 +110,39 @@ def test_the_best_model_takes_raw_samples(found: library.Comparison) -> None:
     np.testing.assert_allclose(model.optimizer.learning_rate, found.table()["learning_rate"][0])
 
 
+def test_each_fold_validates_in_turn_and_its_model_takes_raw_samples() -> None:
+    """The best model's standardization is that of its own fold."""
+    x, y = samples()
+    found = warmstart.compare(
+        x,
+        y,
+        arms={"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_normal"}},
+        base={"hidden": [4]},
+        seeds=4,
+        folds=2,
+        learning_rates=[0.3],
+        epochs=2,
+        workers=1,
+    )
+    folds = {(r.seed, r.settings["folds"], r.settings["fold"]) for r in found.results.records}
+    assert folds == {(0, "2", "1"), (1, "2", "2"), (2, "2", "1"), (3, "2", "2")}
+    assert found.results.summary.folds == 2
+    assert "Trials of its 2 folds share training samples" in found.advice()
+    dataset, _ = from_memory(x, y, where="here")
+    data = params.Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
+    rows = split_full(dataset, data, 42)
+    model = found.best_model()
+    loss, _ = model.evaluate(x.iloc[rows.test], dataset.y[rows.test], verbose=0)
+    recorded = np.array([r.test["test_loss"] for r in found.results.records])
+    assert np.sort(np.abs(loss - recorded))[0] < 1e-5 < np.sort(np.abs(loss - recorded))[1]
+    # ours is not that of the one split, and was taken from samples that are not tested
+    pool = dataset.x[np.concatenate([rows.train, rows.validation])]
+    means = [dataset.x[rows.train].mean(axis=0), pool.mean(axis=0)]
+    for mean in means:
+        assert np.abs(found.standardization.mean - mean)[0] > 1
+    assert np.abs(found.standardization.mean - means[1])[0] < 300  # 1,400 / √120: 2.4 of them
+
+
 def test_pictures_stand_by_themselves(found: library.Comparison, tmp_path: Path) -> None:
     for what in ("ranking", "curves", "rates"):
         picture = found.plot(what)

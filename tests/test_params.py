@@ -132,14 +132,25 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
     [
         (
             {"compare.seedz": 3},
-            "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, learning_rates, "
-            "epochs, patience, batch_size, base, studies; rename or remove it",
+            "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, folds, "
+            "learning_rates, epochs, patience, batch_size, base, studies; rename or remove it",
         ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
         ({"seed": None}, "seed: expected a value, received nothing; add the key"),
         ({"compare.seeds": "three"}, 'compare.seeds: expected a valid integer, received "three"'),
         ({"compare.seeds": True}, "compare.seeds: expected a valid integer, received true"),
         ({"compare.seeds": 1}, "compare.seeds: expected greater than or equal to 2, received 1"),
+        ({"compare.folds": 1}, "compare.folds: expected greater than or equal to 2, received 1"),
+        (
+            {"compare.folds": 3},
+            "compare.seeds: expected a multiple of folds (3), so that every fold validates equally "
+            "often, received 5; change one of the two",
+        ),
+        (
+            {"compare.folds": 5},
+            "compare.studies.depth.seeds: expected a multiple of folds (5), so that every fold "
+            "validates equally often, received 3; change one of the two",
+        ),
         ({"seed": -1}, "seed: expected greater than or equal to 0, received -1"),
         ({"data.test_fraction": 1.5}, "data.test_fraction: expected less than 1, received 1.5"),
         (

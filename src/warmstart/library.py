@@ -23,8 +23,8 @@ from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.params import Compare, Data, Executor, Seed, check
-from warmstart.stages.experiment import Experiment, scratch_arm
-from warmstart.training.trials import Phase
+from warmstart.stages.compare import experiment, views
+from warmstart.stages.experiment import best_of
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"
@@ -57,7 +57,7 @@ class Comparison:
     feature_shape: tuple[int, ...]
     """Of one sample."""
     standardization: Standardization
-    """Of the training samples."""
+    """Of the samples that the best network was trained on."""
     model: bytes
     """A `.keras` file: the best network, on standardized input."""
 
@@ -158,6 +158,7 @@ def compare(
     arms: Mapping[str, Mapping[str, Any]] | None = None,
     base: Mapping[str, Any] | None = None,
     seeds: int = 5,
+    folds: int | None = None,
     learning_rates: Iterable[float] = (0.01, 0.03, 0.1, 0.3, 1.0),
     epochs: int = 20,
     patience: int | None = None,
@@ -181,11 +182,14 @@ def compare(
             activation, each with the initializer that the chapter's table pairs it with.
         base: the network that all arms start from, such as `{"hidden": [100, 50]}`.
         seeds: repetitions of every arm, paired between arms; 2 or more.
+        folds: cross-validation instead of one split: what is not test_fraction is cut into so many
+            parts, and seed s validates on part s modulo `folds`. Divides `seeds`.
         learning_rates: the grid, the same for every arm.
         epochs: of every trial.
         patience: stop a trial after so many epochs without a lower validation loss; None: never.
         batch_size: samples.
-        validation_fraction: share of each class that chooses learning rates and the best model.
+        validation_fraction: share of each class that chooses learning rates and the best model, as
+            the folds do where there are some.
         test_fraction: share of each class that the results are measured on.
         seed: root of every random number; the same call gives the same result.
         workers: processes that train trials; `auto`: one per GPU, without GPUs one per core.
@@ -205,6 +209,7 @@ def compare(
             },
             "compare": {
                 "seeds": seeds,
+                "folds": folds,
                 "learning_rates": list(learning_rates),
                 "epochs": epochs,
                 "patience": patience,
@@ -226,27 +231,12 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     task_file, output, model = folder / "full.npz", folder / "results", folder / "model.keras"
     task.write(task_file)
     chosen = options.compare
-    Experiment(
-        stage="compare",
-        study=_STUDY,
-        data_name=dataset.name,
-        task=task,
-        arms={
-            name: scratch_arm(
-                network,
-                [Phase(epochs=chosen.epochs)],
-                task_file,
-                task,
-                chosen.batch_size,
-                options.seed,
-                chosen.patience,
-            )
-            for name, network in chosen.arms(_STUDY).items()
-        },
-        learning_rates=chosen.learning_rates,
-        seeds=chosen.seeds,
-        reference=None,
-    ).run(output, options.executor, model, scratch=folder)
+    seen = views(chosen, task, standardization, options.seed)
+    study = experiment(
+        chosen, _STUDY, dataset.name, task_file, task, seen, options.seed, scratch=folder
+    )
+    tested = [r for r in study.run(output, options.executor, model, scratch=folder) if r.chosen]
+    best = tested[best_of(tested)]
     results = read_results(output)
     assert results  # it was written a moment ago
     found = advise(chosen, [results], features=task.features, classes=task.classes, task=task_file)
@@ -256,7 +246,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
         recommended=found.text.replace(f" ({_STUDY})", ""),  # there is no other study
         classes_=labels,
         feature_shape=dataset.feature_shape,
-        standardization=standardization,
+        standardization=seen[best.seed % len(seen)].standardization,
         model=model.read_bytes(),
     )
 

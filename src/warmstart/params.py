@@ -227,6 +227,8 @@ class Compare(Frozen):
     """The studies, and the budget that every arm of every study gets alike."""
 
     seeds: Annotated[int, Field(ge=2)]
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """Of a cross-validation: trials of seed s validate on fold s mod `folds`; None: one split."""
     learning_rates: LearningRates
     epochs: Count
     patience: Count | None = None
@@ -242,6 +244,17 @@ class Compare(Frozen):
             for study, options in self.studies.items()
             for arm, network in self.arms(study).items()
             for problem in network.conflicts()
+        ]
+        seeds = {"seeds": self.seeds} | {
+            f"studies.{name}.seeds": study.seeds
+            for name, study in self.studies.items()
+            if study.seeds is not None
+        }
+        problems += [
+            f"{where}: expected a multiple of folds ({self.folds}), so that every fold validates "
+            f"equally often, received {count}; change one of the two"
+            for where, count in seeds.items()
+            if self.folds and count % self.folds
         ]
         if problems:
             raise ValueError("\n".join(problems))

@@ -20,7 +20,7 @@ class Standardization:
     """`(features,)`: the standard deviation (divided by n), or 1 where a feature is constant."""
 
     @classmethod
-    def of(cls, x: NDArray[np.float32]) -> Self:
+    def of(cls, x: NDArray[np.floating]) -> Self:
         """The statistics of `x (n, features)`: of training samples, and of nothing else."""
         # scikit-learn takes a second to import; it knows constants in spite of rounding
         from sklearn.preprocessing import StandardScaler
@@ -28,7 +28,7 @@ class Standardization:
         scaler = StandardScaler().fit(x)
         return cls(mean=np.asarray(scaler.mean_), scale=np.asarray(scaler.scale_))
 
-    def apply(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
         """`x (n, features)` standardized: a new array."""
         return ((x - self.mean) / self.scale).astype(np.float32)
 

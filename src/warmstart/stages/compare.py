@@ -1,12 +1,17 @@
 """One study: its arms, each with its learning rate tuned, all on the same seeds."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from warmstart.arms import Network
+from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
+from warmstart.data.view import View, cross_validation
 from warmstart.errors import InputError
-from warmstart.params import Params
+from warmstart.params import Compare, Params
 from warmstart.stages.experiment import Arm, Experiment, scratch_arm
+from warmstart.training.scratch import SCRATCH
 from warmstart.training.trials import Phase
 
 
@@ -15,38 +20,90 @@ def compare(params: Params, study: str, data: Path, output: Path) -> None:
     `output`.
 
     Raises:
-        InputError: if params.yaml has no such study.
+        InputError: if params.yaml has no such study, or more folds than a class has samples.
     """
-    options, task_file = params.compare, data / "full.npz"
+    options = params.compare
     if study not in options.studies:
         raise InputError(
             f"study: expected one of compare.studies ({', '.join(options.studies)}), "
             f"received {study!r}; add it to params.yaml"
         )
-    task = Task.read(task_file)
+    task_file = data / "full.npz"
+    task, standardization = Task.read(task_file), Standardization.read(data / "standardize.npz")
+    experiment(
+        options,
+        study,
+        params.data.name,
+        task_file,
+        task,
+        views(options, task, standardization, params.seed),
+        params.seed,
+        probed=True,
+    ).run(output, params.executor)
+
+
+def views(
+    options: Compare, task: Task, standardization: Standardization, seed: int
+) -> tuple[View, ...]:
+    """What trials see of `task`: those of seed s number s modulo their count."""
+    if options.folds is None:
+        return (View(task=task, standardization=standardization),)
+    return cross_validation(task, standardization, options.folds, seed)
+
+
+def experiment(
+    options: Compare,
+    study: str,
+    data_name: str,
+    task_file: Path,
+    task: Task,
+    seen: Sequence[View],
+    seed: int,
+    *,
+    scratch: Path = SCRATCH,
+    probed: bool = False,
+) -> Experiment:
+    """`study` of `options`, ready to run.
+
+    Args:
+        task_file: of `task`.
+        seen: `views` of it; what is another task is written below `scratch`.
+        seed: root.
+        probed: whether layers are looked into.
+    """
     chosen = options.studies[study]
     phases = [Phase(epochs=chosen.epochs or options.epochs)]
+    files = {task_file: task}
+    if options.folds:
+        files = {scratch / f"compare@{study}" / f"{v.task.name}.npz": v.task for v in seen}
+        for path, fold in files.items():
+            fold.write(path)
 
     def arm(network: Network) -> Arm:
-        return scratch_arm(
-            network,
-            phases,
-            task_file,
-            task,
-            options.batch_size,
-            params.seed,
-            options.patience,
-            probed=True,
-        )
+        made = [
+            scratch_arm(
+                network,
+                phases,
+                path,
+                sees,
+                options.batch_size,
+                seed,
+                options.patience,
+                probed=probed,
+            )
+            for path, sees in files.items()
+        ]
+        folds = tuple(fold.cohort for fold in made) if options.folds else ()
+        return replace(made[0], folds=folds)
 
-    Experiment(
+    return Experiment(
         stage="compare",
         study=study,
-        data_name=params.data.name,
+        data_name=data_name,
         task=task,
         arms={name: arm(network) for name, network in options.arms(study).items()},
         learning_rates=chosen.learning_rates or options.learning_rates,
         seeds=chosen.seeds or options.seeds,
         reference=None,
         profiles={name: arm(network) for name, network in options.profiles(study).items()},
-    ).run(output, params.executor)
+    )

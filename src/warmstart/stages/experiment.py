@@ -32,6 +32,20 @@ class Arm:
     network: Network
     """Resolved."""
     settings: dict[str, str]
+    folds: tuple[Cohort, ...] = ()
+    """Of a cross-validation, in which trials of seed s belong to number s modulo their count, which
+    differ in their task; empty: all belong to `cohort`."""
+
+    def cohort_of(self, seed: int) -> Cohort:
+        """That of the trials of `seed`, without trials."""
+        return self.folds[seed % len(self.folds)] if self.folds else self.cohort
+
+    def settings_of(self, seed: int) -> dict[str, str]:
+        """Those of the trials of `seed`; folds are counted from 1."""
+        if not self.folds:
+            return self.settings
+        count = len(self.folds)
+        return self.settings | {"folds": str(count), "fold": str(seed % count + 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +98,7 @@ class Experiment:
             seen = self._seen(chosen, results) + self._profiled(pool)
             if model:
                 best = chosen[best_of([r for r in records if r.chosen])]
-                pool.export(self.arms[best.arm].cohort, best, model)
+                pool.export(self.arms[best.arm].cohort_of(best.seed), best, model)
             judged = {place: e._judge(pool, results)[0] for place, e in others.items()}
         self._write(output, records)
         if seen:
@@ -129,7 +143,7 @@ class Experiment:
 
     def _pairs(self, trials: Sequence[Trial]) -> list[tuple[Cohort, Trial]]:
         """Each of `trials` with the cohort that it belongs to, without trials."""
-        return [(self.arms[trial.arm].cohort, trial) for trial in trials]
+        return [(self.arms[trial.arm].cohort_of(trial.seed), trial) for trial in trials]
 
     def _grid(self) -> list[Trial]:
         return self._trials(dict.fromkeys(self.arms, self.learning_rates))
@@ -174,7 +188,7 @@ class Experiment:
         """Rows of the networks that are not trained, of seed 0."""
         cohorts = [
             replace(
-                arm.cohort,
+                arm.cohort_of(0),
                 trials=(Trial(arm=name, network=arm.network, seed=0, learning_rate=np.nan),),
             )
             for name, arm in self.profiles.items()
@@ -190,7 +204,7 @@ class Experiment:
         ]
 
     def _key(self, trial: Trial) -> str:
-        return self.arms[trial.arm].cohort.key(trial)
+        return self.arms[trial.arm].cohort_of(trial.seed).key(trial)
 
     def _record(self, trial: Trial, result: Result) -> Record:
         return Record(
@@ -199,7 +213,7 @@ class Experiment:
             arm=trial.arm,
             seed=trial.seed,
             learning_rate=trial.learning_rate,
-            settings=self.arms[trial.arm].settings
+            settings=self.arms[trial.arm].settings_of(trial.seed)
             | ({} if self.labels is None else {"labels": str(self.labels)}),
             data_digest=self.task.digest,
             outcome=result.outcome,

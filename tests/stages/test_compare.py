@@ -1,0 +1,98 @@
+"""A study's trials: who sees what, before anything is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from warmstart.data.standardize import Standardization
+from warmstart.data.task import Task
+from warmstart.params import Compare, check
+from warmstart.stages.compare import experiment, views
+from warmstart.stages.experiment import Experiment
+
+FEATURES = 4
+
+
+BASIC: dict[str, Any] = {
+    "seeds": 6,
+    "learning_rates": [0.1, 0.3],
+    "epochs": 2,
+    "batch_size": 16,
+    "base": {"hidden": [5]},
+    "studies": {"one": {"arms": {"relu": {}, "tanh": {"activation": "tanh"}}}},
+}
+
+
+def make_task() -> tuple[Task, Standardization]:
+    """A standardized task whose samples carry their number as first feature."""
+    draw = np.random.default_rng(2)
+    arrays: dict[str, Any] = {}
+    for part, n in {"train": 60, "validation": 15, "test": 10}.items():
+        arrays[f"x_{part}"] = (5 + 2 * draw.normal(size=(n, FEATURES))).astype("float32")
+        arrays[f"x_{part}"][:, 0] = np.arange(n) + 100 * len(part)
+        arrays[f"y_{part}"] = np.arange(n, dtype="int32") % 3
+    standardization = Standardization.of(arrays["x_train"])
+    arrays |= {key: standardization.apply(x) for key, x in arrays.items() if key[0] == "x"}
+    return Task.of(name="full", class_names=("a", "b", "c"), **arrays), standardization
+
+
+def study(folder: Path, **changed: Any) -> Experiment:
+    options, problems = check(BASIC | changed, Compare)
+    assert options, problems
+    task, standardization = make_task()
+    task.write(folder / "full.npz")
+    seen = views(options, task, standardization, 42)
+    return experiment(
+        options, "one", "d", folder / "full.npz", task, seen, 42, scratch=folder / "scratch"
+    )
+
+
+def seen_by(made: Experiment) -> dict[tuple[str, float, int], Task]:
+    """Arm, learning rate and seed -> the task that the trial reads."""
+    return {
+        (trial.arm, trial.learning_rate, trial.seed): Task.read(cohort.task)
+        for cohort, trial in made._pairs(made._grid())
+        if cohort.task_digest == Task.read(cohort.task).digest
+    }
+
+
+def samples(x: np.ndarray, standardization: Standardization) -> set[int]:
+    return set(np.rint(standardization.undo(x)[:, 0]).astype(int).tolist())
+
+
+def test_without_folds_all_trials_see_the_prepared_task(tmp_path: Path) -> None:
+    found = seen_by(study(tmp_path))
+    assert len(found) == 2 * 2 * 6
+    assert {task.digest for task in found.values()} == {make_task()[0].digest}
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_trials_are_paired_by_fold(tmp_path: Path) -> None:
+    made = study(tmp_path, folds=3)
+    found = seen_by(made)
+    assert len(found) == 2 * 2 * 6
+    by_seed = [{task.digest for key, task in found.items() if key[2] == s} for s in range(6)]
+    assert [len(digests) for digests in by_seed] == [1] * 6
+    assert by_seed[:3] == by_seed[3:]
+    assert len(set.union(*by_seed)) == 3
+    folds = [made.arms["relu"].settings_of(seed)["fold"] for seed in range(6)]
+    assert folds == ["1", "2", "3", "1", "2", "3"]
+    assert {arm.settings_of(0)["folds"] for arm in made.arms.values()} == {"3"}
+
+
+def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path) -> None:
+    task, standardization = make_task()
+    tested = samples(task.x_test, standardization)
+    options, _ = check(BASIC | {"folds": 3}, Compare)
+    assert options
+    own = [view.standardization for view in views(options, task, standardization, 42)]
+    for (_, _, seed), fold in seen_by(study(tmp_path, folds=3)).items():
+        trained, validated, judged = (
+            samples(getattr(fold, f"x_{part}"), own[seed % 3])
+            for part in ("train", "validation", "test")
+        )
+        assert (len(trained), len(validated)) == (50, 25)
+        assert not trained & validated
+        assert not (trained | validated) & tested
+        assert judged == tested
