@@ -7,6 +7,8 @@ BIN := .venv/bin
 READY := .venv/ready-$(notdir $(basename $(LOCK)))
 # hashes, every platform, and no address of a registry
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
+# MLflow gets the runs while the next stage trains
+TRACKED := $(BIN)/python -m warmstart track --results results --during
 # the commands of dvc.yaml find the environment's python; nothing calls home
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
@@ -42,12 +44,12 @@ $(READY): $(LOCK) requirements-uv.lock pyproject.toml
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report
 	@$(BIN)/python -m warmstart check
-	@$(BIN)/dvc repro
+	@$(TRACKED) $(BIN)/dvc repro
 	@echo "the report: reports/report.html    every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
-	@$(BIN)/python -m flows.pipeline
+	@$(TRACKED) $(BIN)/python -m flows.pipeline
 
 serve: setup ## serve the flow with its nightly schedule (make prefect in another terminal first)
 	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} $(BIN)/python -m flows.pipeline --serve

@@ -92,6 +92,10 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
+    if options.during:
+        from warmstart.tracking.follow import publish_during
+
+        sys.exit(publish_during(options.during, options.results))
     from warmstart.tracking import publish_all
 
     print(publish_all(options.results))
@@ -111,9 +115,10 @@ def _file(model: Path) -> Iterator[Path]:
 
 def _publish(results: Path) -> None:
     """Records are safe by now; that MLflow shows them must not cost them."""
-    from warmstart.tracking import publish_quietly
+    from warmstart.tracking.follow import FOLLOWED, publish_quietly
 
-    publish_quietly(results)
+    if FOLLOWED not in os.environ:
+        publish_quietly(results)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,6 +176,12 @@ def _parser() -> argparse.ArgumentParser:
     path("--data", data)
     path = add("track", _track, "publish to MLflow what it lacks of all results")
     path("--results", "folder with the results of all stages")
+    stages.choices["track"].add_argument(
+        "--during",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        help="run this and publish while it runs; its exit code is ours",
+    )
     return parser
 
 

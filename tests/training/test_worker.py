@@ -313,7 +313,16 @@ def test_strategies_share_a_program_and_never_move_a(
     )
     fresh = replace(partly, phases=(phase(3, *first, *second),))
     reused, untouched = train(partly, tmp_path / "some")[1], train(fresh, tmp_path / "fresh")[1]
+    other = tmp_path / "other.keras"
+    saving.save(mlp.compile_for_use(mlp.build(network, 6, 4, seed=3)), other)
+    load = transfer.load(other)
+    load.set_weights([weight + 1 for weight in load.get_weights()])
+    saving.save(load, other)
+    elsewhere = replace(whole, source=other, source_digest="of the other")
+    on_other = train(elsewhere, tmp_path / "other")[1]
     assert not compiled  # one program for them all
+    for i in range(len(load.weights) - 2):
+        assert np.array_equal(on_other[0][i], load.get_weights()[i])
     original = source.get_weights()
     of_a = [layer in first for layer in first + second for _ in source.get_layer(layer).weights]
     for seed in (0, 1):

@@ -4,6 +4,7 @@ stay in that core's cache; or one per GPU."""
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from typing import Any, Literal
 from warmstart.processes import end_with_parent
 from warmstart.training import environment
 from warmstart.training.trials import Cohort
+
+TELL_SECONDS = 0.1
+"""Between two reports of a worker: there are epochs of half a millisecond."""
 
 
 class StoppedError(Exception):
@@ -107,9 +111,18 @@ def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any)
 
 
 def _do(work: Callable[..., Any], cohort: Cohort, folder: Path) -> Any:
+    waiting, told = 0, time.monotonic()
+
     def progress(epochs: int) -> None:
+        nonlocal waiting, told
+        waiting += epochs
+        if time.monotonic() < told + TELL_SECONDS:
+            return
         if _stopping.is_set():
             raise StoppedError
-        _reports.put(epochs)
+        _reports.put(waiting)
+        waiting, told = 0, time.monotonic()
 
-    return work(cohort, folder, progress)
+    done = work(cohort, folder, progress)
+    _reports.put(waiting)
+    return done

@@ -1,9 +1,10 @@
 """A cohort's trials through its compiled program, one after another or many at once."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -33,8 +34,8 @@ Progress = Callable[[int], None]
 class Trainer:
     """A cohort's model with its compiled program.
 
-    Cohorts that differ only in phases, trials, or what they copy of the same pretrained model are
-    trained by the same program, which is kept for the next of them.
+    Cohorts that differ only in phases, trials, or what they copy of pretrained models with the
+    same layers are trained by the same program, which is kept for the next of them.
 
     Args:
         at_once: how many trials pass through together.
@@ -48,14 +49,18 @@ class Trainer:
         self.cohort, self.at_once = cohort, at_once
         by_layer = any(phase.layer_factors for phase in cohort.phases)
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
-        compiled = compile_program(alike, by_layer, task, data, at_once)
+        source = None
+        if cohort.source and not cohort.autoencoder:
+            source = Source.read(cohort.source, cohort.source_digest)
+            alike = replace(alike, source=None, source_digest="")
+        compiled = compile_program(alike, source, by_layer, task, data, at_once)
         self.model, self._program = compiled.model, compiled.program
         self._probe = compiled.probe
         self._starts: dict[tuple[Network, int], tuple[LayerProbe, ...]] = {}
         self._fresh = list(compiled.fresh)
-        if compiled.source:
+        if source:
             assign(self.model.variables, self._fresh)
-            transfer.copy(compiled.source, self.model, cohort.copied, cohort.not_copied)
+            transfer.copy(source.model, self.model, cohort.copied, cohort.not_copied)
             self._fresh = [np.array(variable) for variable in self.model.variables]
         self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
@@ -235,8 +240,25 @@ def build(cohort: Cohort, task: Task, network: Network) -> keras.Sequential:
         )
     if cohort.source is None:
         return mlp.build(network, task.features, task.classes, cohort.root_seed)
-    source = transfer.load(cohort.source)
+    source = Source.read(cohort.source, cohort.source_digest).model
     return transfer.graft(source, task.features, task.classes, cohort.root_seed)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A pretrained model whose layers are to be reused; equals all that differ in weights only."""
+
+    layers: str
+    """Those before the last, in JSON."""
+    model: keras.Sequential = field(compare=False)
+
+    @classmethod
+    @lru_cache(maxsize=4)  # a load takes as long as hundreds of small epochs
+    def read(cls, path: Path, digest: str) -> "Source":
+        """The model at `path`, of which `digest` tells whether it is still the same."""
+        model = transfer.load(path)
+        layers = [(type(layer).__name__, layer.get_config()) for layer in model.layers[:-1]]
+        return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -244,7 +266,6 @@ class Compiled:
     """What cohorts of one program share."""
 
     model: keras.Sequential
-    source: keras.Sequential | None
     factors: Factors | None
     program: Program
     probe: Probe | None
@@ -252,15 +273,17 @@ class Compiled:
     """Values of `model.variables` where nothing is copied and no seed drawn."""
 
 
-@lru_cache(maxsize=1)  # more would hold states in a GPU's memory
+@lru_cache(maxsize=4)  # many more would fill a GPU's memory with their states
 def compile_program(
-    cohort: Cohort, by_layer: bool, task: Task, data: Data, at_once: int
+    cohort: Cohort, source: Source | None, by_layer: bool, task: Task, data: Data, at_once: int
 ) -> Compiled:
-    """The program of all cohorts like `cohort`, which has neither phases nor trials; `by_layer`:
-    whether it takes learning-rate factors of layers."""
-    model = build(cohort, task, cohort.structure)
-    reused = cohort.source if not cohort.autoencoder else None
-    slope = None if reused else feed_slope(model)
+    """The program of all cohorts like `cohort`, which has neither phases nor trials, on the layers
+    of `source`, if any; `by_layer`: whether it takes learning-rate factors of layers."""
+    if source:
+        model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)
+    else:
+        model = build(cohort, task, cohort.structure)
+    slope = None if source else feed_slope(model)
     factors = Factors(model) if by_layer else None
     program = Program(
         model,
@@ -275,7 +298,6 @@ def compile_program(
     )
     return Compiled(
         model=model,
-        source=transfer.load(reused) if reused else None,
         factors=factors,
         fresh=[np.array(variable) for variable in model.variables],
         program=program,

@@ -1,0 +1,72 @@
+"""Publishing beside a pipeline instead of at the end of each of its stages.
+
+Loading MLflow takes as long as publishing a hundred runs, and a stage that publishes uses one core.
+A pipeline that is followed loads it once and trains on meanwhile.
+"""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from warmstart.tracking import publish, publish_quietly
+
+FOLLOWED = "WARMSTART_FOLLOWED"
+"""Environment variable by which stages know that somebody else publishes what they write."""
+
+LOOK_SECONDS = 1.0
+
+
+def publish_during(command: Sequence[str], root: Path) -> int:
+    """Run `command` and publish what it writes into folders below `root`; its exit code.
+
+    Nothing that fails here reaches the command. What could not be published by its end is tried
+    once more then, with one line on standard error where it fails again.
+    """
+    published = before = _found(root)
+    with subprocess.Popen(command, env=os.environ | {FOLLOWED: "1"}) as process:
+        while _runs(process):
+            now = _found(root)
+            for folder, seen in now.items():
+                # a stage writes several files: wait until they have stayed the same
+                if before.get(folder) == seen != published.get(folder) and _publish(folder):
+                    published = published | {folder: seen}
+            before = now
+    for folder, seen in _found(root).items():
+        if published.get(folder) != seen:
+            publish_quietly(folder)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _found(root: Path) -> dict[Path, tuple[int, ...]]:
+    """Folders with records -> when their files were last written, in ns."""
+    found = {}
+    for path in sorted(root.rglob("records.parquet")):
+        files = path, path.with_name("summary.json")
+        try:
+            found[path.parent] = tuple(f.stat().st_mtime_ns for f in files if f.exists())
+        except OSError:  # DVC takes away what a stage is about to write anew
+            continue
+    return found
+
+
+def _runs(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it still does, a second later."""
+    while True:
+        try:
+            process.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            return True
+        except KeyboardInterrupt:  # the terminal told the command too, which ends as it must
+            continue
+        return False
+
+
+def _publish(folder: Path) -> bool:
+    try:
+        publish(folder)
+    except KeyboardInterrupt:
+        return False
+    except Exception:  # as `publish_quietly`; there will be another try
+        return False
+    return True
