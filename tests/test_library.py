@@ -42,7 +42,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> library.Comparison:
             x,
             y,
             arms={"zeros": {"initializer": "zeros"}, "he": {"initializer": "he_normal"}},
-            base={"hidden": [8, 8]},
+            base={
+                "hidden": [8, 8],
+                "batch_norm": {"input": {"momentum": 0.5}},
+                "standardize": False,
+            },
             seeds=3,
             learning_rates=np.array([0.03, 0.1]),
             epochs=np.int64(3),
@@ -88,6 +92,9 @@ def test_the_table_says_what_the_records_say(found: library.Comparison) -> None:
 
 
 def test_the_best_model_takes_raw_samples(found: library.Comparison) -> None:
+    """It was trained on such: its arm is not standardized but by batch norm."""
+    assert not found.standardization.mean.any()
+    assert (found.standardization.scale == 1).all()
     x, y = samples()
     model = found.best_model()
     dataset, labels = from_memory(x, y, where="here")
@@ -116,7 +123,7 @@ def test_each_fold_validates_in_turn_and_its_model_takes_raw_samples() -> None:
     found = warmstart.compare(
         x,
         y,
-        arms={"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_normal"}},
+        arms={"he": {}, "lecun": {"initializer": "lecun_normal"}},
         base={"hidden": [4]},
         seeds=4,
         folds=2,
@@ -162,7 +169,7 @@ def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> Non
     assert found.advice() in shown
     assert "<svg " in shown
     # he is what `base` comes to: ReLU with the initializer that belongs to it
-    assert "Use the default, he: hidden layers 2 × 8, relu, he_normal, sgd" in found.advice()
+    assert "Use the default, he: hidden layers 2 × 8, relu, he_normal, batch" in found.advice()
     assert "he has the highest test accuracy" in found.advice()
     assert "Worse beyond doubt: zeros." in found.advice()
     assert found.advice() in repr(found)

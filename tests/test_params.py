@@ -228,6 +228,16 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
             "pretrain.network.batch_norm: expected none because self_normalize is true, "
             "received 'after'; change it, or set self_normalize to false",
         ),
+        (
+            {"pretrain.network.standardize": False},
+            "pretrain.network.standardize: expected true because self_normalize is true, received "
+            "'false'",
+        ),
+        (
+            {"pretrain.network.standardize": False, "pretrain.network.self_normalize": False},
+            "pretrain.network.standardize: expected true, since B reuses A's layers on "
+            "standardized features, received false; remove it",
+        ),
         ({"transfer.task_b": [3, 12]}, "transfer.task_b: expected a label from 0 to 9"),
         ({"transfer.task_b": [3, 3]}, "transfer.task_b: expected different classes"),
         ({"transfer.task_b": ["3", 3]}, "a label and its name are one class"),

@@ -183,6 +183,8 @@ class Network(Frozen):
     """The same for SELU, of which it keeps mean and deviation (Klambauer et al. 2017)."""
     clipping: Annotated[Clipping, BeforeValidator(spread)] = Clipping(name="none")
     optimizer: Annotated[Optimizer, BeforeValidator(spread)] = Optimizer(name="sgd")
+    standardize: bool = True
+    """Whether it sees standardized features, or raw values."""
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 
@@ -217,7 +219,9 @@ class Network(Frozen):
             key: getattr(self, key).model_copy(update={setting: value})
             for key, (setting, value) in numbers.items()
         }
-        return self.model_copy(update=neutral | {"initializer": Initializer(name="zeros")})
+        return self.model_copy(
+            update=neutral | {"initializer": Initializer(name="zeros"), "standardize": True}
+        )
 
     def conflicts(self) -> list[str]:
         """What this network asks for that cannot be had at once; empty when all is well."""
@@ -228,6 +232,7 @@ class Network(Frozen):
             ("initializer", self.initializer.name, ("auto", "lecun_normal")),
             ("batch_norm", self.batch_norm.name, ("none",)),
             ("dropout", self.dropout, (0.0,)),
+            ("standardize", str(self.standardize).lower(), ("true",)),
         ]
         return [
             f"{key}: expected {' or '.join(map(str, accepted))} because self_normalize is true, "
@@ -247,6 +252,7 @@ class Network(Frozen):
             "alpha_dropout": f"{self.alpha_dropout:g}",
             "clipping": str(self.clipping),
             "optimizer": str(self.optimizer),
+            "standardize": str(self.standardize).lower(),
         }
 
 

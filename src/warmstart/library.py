@@ -57,7 +57,7 @@ class Comparison:
     feature_shape: tuple[int, ...]
     """Of one sample."""
     standardization: Standardization
-    """Of the samples that the best network was trained on."""
+    """What the best network expects of its input: that of the samples which it was trained on."""
     model: bytes
     """A `.keras` file: the best network, on standardized input."""
 
@@ -237,6 +237,9 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     )
     tested = [r for r in study.run(output, options.executor, model, scratch=folder) if r.chosen]
     best = tested[best_of(tested)]
+    view = seen[best.seed % len(seen)]
+    if not study.arms[best.arm].network.standardize:
+        view = view.raw()
     results = read_results(output)
     assert results  # it was written a moment ago
     found = advise(chosen, [results], features=task.features, classes=task.classes, task=task_file)
@@ -246,7 +249,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
         recommended=found.text.replace(f" ({_STUDY})", ""),  # there is no other study
         classes_=labels,
         feature_shape=dataset.feature_shape,
-        standardization=seen[best.seed % len(seen)].standardization,
+        standardization=view.standardization,
         model=model.read_bytes(),
     )
 

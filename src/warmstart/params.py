@@ -73,7 +73,13 @@ class Pretrain(Frozen):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if problems := self.network.conflicts():
+        problems = self.network.conflicts()
+        if not (problems or self.network.standardize):
+            problems.append(
+                "standardize: expected true, since B reuses A's layers on standardized features, "
+                "received false; remove it"
+            )
+        if problems:
             raise ValueError("\n".join(f"network.{problem}" for problem in problems))
         return self
 

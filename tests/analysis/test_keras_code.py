@@ -95,6 +95,18 @@ def test_the_code_builds_what_was_trained(made: Network, task: Path) -> None:
     assert type(model.optimizer) is type(optimizers.make(made, 0.05))
 
 
+def test_the_code_gives_raw_values_to_whom_they_were_given(task: Path) -> None:
+    scope: dict[str, Any] = {}
+    mean, scale = np.arange(FEATURES), np.arange(FEATURES) + 2
+    np.savez(task.with_name("standardize.npz"), mean=mean, scale=scale)
+    exec(code_of(network(standardize=False), task).split("layers =")[0], scope)
+    with np.load(task) as standardized:
+        for part in ("train", "validation", "test"):
+            expected = standardized[f"x_{part}"] * scale + mean
+            np.testing.assert_allclose(scope["data"][f"x_{part}"], expected)
+            np.testing.assert_array_equal(scope["data"][f"y_{part}"], standardized[f"y_{part}"])
+
+
 def test_the_code_runs(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scope: dict[str, Any] = {}
     exec(code_of(network(), task), scope)

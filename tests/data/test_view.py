@@ -75,6 +75,23 @@ def test_the_seed_decides_and_nothing_else() -> None:
     assert not set(first) & set(other)
 
 
+def test_raw_is_what_came() -> None:
+    task, standardization = made(UNBALANCED)
+    for view in (
+        View(task=task, standardization=standardization),
+        *cross_validation(task, standardization, 3, seed=3),
+    ):
+        raw = view.raw()
+        assert raw.task.digest != view.task.digest
+        for part in ("train", "validation", "test"):
+            x, y = getattr(raw.task, f"x_{part}"), getattr(raw.task, f"y_{part}")
+            assert x.dtype == np.float32
+            np.testing.assert_allclose(x[:, 0], rows(view, part), atol=1e-4)
+            np.testing.assert_allclose(x[:, 1], 3.5)
+            np.testing.assert_array_equal(y, getattr(view.task, f"y_{part}"))
+        np.testing.assert_array_equal(raw.standardization.undo(x), x)
+
+
 def test_a_class_must_be_in_every_fold() -> None:
     with pytest.raises(InputError) as raised:
         cross_validation(*made(UNBALANCED), 7, seed=3)

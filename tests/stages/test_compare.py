@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
@@ -79,6 +80,26 @@ def test_trials_are_paired_by_fold(tmp_path: Path) -> None:
     folds = [made.arms["relu"].settings_of(seed)["fold"] for seed in range(6)]
     assert folds == ["1", "2", "3", "1", "2", "3"]
     assert {arm.settings_of(0)["folds"] for arm in made.arms.values()} == {"3"}
+
+
+@pytest.mark.parametrize("folds", [None, 3])
+def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, folds: int | None) -> None:
+    arms = {"plain": {}, "raw": {"standardize": False}}
+    made = study(tmp_path, folds=folds, studies={"one": {"arms": arms}})
+    found = seen_by(made)
+    for (arm, rate, seed), task in found.items():
+        assert (abs(task.x_train[:, 1:].mean()) < 1e-6) == (arm == "plain")
+        raw = found["raw", rate, seed]
+        numbers = np.rint(raw.x_train[:, 0])
+        np.testing.assert_allclose(raw.x_train[:, 0], numbers, atol=1e-3)
+        assert set(numbers) <= {*range(500, 560), *range(1000, 1015)}
+        np.testing.assert_array_equal(raw.y_train, task.y_train)
+        for one, other in zip(raw.x_train.T, task.x_train.T, strict=True):
+            assert np.corrcoef(one, other)[0, 1] == pytest.approx(1)
+    # to a compiled program they are the same network
+    assert len({arm.cohort.structure for arm in made.arms.values()}) == 1
+    settings = [arm.settings["standardize"] for arm in made.arms.values()]
+    assert settings == ["true", "false"]
 
 
 def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path) -> None:

@@ -181,6 +181,7 @@ def _described(candidate: _Candidate) -> str:
         *([f"dropout {settings['dropout']}"] if network.dropout else []),
         *([f"alpha dropout {settings['alpha_dropout']}"] if network.alpha_dropout else []),
         *([f"clipping {settings['clipping']}"] if network.clipping.name != "none" else []),
+        *([] if network.standardize else ["raw input"]),
         f"{settings['optimizer']} at a learning rate of {summary.learning_rate:g}",
     ]
     return ", ".join(parts)

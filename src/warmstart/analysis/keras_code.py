@@ -22,7 +22,8 @@ def keras_code(
         network: resolved.
         learning_rate: of its optimizer.
         classes: outputs, which are logits.
-        task: the file with the arrays, as the stage `prepare` writes it.
+        task: the file with the arrays, as the stage `prepare` writes it, beside
+            `standardize.npz`.
         features: inputs.
         batch_size: samples.
         epochs: of training.
@@ -49,7 +50,7 @@ def keras_code(
         [
             *imports,
             "",
-            f'data = np.load("{task.as_posix()}")',
+            *_data(task, network.standardize),
             "",
             f"layers = [keras.Input(({features},)){f', {norm}' if 'input' in place else ''}]",
             f"for units in {network.hidden}:",
@@ -73,6 +74,18 @@ def keras_code(
             "",
         ]
     )
+
+
+def _data(task: Path, standardize: bool) -> list[str]:
+    load = f'np.load("{task.as_posix()}")'
+    if standardize:
+        return [f"data = {load}"]
+    return [
+        f"data = dict({load})",
+        f'standard = np.load("{task.with_name("standardize.npz").as_posix()}")',
+        'for part in ("x_train", "x_validation", "x_test"):  # raw values',
+        '    data[part] = data[part] * standard["scale"] + standard["mean"]',
+    ]
 
 
 def _initializer(choice: Initializer) -> str:

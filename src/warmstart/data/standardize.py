@@ -28,6 +28,11 @@ class Standardization:
         scaler = StandardScaler().fit(x)
         return cls(mean=np.asarray(scaler.mean_), scale=np.asarray(scaler.scale_))
 
+    @classmethod
+    def none(cls, features: int) -> Self:
+        """That which leaves values as they are."""
+        return cls(mean=np.zeros(features), scale=np.ones(features))
+
     def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
         """`x (n, features)` standardized: a new array."""
         return ((x - self.mean) / self.scale).astype(np.float32)

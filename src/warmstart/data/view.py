@@ -1,4 +1,5 @@
-"""A task as trials see it: its own split, or one fold of a cross-validation after another."""
+"""A task as trials see it: its own split, or one fold of a cross-validation after another;
+standardized, or raw."""
 
 from dataclasses import dataclass
 
@@ -17,6 +18,25 @@ class View:
     task: Task
     standardization: Standardization
     """From raw values to those of the task."""
+
+    def raw(self) -> "View":
+        """The same samples, not standardized: equal to what they were but for rounding."""
+        task = self.task
+        undone = {
+            f"x_{part}": self.standardization.undo(getattr(task, f"x_{part}")).astype(np.float32)
+            for part in ("train", "validation", "test")
+        }
+        return View(
+            task=Task.of(
+                name=f"{task.name}_raw",
+                class_names=task.class_names,
+                y_train=task.y_train,
+                y_validation=task.y_validation,
+                y_test=task.y_test,
+                **undone,
+            ),
+            standardization=Standardization.none(task.features),
+        )
 
 
 def cross_validation(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from warmstart.arms import Network
@@ -73,11 +74,13 @@ def experiment(
     """
     chosen = options.studies[study]
     phases = [Phase(epochs=chosen.epochs or options.epochs)]
-    files = {task_file: task}
-    if options.folds:
-        files = {scratch / f"compare@{study}" / f"{v.task.name}.npz": v.task for v in seen}
-        for path, fold in files.items():
-            fold.write(path)
+
+    @cache
+    def files(standardize: bool) -> list[tuple[Path, Task]]:
+        if standardize and not options.folds:
+            return [(task_file, task)]
+        folder = scratch / f"compare@{study}"
+        return [_written(view if standardize else view.raw(), folder) for view in seen]
 
     def arm(network: Network) -> Arm:
         made = [
@@ -91,7 +94,7 @@ def experiment(
                 options.patience,
                 probed=probed,
             )
-            for path, sees in files.items()
+            for path, sees in files(network.standardize)
         ]
         folds = tuple(fold.cohort for fold in made) if options.folds else ()
         return replace(made[0], folds=folds)
@@ -107,3 +110,9 @@ def experiment(
         reference=None,
         profiles={name: arm(network) for name, network in options.profiles(study).items()},
     )
+
+
+def _written(view: View, folder: Path) -> tuple[Path, Task]:
+    path = folder / f"{view.task.name}.npz"
+    view.task.write(path)
+    return path, view.task
