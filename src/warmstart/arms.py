@@ -77,7 +77,7 @@ class Choice(Frozen):
 
 
 class Initializer(Choice):
-    """Of the hidden kernels; `auto` pairs it with the activation by the chapter's table."""
+    """Of kernels; `auto` pairs it with the activation by the chapter's table."""
 
     takes = {
         "stddev": ("normal", "truncated_normal"),
@@ -107,6 +107,10 @@ class Initializer(Choice):
     scale: Positive = 1.0
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
     distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
+
+
+GLOROT_UNIFORM = Initializer(name="glorot_uniform")
+"""Keras's default of a dense layer."""
 
 
 class Activation(Choice):
@@ -175,6 +179,8 @@ class Network(Frozen):
     """Units per hidden layer, or {depth, width}; `auto` fits the data, see `resolve`."""
     activation: Annotated[Activation, BeforeValidator(spread)] = Activation(name="relu")
     initializer: Annotated[Initializer, BeforeValidator(spread)] = Initializer(name="auto")
+    head_initializer: Annotated[Initializer, BeforeValidator(spread)] = GLOROT_UNIFORM
+    """Of the output layer; `auto` is the default, Keras's and the chapter's for softmax."""
     batch_norm: Annotated[BatchNorm, BeforeValidator(spread)] = BatchNorm(name="none")
     dropout: Share = 0.0
     """Share of the units that a training step drops after each hidden activation (Srivastava et
@@ -205,11 +211,16 @@ class Network(Frozen):
             hidden = (300, 100, 50, 50, 50) if features >= 256 else (100, 50, 50, 50, 50)
         if initializer.name == "auto":
             initializer = Initializer(name=PAIRING[self.activation.name])
-        return self.model_copy(update={"hidden": hidden, "initializer": initializer})
+        head = self.head_initializer
+        if head.name == "auto":
+            head = GLOROT_UNIFORM
+        return self.model_copy(
+            update={"hidden": hidden, "initializer": initializer, "head_initializer": head}
+        )
 
     def structure(self) -> "Network":
         """What networks with the same compiled program have in common: this one, with the choices
-        that are only numbers to a program set to one value. Its initializer draws nothing."""
+        that are only numbers to a program set to one value. Its initializers draw nothing."""
         numbers = {
             "activation": ("negative_slope", 0.2),
             "clipping": ("threshold", 1.0),
@@ -219,9 +230,8 @@ class Network(Frozen):
             key: getattr(self, key).model_copy(update={setting: value})
             for key, (setting, value) in numbers.items()
         }
-        return self.model_copy(
-            update=neutral | {"initializer": Initializer(name="zeros"), "standardize": True}
-        )
+        neutral |= dict.fromkeys(["initializer", "head_initializer"], Initializer(name="zeros"))
+        return self.model_copy(update=neutral | {"standardize": True})
 
     def conflicts(self) -> list[str]:
         """What this network asks for that cannot be had at once; empty when all is well."""
@@ -247,6 +257,7 @@ class Network(Frozen):
             "hidden": _sizes(self.hidden),
             "activation": str(self.activation),
             "initializer": str(self.initializer),
+            "head_initializer": str(self.head_initializer),
             "batch_norm": str(self.batch_norm),
             "dropout": f"{self.dropout:g}",
             "alpha_dropout": f"{self.alpha_dropout:g}",

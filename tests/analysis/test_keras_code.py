@@ -80,7 +80,7 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
         network(activation="linear", initializer="orthogonal"),
         network(initializer="lecun_uniform", hidden=(5,)),
         network(initializer="zeros"),
-        network(initializer="ones"),
+        network(initializer="ones", head_initializer={"uniform": {"bound": 0.5}}),
     ],
     ids=lambda made: str(list(made.settings().values())),
 )

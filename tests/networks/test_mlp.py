@@ -74,6 +74,20 @@ def test_dropout_stands_at_the_end_of_each_hidden_layer() -> None:
     assert one != other
 
 
+def test_the_head_has_an_initializer_of_its_own() -> None:
+    """Keras's default, Glorot uniform: bounded by √(6 / (8 + 10)); LeCun: variance 1/8 in place of
+    2 / (8 + 10), uniform within √(3/8)."""
+    head = {"default": build(hidden=(8,)), "auto": build(hidden=(8,), head_initializer="auto")}
+    head["lecun"] = build(hidden=(8,), head_initializer="lecun_uniform")
+    kernels = {name: np.array(model.layers[-1].kernel) for name, model in head.items()}
+    np.testing.assert_array_equal(kernels["default"], kernels["auto"])
+    stretched = kernels["default"] * np.sqrt((3 / 8) / (6 / 18))  # the same draws
+    np.testing.assert_allclose(kernels["lecun"], stretched, rtol=1e-5, atol=1e-6)
+    assert 0.5 < np.abs(kernels["default"]).max() <= np.sqrt(6 / 18)
+    hidden = [np.array(model.layers[0].kernel) for model in head.values()]
+    np.testing.assert_array_equal(hidden[0], hidden[2])
+
+
 def test_auto_sizes() -> None:
     assert Network().resolve(784).hidden == (300, 100, 50, 50, 50)
     assert Network().resolve(64).hidden == (100, 50, 50, 50, 50)

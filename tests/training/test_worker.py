@@ -71,9 +71,9 @@ def test_a_trial_does_not_depend_on_its_cohort(cohort: Cohort, tmp_path: Path) -
 def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None:
     task = make_task()
     trainer = Trainer(cohort, task, Data.of(task))
-    network = RANDOM.changed_by(Network(initializer=NORMAL)).resolve(6)
+    network = RANDOM.changed_by(Network(initializer=NORMAL, head_initializer=HE)).resolve(6)
     plain = mlp.build(network, 6, 3, derive(cohort.root_seed, "trial", 0))
-    initial = trainer.initial(trial(0, initializer=NORMAL))
+    initial = trainer.initial(trial(0, initializer=NORMAL, network=network))
     assert len(initial) == len(plain.variables)
     for ours, theirs in zip(initial, plain.variables, strict=True):
         np.testing.assert_array_equal(ours, np.array(theirs))

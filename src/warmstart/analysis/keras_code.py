@@ -57,7 +57,9 @@ def keras_code(
             "    layers += [",
             *(indent(layer, " " * 8) + "," for layer in block),
             "    ]",
-            f"model = keras.Sequential([*layers, keras.layers.Dense({classes})])",
+            f"head = keras.layers.Dense({classes}, kernel_initializer="
+            f"{_initializer(network.head_initializer)})",
+            "model = keras.Sequential([*layers, head])",
             "model.compile(",
             f"    optimizer={_optimizer(network.optimizer, network.clipping, learning_rate)},",
             "    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),",

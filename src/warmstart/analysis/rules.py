@@ -88,7 +88,7 @@ def _pairings() -> Iterator[Rule]:
         study="head",
         arms=("glorot_normal",),
         against=("he_normal", "lecun_normal"),
-        how="arms that differ in the output layer's initializer, which is Glorot's in every arm",
+        how="arms that differ in the output layer's initializer",
     )
 
 

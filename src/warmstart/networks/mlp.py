@@ -2,7 +2,7 @@
 
 import keras
 
-from warmstart.arms import Network
+from warmstart.arms import GLOROT_UNIFORM, Initializer, Network
 from warmstart.networks import activations, dropout, initializers
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
@@ -14,10 +14,9 @@ def build(
     """The Keras model of a resolved `network`, input `(batch, features)`, output logits
     `(batch, classes)`. Its hidden layers are numbered from `first`.
 
-    Every layer draws from a stream of its own under `seed`, named after the layer. The head has
-    Keras's default kernel (Glorot uniform) in every arm: an arm's initializer is that of the hidden
-    layers. A layer that batch norm follows directly has no bias, since β takes its place. Dropout
-    comes last in a hidden layer, so that batch norm's statistics are those of inference.
+    Every layer draws from a stream of its own under `seed`, named after the layer. A layer that
+    batch norm follows directly has no bias, since β takes its place. Dropout comes last in a hidden
+    layer, so that batch norm's statistics are those of inference.
     """
     place, momentum = network.batch_norm.name, network.batch_norm.momentum
     before, after = "before" in place, "after" in place
@@ -43,12 +42,12 @@ def build(
             if rate := getattr(network, kind):
                 name = f"{kind}_{number}"
                 layers.append(layer(rate, seed=layer_seed(seed, name), name=name))
-    return keras.Sequential([*layers, head(classes, seed)], name="mlp")
+    return keras.Sequential([*layers, head(classes, seed, network.head_initializer)], name="mlp")
 
 
-def head(classes: int, seed: int) -> keras.layers.Dense:
+def head(classes: int, seed: int, initializer: Initializer = GLOROT_UNIFORM) -> keras.layers.Dense:
     """The output layer: logits `(batch, classes)`."""
-    kernel = keras.initializers.GlorotUniform(seed=layer_seed(seed, HEAD))
+    kernel = initializers.make(initializer, layer_seed(seed, HEAD))
     return keras.layers.Dense(classes, kernel_initializer=kernel, name=HEAD)
 
 

@@ -167,18 +167,17 @@ class Trainer:
 
     def initial(self, trial: Trial) -> list[np.ndarray]:
         """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
-        the trial's initializer and seed in the layers not copied from a pretrained model."""
+        the trial's initializers and seed in the layers not copied from a pretrained model."""
         place = {id(variable): i for i, variable in enumerate(self.model.variables)}
         values = list(self._fresh)
         seed = derive(self.cohort.root_seed, "trial", trial.seed)
         for layer in self.model.layers:
             own = mlp.layer_seed(seed, layer.name)
             if isinstance(layer, keras.layers.Dense) and layer.name not in self.cohort.copied:
-                make = (
-                    keras.initializers.GlorotUniform(own)
-                    if layer is self.model.layers[-1]
-                    else initializers.make(trial.network.initializer, own)
-                )
+                last = layer is self.model.layers[-1]
+                network = trial.network
+                choice = network.head_initializer if last else network.initializer
+                make = initializers.make(choice, own)
                 values[place[id(layer.kernel)]] = np.array(make(layer.kernel.shape))
             if hasattr(layer, "seed_generator"):
                 state = keras.random.SeedGenerator(own).state
