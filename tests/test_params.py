@@ -49,6 +49,13 @@ def test_the_projects_own_parameters_are_good() -> None:
     assert known.transfer.seeds >= 5
 
 
+def test_every_pair_may_be_task_b() -> None:
+    content = copy.deepcopy(GOOD)
+    content["transfer"]["task_b"] = "all_pairs"
+    assert params.parse(content).transfer.all_pairs
+    assert not params.parse(GOOD).transfer.all_pairs
+
+
 def arms(**study: Any) -> dict[str, Network]:
     """The arms of the only study of params.yaml, `study`, over a plain base."""
     content = copy.deepcopy(GOOD)
@@ -238,6 +245,11 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
             "pretrain.network.standardize: expected true, since B reuses A's layers on "
             "standardized features, received false; remove it",
         ),
+        (
+            {"transfer.task_b": "all"},
+            "two classes or more, as [3, 8], or all_pairs, received ['all']",
+        ),
+        ({"transfer.task_b": [3]}, "two classes or more, as [3, 8], or all_pairs, received [3]"),
         ({"transfer.task_b": [3, 12]}, "transfer.task_b: expected a label from 0 to 9"),
         ({"transfer.task_b": [3, 3]}, "transfer.task_b: expected different classes"),
         ({"transfer.task_b": ["3", 3]}, "a label and its name are one class"),

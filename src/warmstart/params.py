@@ -118,10 +118,21 @@ class Autoencode(Frozen):
         return self
 
 
+ALL_PAIRS = "all_pairs"
+
+
+def _classes(given: object) -> object:
+    """A list, or a word alone, as a tuple."""
+    if isinstance(given, list):
+        return tuple(given)
+    return (given,) if isinstance(given, str) else given
+
+
 class Transfer(Frozen):
     """Model B: from scratch against on the layers of a pretrained model."""
 
-    task_b: Annotated[tuple[int | str, ...], Field(min_length=2)]
+    task_b: Annotated[tuple[int | str, ...], BeforeValidator(_classes)]
+    """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`."""
     train_size: Count
     seeds: Annotated[int, Field(ge=2)]
     learning_rates: LearningRates
@@ -137,15 +148,25 @@ class Transfer(Frozen):
     label_strategies: tuple[StrategyName, ...] = ("freeze_then_thaw",)
 
     @property
+    def all_pairs(self) -> bool:
+        return self.task_b == (ALL_PAIRS,)
+
+    @property
     def epochs(self) -> int:
         """Of every trial, whatever its strategy."""
         return self.frozen_epochs + self.thawed_epochs
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if len(set(self.task_b)) < len(self.task_b):
+        classes = (0, 1) if self.all_pairs else self.task_b
+        if len(classes) < 2:
             raise ValueError(
-                f"task_b: expected different classes, received {list(self.task_b)}; name each once"
+                f"task_b: expected two classes or more, as [3, 8], or {ALL_PAIRS}, received "
+                f"{list(classes)}; change it"
+            )
+        if len(set(classes)) < len(classes):
+            raise ValueError(
+                f"task_b: expected different classes, received {list(classes)}; name each once"
             )
         counts = {"train_size": self.train_size} | {
             f"label_counts.{i}": count
@@ -153,10 +174,10 @@ class Transfer(Frozen):
             if not isinstance(count, str)
         }
         problems = [
-            f"{key}: expected at least one label for each of the {len(self.task_b)} "
+            f"{key}: expected at least one label for each of the {len(classes)} "
             f"classes of task_b, received {count}; raise it"
             for key, count in counts.items()
-            if count < len(self.task_b)
+            if count < len(classes)
         ]
         if self.label_counts and not set(self.label_strategies) <= set(self.strategies):
             problems.append(

@@ -223,8 +223,8 @@ class Summary:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        arms = {name: ArmSummary(**_intervals(arm)) for name, arm in content["arms"].items()}
-        contrasts = {key: Contrast(**_intervals(c)) for key, c in content["contrasts"].items()}
+        arms = {name: ArmSummary(**with_intervals(arm)) for name, arm in content["arms"].items()}
+        contrasts = {key: Contrast(**with_intervals(c)) for key, c in content["contrasts"].items()}
         rates = tuple(content["learning_rates"])
         groups = tuple(map(tuple, content["groups"]))
         return cls(
@@ -233,7 +233,8 @@ class Summary:
         )
 
 
-def _intervals(content: dict[str, Any]) -> dict[str, Any]:
+def with_intervals(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` with its nested intervals as such."""
     return {
         key: Interval(**value) if isinstance(value, dict) and "low" in value else value
         for key, value in content.items()

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from warmstart import diagnostics, params
+from warmstart.analysis.pairs import Pairs, judge
 from warmstart.analysis.statistics import summarize
 from warmstart.diagnostics import LayerProbe
 from warmstart.files import write_json
-from warmstart.records import Record, write_records
+from warmstart.records import Record, Summary, read_records, write_records
 from warmstart.stages.report import report
 
 sys.path.append(str(Path(__file__).parents[1] / "analysis"))
@@ -115,6 +116,29 @@ def test_ties_share_a_letter_and_say_what_would_part_them(project: Path) -> None
     # differences of 2, -1, 2, 0 and 2 samples: effect 1 / √2 = 0.71 at a level of 0.05 / 3
     assert ours["none"]["it would take"] == "24 seeds"
     assert (ours["value"]["verdict"], ours["value"]["it would take"]) == ("worse", "–")
+
+
+def test_every_pair_of_classes_has_its_row(project: Path) -> None:
+    better = [a + 0.03 for a in ACCURACIES]
+    for name, on_a in {"up": better, "level": ACCURACIES[::-1]}.items():
+        records = finished("scratch", ACCURACIES, stage="transfer") + finished("on_a", on_a)
+        write(project / name, records, "scratch")
+    found = {
+        classes: (Summary.read(folder / "summary.json"), read_records(folder / "records.parquet"))
+        for classes, folder in {("x", "<y>"): project / "up", ("x", "z"): project / "level"}.items()
+    }
+    judged = judge(found, arm="on_a", reference="scratch")
+    judged.write(project / "results/transfer/pairs/pairs.json")
+    assert Pairs.read(project / "results/transfer/pairs/pairs.json") == judged
+    output = run(project)
+    html, text = ((output / name).read_text() for name in ("report.html", "report.md"))
+    for page in (html, text):
+        assert "Over all 2 pairs of classes" in page
+        assert "helps for 1 (x and" in page
+        assert "hurts for none; the others cannot" in page
+    rows = [line for line in text.splitlines() if line.startswith("| x, ")]
+    assert [row.split(" | ")[6] for row in rows] == ["helps", "not told apart"]
+    assert "| 91.5 % (90.5 to 92.5) | 94.5 % (93.5 to 95.5) | +3.0 points" in rows[0]
 
 
 def test_an_arm_still_at_the_end_of_its_grid_is_named_with_its_rate(project: Path) -> None:

@@ -69,7 +69,8 @@ def split(dataset: Dataset, data: Data, transfer: Transfer, seed: int) -> Split:
         InputError: when `transfer.task_b` names a class that is not there or leaves too few.
     """
     full = split_full(dataset, data, seed)
-    chosen = _chosen(transfer.task_b, dataset.class_names)
+    task_b = dataset.class_names[:2] if transfer.all_pairs else transfer.task_b
+    chosen = _chosen(task_b, dataset.class_names)
     rest = [label for label in range(len(dataset.class_names)) if label not in chosen]
     return Split(
         full=full,

@@ -1,6 +1,7 @@
 """A task as the later stages read it: standardized arrays in one file."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -42,6 +43,19 @@ class Task:
             digest=content_digest({key: arrays[key] for key in _ARRAYS}, class_names),
             **arrays,
         )
+
+    def only(self, name: str, classes: Sequence[int], *, validation: int | None = None) -> "Task":
+        """The samples of `classes`, in the order they have here; positions in `classes` are their
+        labels. Of those to validate with no more than the first `validation`."""
+        labels = np.full(self.classes, -1, np.int32)
+        labels[list(classes)] = np.arange(len(classes))
+        arrays: dict[str, NDArray] = {}
+        for part in ("train", "validation", "test"):
+            y = labels[getattr(self, f"y_{part}")]
+            rows = np.flatnonzero(y >= 0)[: validation if part == "validation" else None]
+            arrays |= {f"x_{part}": getattr(self, f"x_{part}")[rows], f"y_{part}": y[rows]}
+        names = tuple(self.class_names[label] for label in classes)
+        return Task.of(name=name, class_names=names, **arrays)
 
     @property
     def features(self) -> int:

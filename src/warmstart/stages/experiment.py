@@ -250,9 +250,10 @@ def scratch_arm(
 
 
 def _cohorts(pairs: Sequence[tuple[Cohort, Trial]]) -> list[Cohort]:
-    """Trials with the cohorts they belong to, in as few cohorts as there are different programs."""
+    """Trials with the cohorts they belong to, in as few cohorts as there are different programs.
+    What two experiments have in common is trained once, wherever its files lie."""
     groups: dict[Cohort, list[Trial]] = defaultdict(list)
-    for cohort, trial in pairs:
+    for cohort, trial in {cohort.key(trial): (cohort, trial) for cohort, trial in pairs}.values():
         rest = None if trial.labels is None else trial.labels % cohort.batch_size
         groups[replace(cohort, rest=rest)].append(trial)
     return [replace(cohort, trials=tuple(members)) for cohort, members in groups.items()]

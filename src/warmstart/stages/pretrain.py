@@ -4,18 +4,19 @@ from pathlib import Path
 
 from warmstart.data.task import Task
 from warmstart.params import Params
+from warmstart.records import Record
 from warmstart.stages.experiment import Experiment, scratch_arm
 from warmstart.training.trials import Phase
 
 
-def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
+def pretrain(params: Params, data: Path, model: Path, output: Path) -> tuple[Record, ...]:
     """Train A at every learning rate, save the best on validation as `model` (a `.keras` file),
     and write records, summary and timings below `output`."""
     task_file, options = data / "a.npz", params.pretrain
     task = Task.read(task_file)
     phases = [Phase(epochs=options.epochs)]
     arm = scratch_arm(options.network, phases, task_file, task, options.batch_size, params.seed)
-    Experiment(
+    return Experiment(
         stage="pretrain",
         study="",
         data_name=params.data.name,

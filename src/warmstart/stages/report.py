@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from warmstart.analysis import claims, encoders, label_efficiency, layers, page, series
+from warmstart.analysis import claims, encoders, label_efficiency, layers, page, pairs, series
 from warmstart.analysis.advice import advise
 from warmstart.analysis.results import read_results
 from warmstart.analysis.style import palette
@@ -41,6 +41,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         {found.name: found for found in (transfer, *studies, *more_labels) if found},
         training_samples=card["tasks"]["full"]["train"]["n"] if card else None,
     )
+    every_pair = results / "transfer" / "pairs" / "pairs.json"
     by_labels = _by_labels(results / "transfer")
     colours = palette(
         {found.name: found.arms for found in everything}
@@ -75,6 +76,9 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         )
         if by_labels and transfer
         else "",
+        "pairs": pairs.Pairs.read(every_pair) if every_pair.exists() else None,
+        "pairs_answer": pairs.answer,
+        "pair_words": pairs.WORDS,
         "models": sorted(path.name for path in models.glob("*.keras")),
     }
     for name in ("report.html", "report.md"):

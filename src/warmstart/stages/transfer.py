@@ -2,21 +2,29 @@
 strategy or another."""
 
 import hashlib
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from warmstart.analysis.pairs import answer, judge
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.params import Params, StrategyName, Transfer
+from warmstart.records import Summary, read_records
 from warmstart.stages import card
 from warmstart.stages.experiment import Arm, Experiment, best_of, scratch_arm
+from warmstart.stages.pairs import Pair, pairs
+from warmstart.training import scratch as unfinished
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Phase
 
 SCRATCH = "scratch"
+ON_A = "on_a"
 RECIPE: StrategyName = "freeze_then_thaw"
 """The strategy whose arm has the plain name of its source, and the only one on further sources."""
+PAIRS = unfinished.SCRATCH / "pairs"
+"""Tasks and models A of all pairs while they are needed."""
 
 
 def transfer(
@@ -25,7 +33,9 @@ def transfer(
     """Compare B from scratch with B on each of `sources` (arm name -> `.keras` file) over seeds,
     save the best on validation as `model` with its card beside it (`.json`), and write records,
     summary and timings below `output`; and below `output/labels/N` the records and summary with N
-    labels, for each of `label_counts`.
+    labels, for each of `label_counts`. If `task_b` is `all_pairs`, every pair of classes is a task
+    B besides, on a model A of its own (`stages.pairs`): their records and summaries go below
+    `output/pairs/L-M`, and `output/pairs/pairs.json` says what they say together.
 
     The first source is reused by every strategy of params.yaml, the others by the chapter's recipe.
     All arms see the same labels, which are drawn by the seed, and train for the same number of
@@ -37,14 +47,7 @@ def transfer(
     options, task_file = params.transfer, data / "b.npz"
     task = Task.read(task_file)
     counts = _label_counts(options, len(task.y_train))
-    scratch = scratch_arm(
-        params.pretrain.network,
-        [Phase(epochs=options.epochs)],
-        task_file,
-        task,
-        options.batch_size,
-        params.seed,
-    )
+    scratch = _scratch(params, task_file, task)
     arms = {SCRATCH: scratch}
     for name, source in sources.items():
         names = options.strategies if len(arms) == 1 else (RECIPE,)
@@ -65,7 +68,8 @@ def transfer(
         reference=SCRATCH,
         labels=options.train_size,
     )
-    (output / "labels").mkdir(parents=True, exist_ok=True)
+    for folder in ("labels", "pairs"):
+        (output / folder).mkdir(parents=True, exist_ok=True)
     few = {
         name: arm
         for name, arm in arms.items()
@@ -75,7 +79,12 @@ def transfer(
         output / "labels" / str(n): replace(experiment, study=f"labels_{n}", arms=few, labels=n)
         for n in counts
     }
+    every = pairs(params, data, PAIRS) if options.all_pairs else []
+    also |= {output / "pairs" / pair.name: _on_pair(params, experiment, pair) for pair in every}
     records = experiment.run(output, params.executor, model, also=also)
+    if every:
+        _judge_pairs(every, output / "pairs")
+        shutil.rmtree(PAIRS)
     chosen = [record for record in records if record.chosen]
     card.write(
         model.with_suffix(".json"),
@@ -85,6 +94,42 @@ def transfer(
         best=chosen[best_of(chosen)],
         records=records,
     )
+
+
+def _scratch(params: Params, task_file: Path, task: Task) -> Arm:
+    options = params.transfer
+    return scratch_arm(
+        params.pretrain.network,
+        [Phase(epochs=options.epochs)],
+        task_file,
+        task,
+        options.batch_size,
+        params.seed,
+    )
+
+
+def _on_pair(params: Params, experiment: Experiment, pair: Pair) -> Experiment:
+    """`experiment` on another task B: from scratch and by the chapter's recipe."""
+    scratch = _scratch(params, pair.file, pair.task)
+    arms = {SCRATCH: scratch}
+    for strategy, how in strategies(pair.source, (RECIPE,), params.transfer).items():
+        assert not isinstance(how, str)  # every stack can be frozen and thawed
+        arms[ON_A] = on_source(pair.source, strategy, how, scratch)
+    return replace(experiment, study=f"pair_{pair.name}", task=pair.task, arms=arms)
+
+
+def _judge_pairs(every: Sequence[Pair], folder: Path) -> None:
+    """Write `pairs.json` into `folder`, which has the results of every pair."""
+    found = {
+        pair.task.class_names: (
+            Summary.read(folder / pair.name / "summary.json"),
+            read_records(folder / pair.name / "records.parquet"),
+        )
+        for pair in every
+    }
+    judged = judge(found, arm=ON_A, reference=SCRATCH)
+    judged.write(folder / "pairs.json")
+    print(f"transfer: {answer(judged)}")
 
 
 def _label_counts(options: Transfer, available: int) -> list[int]:

@@ -1,0 +1,244 @@
+"""Every pair of classes as task B. Who trains is replaced by made-up results, which are known; the
+tasks, models A and statistics are the stage's own."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from warmstart import params
+from warmstart.arms import Network
+from warmstart.data.task import Task
+from warmstart.errors import InputError
+from warmstart.networks import mlp, saving
+from warmstart.params import Params
+from warmstart.records import Outcome, read_records
+from warmstart.stages.transfer import transfer
+from warmstart.training.trials import Cohort, Result, Trial
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("elm", "oak", "ash", "fir")
+EVERY = list(combinations(range(4), 2))
+N_TEST = 40
+"""Of each pair."""
+
+
+def known(**changes: Any) -> Params:
+    """A small network, A at three rates and B at one, five seeds."""
+    loaded = params.load(ROOT / "params.yaml")
+    pretrain = {"network": Network(hidden=(4, 3)), "learning_rates": (0.01, 0.03, 0.1)}
+    b = {"task_b": ("all_pairs",), "seeds": 5, "learning_rates": (0.1,), "label_counts": ()}
+    b |= {"train_size": 10, "strategies": ("freeze_then_thaw",)}
+    return loaded.model_copy(
+        update={
+            "pretrain": loaded.pretrain.model_copy(update=pretrain),
+            "transfer": loaded.transfer.model_copy(update=b | changes),
+        }
+    )
+
+
+def full_task() -> Task:
+    """Samples whose first feature says their class, mixed."""
+    draw, arrays = np.random.default_rng(0), {}
+    sizes = {"train": (14, 14, 12, 8), "validation": (4,) * 4, "test": (N_TEST // 2,) * 4}
+    for part, counts in sizes.items():
+        y = draw.permutation(np.repeat(range(4), counts)).astype("int32")
+        x = draw.normal(size=(len(y), 5)).astype("float32")
+        x[:, 0] = y
+        arrays |= {f"x_{part}": x, f"y_{part}": y}
+    return Task.of(name="full", class_names=NAMES, **arrays)
+
+
+EFFECTS = dict(zip(EVERY, (7, 1, -6, 2, -1, 4), strict=True))
+"""By how many errors transfer truly changes each pair, downwards."""
+TRUTH = {full_task().only("b", pair).digest: effect for pair, effect in EFFECTS.items()}
+
+
+def errors(digest: str, on_a: bool, seed: int) -> int:
+    """Of `N_TEST` test samples of the task called `digest`."""
+    draw = np.random.default_rng([int(digest[:8], 16), on_a, seed])
+    return int(draw.integers(12, 15) - on_a * TRUTH[digest])
+
+
+class MadeUp:
+    """Instead of `executor.Workers`: every model A is best at a rate of 0.03, and B makes as many
+    `errors` as it says there."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.a: dict[str, set[float]] = {}
+        """Digest of A's file -> classes of the samples it was trained on, by name."""
+        self.rates: dict[str, set[float]] = {}
+        """Classes of A -> learning rates it was tried at."""
+        self.keys: list[str] = []
+        """Of all trials that were trained."""
+        self.b: list[tuple[tuple[str, ...], str]] = []
+        """Classes and A's digest of every cohort of B that starts on one."""
+
+    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
+        self.keys += [c.key(t) for c in cohorts for t in c.trials]
+        return {c.key(t): self._result(c, t) for c in cohorts for t in c.trials}
+
+    def _result(self, cohort: Cohort, trial: Trial) -> Result:
+        task = Task.read(cohort.task)
+        assert task.digest == cohort.task_digest
+        if task.name == "a":
+            self.rates.setdefault("-".join(task.class_names), set()).add(trial.learning_rate)
+            accuracy = 0.9 - abs(trial.learning_rate - 0.03)
+        else:
+            accuracy = 0.9
+            if cohort.source:
+                self.b.append((task.class_names, cohort.source_digest))
+        epochs = dict.fromkeys(("loss", "accuracy", "val_loss"), (0.5,) * cohort.epochs)
+        epochs["val_accuracy"] = (accuracy,) * cohort.epochs
+        return Result(key=cohort.key(trial), outcome=self.outcome, epochs=epochs, train_seconds=1.0)
+
+    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
+        return {
+            c.key(t): (0.3, 1 - errors(c.task_digest, c.source is not None, t.seed) / N_TEST)
+            for c in cohorts
+            for t in c.trials
+        }
+
+    def export(self, cohort: Cohort, trial: Trial, path: Path) -> None:
+        task = Task.read(cohort.task)
+        seed = int(task.digest[:4], 16)
+        saving.save(mlp.build(trial.network, task.features, task.classes, seed), path)
+        if task.name == "a":
+            seen = {
+                float(x) for x in np.unique(np.append(task.x_train, task.x_validation, 0)[:, 0])
+            }
+            self.a[hashlib.sha256(path.read_bytes()).hexdigest()] = seen
+
+
+def run(
+    folder: Path, options: Params, monkeypatch: pytest.MonkeyPatch, outcome: Outcome = "completed"
+) -> MadeUp:
+    workers = MadeUp(outcome)
+
+    @contextmanager
+    def start(options: object, folder: Path) -> Iterator[MadeUp]:
+        yield workers
+
+    monkeypatch.setattr("warmstart.training.executor.start", start)
+    monkeypatch.chdir(folder)
+    full = full_task()
+    for name, task in {
+        "full": full,
+        "a": full.only("a", (2, 3)),
+        "b": full.only("b", (0, 1)),
+    }.items():
+        task.write(folder / f"data/{name}.npz")
+    network = options.pretrain.network.resolve(5)
+    saving.save(mlp.build(network, 5, 2, seed=1), folder / "a.keras")
+    sources = {"on_a": folder / "a.keras"}
+    transfer(options, folder / "data", sources, folder / "b.keras", folder / "results/transfer")
+    return workers
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MadeUp]:
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return folder, run(folder, known(), monkeypatch)
+
+
+def test_no_model_a_has_seen_the_classes_of_its_task_b(finished: tuple[Path, MadeUp]) -> None:
+    workers = finished[1]
+    found = {
+        (classes, frozenset(workers.a[digest]))
+        for classes, digest in workers.b
+        if digest in workers.a
+    }
+    assert found == {
+        (tuple(NAMES[c] for c in pair), frozenset({0.0, 1.0, 2.0, 3.0} - set(pair)))
+        for pair in EVERY
+    }
+
+
+def test_the_rate_of_a_is_chosen_once(finished: tuple[Path, MadeUp]) -> None:
+    """On the first pair, whose A is that of elm and oak's absence."""
+    rates = finished[1].rates
+    assert len(rates) == len(EVERY)
+    assert rates.pop("ash-fir") == {0.01, 0.03, 0.1}
+    assert all(tried == {0.03} for tried in rates.values())
+
+
+def test_no_trial_of_b_is_trained_twice(finished: tuple[Path, MadeUp]) -> None:
+    """The stage's own task B is the first pair, and from scratch it is the same."""
+    keys = finished[1].keys
+    # A of the first pair at 3 rates, then of all 6, the first one's once more; scratch is shared
+    assert len(keys) == 3 + 6 + (1 + 2 * 6) * 5
+    assert len(set(keys)) == len(keys) - 1
+
+
+def test_the_tasks_are_those_that_prepare_makes_of_these_classes() -> None:
+    """By NumPy: order kept, labels by position."""
+    full = full_task()
+    task = full.only("b", (3, 1))
+    rows = [i for i, label in enumerate(full.y_test) if label in (1, 3)]
+    np.testing.assert_array_equal(task.x_test, full.x_test[rows])
+    np.testing.assert_array_equal(task.y_test, [0 if full.y_test[i] == 3 else 1 for i in rows])
+    assert (task.class_names, task.y_test.dtype) == (("fir", "oak"), np.int32)
+    fewer = full.only("b", (3, 1), validation=3)
+    np.testing.assert_array_equal(fewer.x_validation, task.x_validation[:3])
+    np.testing.assert_array_equal(fewer.y_validation, task.y_validation[:3])
+    assert len(fewer.x_train) == len(task.x_train)
+    assert fewer.digest != task.digest
+
+
+def test_pairs_are_told_apart_over_all_of_them(finished: tuple[Path, MadeUp]) -> None:
+    """p-values by SciPy and Holm's steps by hand."""
+    folder = finished[0] / "results/transfer/pairs"
+    content = json.loads((folder / "pairs.json").read_text())
+    full, raw, mean = full_task(), {}, {}
+    for pair in EVERY:
+        digest = full.only("b", pair).digest
+        scratch, on_a = (
+            [1 - errors(digest, reused, seed) / N_TEST for seed in range(5)]
+            for reused in (False, True)
+        )
+        classes = tuple(NAMES[c] for c in pair)
+        raw[classes] = ttest_rel(on_a, scratch).pvalue
+        mean[classes] = np.subtract(on_a, scratch)
+    rows = {tuple(row["classes"]): row["contrast"] for row in content["rows"]}
+    assert list(rows) == sorted(mean, key=lambda pair: -mean[pair].mean())
+    largest, verdicts = 0.0, set()
+    for step, classes in enumerate(sorted(raw, key=lambda pair: raw[pair])):
+        largest = max(largest, min(1.0, raw[classes] * (len(EVERY) - step)))
+        assert rows[classes]["p_value"] == pytest.approx(largest, rel=1e-6)
+        told = "tie" if largest >= 0.05 else "better" if mean[classes].mean() > 0 else "worse"
+        assert rows[classes]["verdict"] == told
+        verdicts.add(told)
+        assert rows[classes]["accuracy_difference"]["mean"] == pytest.approx(mean[classes].mean())
+    assert verdicts == {"better", "worse", "tie"}
+    overall = np.mean(list(mean.values()), axis=0)
+    assert content["accuracy_difference"]["mean"] == pytest.approx(overall.mean())
+    assert content["accuracy_difference"]["sd"] == pytest.approx(overall.std(ddof=1))
+    assert len(read_records(folder / "0-1/records.parquet")) == 2 * 5
+    assert not (finished[0] / ".warmstart").exists() or not list(
+        (finished[0] / ".warmstart").iterdir()
+    )
+
+
+def test_a_pair_with_too_few_samples_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"train_size: expected at most 20, .*ash and fir, rec"):
+        run(tmp_path, known(train_size=25), monkeypatch)
+
+
+def test_a_model_a_that_diverges_is_no_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        InputError, match=r"pretrain.learning_rates: .*no model A diverges, received"
+    ):
+        run(tmp_path, known(), monkeypatch, "diverged")
