@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import spearmanr, ttest_rel
 
 from warmstart import params
 from warmstart.arms import Network
@@ -221,6 +221,9 @@ def test_pairs_are_told_apart_over_all_of_them(finished: tuple[Path, MadeUp]) ->
     assert verdicts == {"better", "worse", "tie"}
     overall = np.mean(list(mean.values()), axis=0)
     assert content["accuracy_difference"]["mean"] == pytest.approx(overall.mean())
+    alike = {tuple(row["classes"]): row["likeness"] for row in content["rows"]}
+    by_scipy = spearmanr([alike[c] for c in mean], [mean[c].mean() for c in mean]).statistic
+    assert content["likeness_correlation"] == pytest.approx(by_scipy)
     assert content["accuracy_difference"]["sd"] == pytest.approx(overall.std(ddof=1))
     assert len(read_records(folder / "0-1/records.parquet")) == 2 * 5
     assert not (finished[0] / ".warmstart").exists() or not list(

@@ -124,10 +124,11 @@ def test_every_pair_of_classes_has_its_row(project: Path) -> None:
         records = finished("scratch", ACCURACIES, stage="transfer") + finished("on_a", on_a)
         write(project / name, records, "scratch")
     found = {
-        classes: (Summary.read(folder / "summary.json"), read_records(folder / "records.parquet"))
-        for classes, folder in {("x", "<y>"): project / "up", ("x", "z"): project / "level"}.items()
+        pair: (Summary.read(folder / "summary.json"), read_records(folder / "records.parquet"))
+        for pair, folder in {(0, 1): project / "up", (0, 2): project / "level"}.items()
     }
-    judged = judge(found, arm="on_a", reference="scratch")
+    names, means = ("x", "<y>", "z", "w"), np.eye(4)
+    judged = judge(found, arm="on_a", reference="scratch", class_names=names, means=means)
     judged.write(project / "results/transfer/pairs/pairs.json")
     assert Pairs.read(project / "results/transfer/pairs/pairs.json") == judged
     output = run(project)
@@ -137,7 +138,7 @@ def test_every_pair_of_classes_has_its_row(project: Path) -> None:
         assert "helps for 1 (x and" in page
         assert "hurts for none; the others cannot" in page
     rows = [line for line in text.splitlines() if line.startswith("| x, ")]
-    assert [row.split(" | ")[6] for row in rows] == ["helps", "not told apart"]
+    assert [row.split(" | ")[7] for row in rows] == ["helps", "not told apart"]
     assert "| 91.5 % (90.5 to 92.5) | 94.5 % (93.5 to 95.5) | +3.0 points" in rows[0]
 
 

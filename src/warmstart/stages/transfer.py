@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from warmstart.analysis.pairs import answer, judge
 from warmstart.data.task import Task
 from warmstart.errors import InputError
@@ -83,7 +85,7 @@ def transfer(
     also |= {output / "pairs" / pair.name: _on_pair(params, experiment, pair) for pair in every}
     records = experiment.run(output, params.executor, model, also=also)
     if every:
-        _judge_pairs(every, output / "pairs")
+        _judge_pairs(every, Task.read(data / "full.npz"), output / "pairs")
         shutil.rmtree(PAIRS)
     chosen = [record for record in records if record.chosen]
     card.write(
@@ -118,16 +120,17 @@ def _on_pair(params: Params, experiment: Experiment, pair: Pair) -> Experiment:
     return replace(experiment, study=f"pair_{pair.name}", task=pair.task, arms=arms)
 
 
-def _judge_pairs(every: Sequence[Pair], folder: Path) -> None:
+def _judge_pairs(every: Sequence[Pair], full: Task, folder: Path) -> None:
     """Write `pairs.json` into `folder`, which has the results of every pair."""
     found = {
-        pair.task.class_names: (
+        pair.labels: (
             Summary.read(folder / pair.name / "summary.json"),
             read_records(folder / pair.name / "records.parquet"),
         )
         for pair in every
     }
-    judged = judge(found, arm=ON_A, reference=SCRATCH)
+    means = np.array([full.x_train[full.y_train == c].mean(axis=0) for c in range(full.classes)])
+    judged = judge(found, arm=ON_A, reference=SCRATCH, class_names=full.class_names, means=means)
     judged.write(folder / "pairs.json")
     print(f"transfer: {answer(judged)}")
 
