@@ -3,7 +3,7 @@
 from pathlib import Path
 from textwrap import indent
 
-from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
+from warmstart.arms import GLOROT_UNIFORM, Activation, Clipping, Initializer, Network, Optimizer
 
 
 def keras_code(
@@ -43,6 +43,9 @@ def keras_code(
             else []
         ),
     ]
+    head = f"{classes}"
+    if network.head_initializer != GLOROT_UNIFORM:
+        head += f", kernel_initializer={_initializer(network.head_initializer)}"
     imports = ["import keras", "import numpy as np"]
     if network.activation.name == "rrelu":  # Keras 3 has none
         imports += ["", "from warmstart.networks.activations import RReLU"]
@@ -57,9 +60,7 @@ def keras_code(
             "    layers += [",
             *(indent(layer, " " * 8) + "," for layer in block),
             "    ]",
-            f"head = keras.layers.Dense({classes}, kernel_initializer="
-            f"{_initializer(network.head_initializer)})",
-            "model = keras.Sequential([*layers, head])",
+            f"model = keras.Sequential([*layers, keras.layers.Dense({head})])",
             "model.compile(",
             f"    optimizer={_optimizer(network.optimizer, network.clipping, learning_rate)},",
             "    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),",
