@@ -57,6 +57,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "on_a", [a - 0.03 for a in ACCURACIES], stage="transfer", study=""
     )
     write(results / "transfer", transfer, "scratch")
+    write_json(results / "transfer/pairs/pairs.json", None)  # one task B
     arms = {"glorot_normal": 0.10, "lecun_normal": 0.09, "he_normal": 0.03, "zeros": 0.9}
     write(results / "compare" / "initializer", study(arms, seeds=6, n_test=200), None)
     run(tmp_path)
@@ -91,6 +92,7 @@ def test_the_numbers_are_in_both_reports(reports: Path) -> None:
         assert "pretraining hurts" in page
         assert f"error down by a factor of {ratio:.2f}" in page
         assert "contradicted" in page
+        assert "Every pair" not in page
     assert "&lt;y&gt;" in html  # names come from the user's files
     assert "<y>" not in html
 

@@ -59,8 +59,11 @@ class Pairs:
         write_json(path, dataclasses.asdict(self))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        content = with_intervals(read_json(path))
+    def read(cls, path: Path) -> Self | None:
+        """None where the stage had only one task B."""
+        content = read_json(path)
+        if content is None:
+            return None
         rows = tuple(
             Row(
                 **with_intervals(row)
@@ -71,7 +74,7 @@ class Pairs:
             )
             for row in content["rows"]
         )
-        return cls(**content | {"rows": rows})
+        return cls(**with_intervals(content) | {"rows": rows})
 
 
 def likeness(means: NDArray, pair: tuple[int, int]) -> float:

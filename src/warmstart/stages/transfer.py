@@ -12,6 +12,7 @@ import numpy as np
 from warmstart.analysis.pairs import answer, judge
 from warmstart.data.task import Task
 from warmstart.errors import InputError
+from warmstart.files import write_json
 from warmstart.params import Params, StrategyName, Transfer
 from warmstart.records import Summary, read_records
 from warmstart.stages import card
@@ -70,8 +71,7 @@ def transfer(
         reference=SCRATCH,
         labels=options.train_size,
     )
-    for folder in ("labels", "pairs"):
-        (output / folder).mkdir(parents=True, exist_ok=True)
+    (output / "labels").mkdir(parents=True, exist_ok=True)
     few = {
         name: arm
         for name, arm in arms.items()
@@ -87,6 +87,8 @@ def transfer(
     if every:
         _judge_pairs(every, Task.read(data / "full.npz"), output / "pairs")
         shutil.rmtree(PAIRS)
+    else:  # DVC would warn of an empty folder
+        write_json(output / "pairs" / "pairs.json", None)
     chosen = [record for record in records if record.chosen]
     card.write(
         model.with_suffix(".json"),
