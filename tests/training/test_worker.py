@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -66,6 +67,46 @@ def test_a_trial_does_not_depend_on_its_cohort(cohort: Cohort, tmp_path: Path) -
     # and the four are four different ones: nothing is shared that should not be
     finals = [str(metrics) for metrics in together[0]]
     assert len(set(finals)) == 4
+
+
+def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Path) -> None:
+    """Raw and standardized samples, or folds: each as if it had a program of its own, though both
+    trainers are there at once."""
+    clipped = Network(hidden=(5,), clipping=Clipping(name="norm", threshold=0.5)).resolve(6)
+    trainers, tasks = [], []
+    for seed in (5, 6):
+        task = make_task(seed=seed)
+        cohort = Cohort(
+            structure=clipped.structure(),
+            phases=(Phase(epochs=2),),
+            task=tmp_path / f"{seed}.npz",
+            task_digest=task.digest,
+            batch_size=16,
+            root_seed=1,
+            probed=True,
+            trials=(),
+        )
+        tasks.append(task)
+        trainers.append(Trainer(cohort, task, Data.of(task)))
+    assert trainers[0]._program is trainers[1]._program
+
+    def trained(by: Trainer, name: str) -> tuple[Any, list[np.ndarray]]:
+        run = [Trial(arm="a", network=clipped, seed=0, learning_rate=0.1)]
+        ((result, weights),) = by.train(run, tmp_path / name, nothing)
+        return replace(result, train_seconds=0.0), weights
+
+    first, second, first_again = (trained(trainers[i], str(n)) for n, i in enumerate((0, 1, 0)))
+    trainer.compile_program.cache_clear()
+    cohort = trainers[1].cohort
+    alone = trained(Trainer(cohort, tasks[1], Data.of(tasks[1])), "alone")
+    for ours, theirs in ((first, first_again), (second, alone)):
+        assert ours[0] == theirs[0]
+        for one, other in zip(ours[1], theirs[1], strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert first[0].epochs != second[0].epochs
+    looks = [[probe.clip_cosine for probe in result.probes] for result, _ in (first, second)]
+    assert looks[0] != looks[1]
+    assert {probe.epoch for probe in second[0].probes} == {0, 1, 2}
 
 
 def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None:
@@ -140,7 +181,9 @@ def test_a_loss_out_of_bounds_has_diverged(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "LOSS_BOUND", 0.01)
+    trainer.compile_program.cache_clear()  # the bound is compiled in
     result = worker.train(replace(cohort, trials=(trial(),)), tmp_path, nothing)[0]
+    trainer.compile_program.cache_clear()
     assert result.outcome == "diverged"
     assert len(result.epochs["loss"]) == 1
     assert 0.01 < result.epochs["loss"][0] < 10  # a number still

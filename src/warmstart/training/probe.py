@@ -70,12 +70,11 @@ class Probe:
     ) -> None:
         backend = backends.current()
         self._model, self._optimizer = model, optimizer
-        self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
-        size = min(batch_size, len(y))
-        self._batches = [
-            (self._x[n : n + size], self._y[n : n + size])
-            for n in range(0, len(y) - size + 1, size)
-        ]
+        # variables, since a traced function would keep others for good
+        self._x, self._y = (
+            keras.Variable(values, trainable=False, dtype=values.dtype.name) for values in (x, y)
+        )
+        self._size = min(batch_size, len(y))
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         layers = {layer.name: layer for layer in model.layers}
         self._input_norm = layers.get("batch_norm_input")
@@ -90,13 +89,18 @@ class Probe:
             keras.Variable(np.zeros((len(y), place.dense.units), x.dtype), dtype=x.dtype.name)
             for place in self._places
         ]
-        everything = [*variables, *self._zeros]
+        everything = [*variables, *self._zeros, self._x, self._y]
         self._tape = backend.Tape(everything)
 
         def prepare(function: Callable[..., Any]) -> Callable[..., Any]:
             return backend.traced(function, everything) if often else function
 
         self._see, self._clip = prepare(self._layers), prepare(self._clipping)
+
+    def use(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Look at other samples of the same shapes from now on."""
+        self._x.assign(x)
+        self._y.assign(y)
 
     def look(self, epoch: int) -> tuple[LayerProbe, ...]:
         """What the layers are after `epoch` epochs, first to last."""
@@ -138,7 +142,8 @@ class Probe:
         slopes, and the mean loss's gradients of the kernel and of what goes into the activation."""
 
         def loss() -> tuple[Any, Any]:
-            x, normalized, ahead = self._x, self._x, list(self._zeros)
+            x = normalized = keras.ops.copy(self._x)
+            ahead = list(self._zeros)
             inputs, outputs = [], []
             for layer in self._model.layers:
                 if layer in activations:
@@ -152,7 +157,11 @@ class Probe:
                     inputs.append(x)
                 if layer in activations or layer is self._places[-1].dense:
                     outputs.append(x)
-            return self._loss(self._y, x), (normalized, inputs, outputs)
+            return self._loss(keras.ops.copy(self._y), x), (
+                normalized,
+                inputs,
+                outputs,
+            )
 
         activations = [place.activation for place in self._places]
         kernels = [place.dense.kernel for place in self._places]
@@ -186,10 +195,12 @@ class Probe:
         if self._optimizer is None or not optimizers.clips(self._optimizer):
             return {}
         acts, cosines = [], []
-        for x, y in self._batches:
+        x, y = (keras.ops.copy(values) for values in (self._x, self._y))
+        for n in range(0, len(y) - self._size + 1, self._size):
+            batch = slice(n, n + self._size)
             raw, clipped = (
                 np.concatenate([gradient.ravel() for gradient in _numpy(found)])
-                for found in self._clip(x, y)
+                for found in self._clip(x[batch], y[batch])
             )
             length = _norm(raw)
             # what is not clipped may be rounded: Keras multiplies by the threshold and divides

@@ -34,8 +34,9 @@ Progress = Callable[[int], None]
 class Trainer:
     """A cohort's model with its compiled program.
 
-    Cohorts that differ only in phases, trials, or what they copy of pretrained models with the
-    same layers are trained by the same program, which is kept for the next of them.
+    Cohorts that differ only in phases, trials, samples of the same shapes, or what they copy of
+    pretrained models with the same layers are trained by the same program, which is kept for the
+    next of them.
 
     Args:
         at_once: how many trials pass through together.
@@ -49,11 +50,13 @@ class Trainer:
         self.cohort, self.at_once = cohort, at_once
         by_layer = any(phase.layer_factors for phase in cohort.phases)
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
+        alike = replace(alike, task=Path(), task_digest="")
         source = None
         if cohort.source and not cohort.autoencoder:
             source = Source.read(cohort.source, cohort.source_digest)
             alike = replace(alike, source=None, source_digest="")
-        compiled = compile_program(alike, source, by_layer, task, data, at_once)
+        self._samples = Samples.of(task, data)
+        compiled = compile_program(alike, source, by_layer, self._samples, at_once)
         self.model, self._program = compiled.model, compiled.program
         self._probe = compiled.probe
         self._starts: dict[tuple[Network, int], tuple[LayerProbe, ...]] = {}
@@ -68,7 +71,6 @@ class Trainer:
             factors = compiled.factors.of(phase.layer_factors) if compiled.factors else ()
             self._phases[start] = phase, factors
             start += phase.epochs
-        self._y = task.y_train
 
     def train(
         self, trials: Sequence[Trial], folder: Path, progress: Progress
@@ -79,6 +81,9 @@ class Trainer:
         in the epoch whose metrics are not finite or whose loss is out of bounds; its weights are
         then those before that epoch.
         """
+        self._program.use(self._samples.data)
+        if self._probe:
+            self._probe.use(*samples(self._samples.task))
         keys = [self.cohort.key(trial) for trial in trials]
         checkpoint = Checkpoint(folder, hashlib.sha256("".join(keys).encode()).hexdigest())
         # a smaller group leaves seats of the program empty: whoever sits there stands still
@@ -209,7 +214,9 @@ class Trainer:
     @cache  # noqa: B019  a trainer is gone with its cohort
     def _drawn(self, seed: int, labels: int) -> np.ndarray:
         """The training samples that trials of `seed` see."""
-        return draw(self._y, labels, generator(self.cohort.root_seed, "labels", seed))
+        return draw(
+            self._samples.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
+        )
 
 
 def capacity(cohort: Cohort, task: Task) -> int:
@@ -260,6 +267,20 @@ class Source:
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
 
 
+@dataclass(frozen=True)
+class Samples:
+    """A task, and what of it programs read; equals all of the same shapes and classes."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    classes: int
+    task: Task = field(compare=False)
+    data: Data = field(compare=False)
+
+    @classmethod
+    def of(cls, task: Task, data: Data) -> "Samples":
+        return cls(tuple(tuple(array.shape) for array in data.arrays), task.classes, task, data)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compiled:
     """What cohorts of one program share."""
@@ -274,10 +295,12 @@ class Compiled:
 
 @lru_cache(maxsize=4)  # many more would fill a GPU's memory with their states
 def compile_program(
-    cohort: Cohort, source: Source | None, by_layer: bool, task: Task, data: Data, at_once: int
+    cohort: Cohort, source: Source | None, by_layer: bool, given: Samples, at_once: int
 ) -> Compiled:
-    """The program of all cohorts like `cohort`, which has neither phases nor trials, on the layers
-    of `source`, if any; `by_layer`: whether it takes learning-rate factors of layers."""
+    """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task, on
+    the layers of `source`, if any, and on samples like those `given`; `by_layer`: whether it takes
+    learning-rate factors of layers."""
+    task = given.task
     if source:
         model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)
     else:
@@ -287,7 +310,7 @@ def compile_program(
     program = Program(
         model,
         optimizers.make(cohort.structure),
-        data,
+        given.data,
         cohort.batch_size,
         at_once,
         slope,

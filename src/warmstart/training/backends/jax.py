@@ -122,6 +122,10 @@ class Compiled:
             .compile()
         )
 
+    def use(self, data: Sequence[jax.Array]) -> None:
+        """Run on `data` of the same shapes from now on."""
+        self._data = list(data)
+
     def load(self, states: Sequence[Sequence[np.ndarray]]) -> None:
         stacked = states[0] if self._single else [np.stack(v) for v in zip(*states, strict=True)]
         self._state = [jnp.array(value) for value in stacked]

@@ -76,6 +76,10 @@ class Compiled:
         # XLA compiles at the first call: have it over, so that it is no part of an epoch's time
         self.run(np.zeros((1, samples), np.int32), np.zeros(1, bool))
 
+    def use(self, data: Sequence[Any]) -> None:
+        """Run on `data` of the same shapes from now on."""
+        self._data = list(data)
+
     def load(self, states: Sequence[Sequence[np.ndarray]]) -> None:
         for variable, value in zip(self._variables, states[0], strict=True):
             variable.value.assign(value, read_value=False)  # Keras's takes twice as long
