@@ -122,7 +122,7 @@ def test_the_studies_have_the_arms_of_the_chapter() -> None:
     assert arms["activation"] >= {
         "sigmoid", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "gelu", "silu",
     }  # fmt: skip
-    assert arms["batch_norm"] >= {"none", "before", "after", "input"}
+    assert arms["batch_norm"] >= {"none", "before", "after", "input", "raw", "raw_normalized"}
     assert arms["clipping"] >= {"none", "value", "norm", "global_norm"}
 
 

@@ -231,9 +231,9 @@ def _batch_norm() -> Iterator[Rule]:
         id="batch-norm-raw-input",
         statement="Batch norm on the input allows unstandardized input",
         section=BATCH_NORM,
-        study="raw_input",
-        arms=("input",),
-        against=("none",),
+        study="batch_norm",
+        arms=("raw_normalized",),
+        against=("raw",),
     )
 
 
