@@ -135,9 +135,9 @@ def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
     assert run(
         project, sys.executable, "-m", "warmstart", "track", "--results", "results"
     ).stdout == (
-        # 1 + 1 of A, 1 without labels, 9 + 3 of B, 12 + 2 of the study; those with another number
-        # of labels, 9 + 3, are left to this command
-        "12 runs published, 29 were there already\n"
+        # 1 + 1 of A, 1 without labels, 9 + 3 of B and as many with another number of labels,
+        # 12 + 2 of the study
+        "0 runs published, 41 were there already\n"
     )
 
 

@@ -118,7 +118,8 @@ def _publish(results: Path) -> None:
     from warmstart.tracking.follow import FOLLOWED, publish_quietly
 
     if FOLLOWED not in os.environ:
-        publish_quietly(results)
+        for path in sorted(results.rglob("records.parquet")):
+            publish_quietly(path.parent)
 
 
 def _parser() -> argparse.ArgumentParser:
