@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ while time.monotonic() < deadline:
 
 
 def studies(database: Path) -> set[str]:
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         query = "SELECT DISTINCT value FROM tags WHERE key = 'warmstart.study'"
         return {value for (value,) in connection.execute(query)}
 

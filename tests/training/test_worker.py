@@ -100,7 +100,7 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
     cohort = trainers[1].cohort
     alone = trained(Trainer(cohort, tasks[1], Data.of(tasks[1])), "alone")
     for ours, theirs in ((first, first_again), (second, alone)):
-        assert ours[0] == theirs[0]
+        assert repr(ours[0]) == repr(theirs[0])  # there are NaNs
         for one, other in zip(ours[1], theirs[1], strict=True):
             np.testing.assert_array_equal(one, other)
     assert first[0].epochs != second[0].epochs

@@ -3,7 +3,13 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_EXCEPTION,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -125,9 +131,11 @@ class Workers:
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
                 found = [future.result() for future in futures]
-            except BaseException:
+            except BaseException as error:
                 self._place.stop()
-                if heard.done():  # this is but its consequence
+                # a listener that failed has cancelled the work, and ends in a moment
+                wait([heard], timeout=5 if isinstance(error, CancelledError) else 0)
+                if heard.done():
                     heard.result()
                 raise
             finally:
