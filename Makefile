@@ -71,7 +71,7 @@ test: setup ## run the whole suite
 	@$(BIN)/python -m pytest
 
 test-jax: setup ## run the tests of networks and training on Keras's JAX backend
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_worker.py
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_probe.py tests/training/test_worker.py
 
 bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune (25 minutes)
 	@.venv-bench/bin/python benchmarks/engine.py
