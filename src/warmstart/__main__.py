@@ -92,7 +92,7 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
-    if options.during:
+    if options.during is not None:
         from warmstart.tracking.follow import publish_during
 
         sys.exit(publish_during(options.during, options.results))

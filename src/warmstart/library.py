@@ -16,13 +16,14 @@ from warmstart.analysis.advice import advise
 from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import Results, read_results
 from warmstart.arms import Activation, Frozen
+from warmstart.checking import check
 from warmstart.data.dataset import Dataset
 from warmstart.data.memory import from_memory
 from warmstart.data.split import split_full
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.params import Compare, Data, Executor, Seed, check
+from warmstart.params import Compare, Data, Executor, Seed
 from warmstart.stages.compare import experiment, views
 from warmstart.stages.experiment import best_of
 

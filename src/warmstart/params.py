@@ -3,18 +3,16 @@
 This module and everything it imports answer without TensorFlow.
 """
 
-import difflib
-import json
 import re
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from warmstart.arms import Count, Frozen, Network, NonNegative, Optimizer, Positive, spread
+from warmstart.checking import check, nearest
 from warmstart.errors import InputError
 
 KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
@@ -40,7 +38,6 @@ Method = Literal["stacked", "denoising", "rotation"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
 Seed = Annotated[int, Field(ge=0)]
-Checked = TypeVar("Checked", bound=BaseModel)
 
 
 class Data(Frozen):
@@ -382,16 +379,6 @@ def parse(content: dict[str, Any], where: str = "params.yaml") -> Params:
     return params
 
 
-def check(content: dict[str, Any], model: type[Checked]) -> tuple[Checked | None, list[str]]:
-    """`content`, which has the sections of `model`, as that type, or one line per problem."""
-    # JSON mode is strict about types and yet takes a list where a tuple is declared
-    text = json.dumps(content, default=str)
-    try:
-        return model.model_validate_json(text), []
-    except ValidationError as error:
-        return None, list(_lines(error, model))
-
-
 def _task_b_problems(content: dict[str, Any]) -> list[str]:
     """Looks across two sections, so it reads them whether or not the rest is well-formed."""
     data, transfer = content.get("data"), content.get("transfer")
@@ -409,7 +396,7 @@ def class_problems(chosen: Any, names: tuple[str, ...]) -> list[str]:
     unknown = [c for c in chosen if c not in names and c not in range(len(names))]
     problems = [
         f"transfer.task_b: expected a label from 0 to {len(names) - 1} or one of "
-        f"{', '.join(names)}, received {c!r}{_nearest(c, names)}"
+        f"{', '.join(names)}, received {c!r}{nearest(c, names)}"
         for c in unknown
     ]
     labels = [names.index(c) if c in names else c for c in chosen if c not in unknown]
@@ -424,65 +411,3 @@ def class_problems(chosen: Any, names: tuple[str, ...]) -> list[str]:
             f"received {len(labels)} classes; choose fewer"
         )
     return problems
-
-
-def _nearest(received: Any, valid: Any) -> str:
-    close = difflib.get_close_matches(str(received), [str(v) for v in valid], n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _lines(error: ValidationError, root: type[BaseModel]) -> Iterator[str]:
-    """pydantic's findings as `key: expected …, received …; what to do`."""
-    findings = [(_keys(f["loc"]), f) for f in error.errors(include_url=False)]
-    for keys, finding in findings:
-        # a union reports each branch that did not fit: keep the one that got furthest
-        if any(other[: len(keys)] == keys and len(other) > len(keys) for other, _ in findings):
-            continue
-        where = ".".join(keys)
-        if finding["type"] == "value_error":
-            prefix = f"{where}." if where else ""
-            yield from (prefix + line for line in str(finding["ctx"]["error"]).split("\n"))
-        elif finding["type"] == "extra_forbidden":
-            valid = _fields_at(keys[:-1], root)
-            yield (
-                f"{where}: unknown key{_nearest(keys[-1], valid)}; expected {', '.join(valid)}; "
-                "rename or remove it"
-            )
-        elif finding["type"] == "missing":
-            yield f"{where}: expected a value, received nothing; add the key"
-        else:
-            yield _mismatch(where, finding)
-
-
-def _mismatch(where: str, finding: Any) -> str:
-    """A wrong type or a value out of range."""
-    received, expected = finding["input"], finding["msg"].removeprefix("Input should ")
-    line = (
-        f"{where}: expected {expected.removeprefix('be ')}, "
-        f"received {json.dumps(received, ensure_ascii=False)}"
-    )
-    if finding["type"] != "literal_error":
-        return line + "; change it"
-    names = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
-    return line + (_nearest(received, names) or "; choose one of these")
-
-
-def _keys(location: tuple[int | str, ...]) -> list[str]:
-    """Where in the file, without the names that pydantic gives to a union's branches."""
-    return [str(k) for k in location if not re.match(r"(literal|tuple|constrained)\b", str(k))]
-
-
-def _fields_at(keys: list[str], root: type[BaseModel]) -> list[str]:
-    """The keys that are valid inside the section `keys` of `root`."""
-    annotation: Any = root
-    for key in keys:
-        model = _model_in(annotation)
-        annotation = model.model_fields[key].annotation if model else get_args(annotation)[-1]
-    model = _model_in(annotation)
-    return [name for name in model.model_fields if name != "name" or model is Data] if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    return (
-        annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
-    )

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from warmstart.checking import check
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
-from warmstart.params import Compare, check
+from warmstart.params import Compare
 from warmstart.stages.compare import experiment, views
 from warmstart.stages.experiment import Experiment
 

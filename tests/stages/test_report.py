@@ -281,7 +281,7 @@ def test_of_many_starts_those_are_told_in_numbers_that_differ_from_scratch(proje
     line = next(line for line in text.splitlines() if line.startswith("- **transfer**"))
     assert "B on stacked autoencoders errs less than from scratch: +3.1 points" in line
     assert "B on A's layers cannot be told apart from scratch: +0.0 points" in line
-    assert "Not told apart from scratch: B on A, head only and B on A, first 1." in line
+    assert "Not told apart from scratch: B on A (head only) and B on A (first 1)." in line
     assert line.count("points") == 2
 
 

@@ -55,6 +55,18 @@ def test_what_a_command_writes_last_is_published_too(database: Path) -> None:
     assert studies(database) == {"depth"}
 
 
+@pytest.mark.parametrize(
+    ("command", "received"), [([], "nothing"), (["nosuch", "-x"], "nosuch -x")]
+)
+def test_a_command_that_there_is_not_is_named(
+    here: Path, command: list[str], received: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main(["track", "--results", "results", "--during", *command]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: --during: expected a command to run, received {received} (")
+    assert err.count("\n") == 1
+
+
 def test_a_command_that_is_killed_ends_as_in_a_shell(here: Path) -> None:
     assert publish_during(["sh", "-c", "kill -9 $$"], here) == 128 + 9
 

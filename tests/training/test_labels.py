@@ -11,7 +11,8 @@ from warmstart.arms import Network
 from warmstart.data.draw import draw
 from warmstart.data.task import Task
 from warmstart.seeds import generator
-from warmstart.training import scratch, trainer, worker
+from warmstart.training import compiled as shared
+from warmstart.training import scratch, worker
 from warmstart.training.trials import Cohort, Phase, Trial
 
 LABELS = (38, 22, 6)  # two batches of 16, one and none, and a rest of 6
@@ -38,8 +39,8 @@ def test_a_trial_sees_its_labels_and_no_others(
     """As if the task had no other samples: those would make the loss NaN. And one program for the
     three numbers of labels."""
     task, compiled = make_task(), []
-    make = trainer.Program
-    monkeypatch.setattr(trainer, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
+    make = shared.Program
+    monkeypatch.setattr(shared, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
     trial = Trial(arm="arm", network=NETWORK, seed=3, learning_rate=0.05)
     drawn = {n: draw(task.y_train, n, generator(1, "labels", 3)) for n in LABELS}
     x = np.full_like(task.x_train, np.nan)

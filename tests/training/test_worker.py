@@ -12,7 +12,8 @@ from small_task import make_task
 from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
 from warmstart.networks import mlp, saving, transfer
 from warmstart.seeds import derive
-from warmstart.training import backends, program, scratch, trainer, worker
+from warmstart.training import backends, program, scratch, worker
+from warmstart.training import compiled as shared
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Trial, cut
@@ -96,7 +97,7 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
         return replace(result, train_seconds=0.0), weights
 
     first, second, first_again = (trained(trainers[i], str(n)) for n, i in enumerate((0, 1, 0)))
-    trainer.compile_program.cache_clear()
+    shared.compile_program.cache_clear()
     cohort = trainers[1].cohort
     alone = trained(Trainer(cohort, tasks[1], Data.of(tasks[1])), "alone")
     for ours, theirs in ((first, first_again), (second, alone)):
@@ -181,9 +182,9 @@ def test_a_loss_out_of_bounds_has_diverged(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "LOSS_BOUND", 0.01)
-    trainer.compile_program.cache_clear()  # the bound is compiled in
+    shared.compile_program.cache_clear()  # the bound is compiled in
     result = worker.train(replace(cohort, trials=(trial(),)), tmp_path, nothing)[0]
-    trainer.compile_program.cache_clear()
+    shared.compile_program.cache_clear()
     assert result.outcome == "diverged"
     assert len(result.epochs["loss"]) == 1
     assert 0.01 < result.epochs["loss"][0] < 10  # a number still
@@ -348,8 +349,8 @@ def test_strategies_share_a_program_and_never_move_a(
     )
     frozen = train(whole, tmp_path / "head")[1]
     compiled = []
-    make = trainer.Program
-    monkeypatch.setattr(trainer, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
+    make = shared.Program
+    monkeypatch.setattr(shared, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
     tuned = train(replace(whole, phases=(phase(1, *first, *second), phase(2))), tmp_path / "t")[1]
     partly = replace(
         whole, copied=first, not_copied=(*second, "logits"), phases=(phase(2, *first), phase(1))

@@ -177,7 +177,7 @@ def render(template: str, **content: Any) -> str:
 
 def words(arm: str) -> str:
     if arm.startswith("on_a_"):
-        return f"B on A, {arm.removeprefix('on_a_').replace('_', ' ')}"
+        return f"B on A ({arm.removeprefix('on_a_').replace('_', ' ')})"
     return ARM_WORDS.get(arm, arm)
 
 

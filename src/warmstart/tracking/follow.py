@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from warmstart.errors import InputError
 from warmstart.tracking import publish, publish_quietly
 
 FOLLOWED = "WARMSTART_FOLLOWED"
@@ -22,9 +23,19 @@ def publish_during(command: Sequence[str], root: Path) -> int:
 
     Nothing that fails here reaches the command. What could not be published by its end is tried
     once more then, with one line on standard error where it fails again.
+
+    Raises:
+        InputError: if there is no such command.
     """
     published = before = _found(root)
-    with subprocess.Popen(command, env=os.environ | {FOLLOWED: "1"}) as process:
+    try:
+        process = subprocess.Popen(command, env=os.environ | {FOLLOWED: "1"})
+    except (OSError, IndexError) as error:
+        raise InputError(
+            f"--during: expected a command to run, received {' '.join(command) or 'nothing'} "
+            f"({error}); name one, as in --during dvc repro"
+        ) from None
+    with process:
         while _runs(process):
             now = _found(root)
             for folder, seen in now.items():

@@ -1,12 +1,10 @@
 """A cohort's trials through its compiled program, one after another or many at once."""
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
-from itertools import pairwise
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -16,14 +14,12 @@ from warmstart.arms import Network
 from warmstart.data.draw import draw
 from warmstart.data.task import Task
 from warmstart.diagnostics import LayerProbe
-from warmstart.networks import autoencoder, initializers, mlp, transfer
+from warmstart.networks import initializers, mlp, transfer
 from warmstart.records import EPOCH_METRICS
 from warmstart.seeds import derive, generator
-from warmstart.training import backends, optimizers
-from warmstart.training.factors import Factors
-from warmstart.training.fed import feed_slope
-from warmstart.training.probe import Probe, is_due, samples
-from warmstart.training.program import Data, Numbers, Program, assign
+from warmstart.training.compiled import Samples, Source, compile_program
+from warmstart.training.probe import is_due, samples
+from warmstart.training.program import Data, Numbers, assign
 from warmstart.training.scratch import Checkpoint, Standing
 from warmstart.training.stopping import Watch
 from warmstart.training.trials import Cohort, Phase, Result, Trial
@@ -217,123 +213,6 @@ class Trainer:
         return draw(
             self._samples.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
         )
-
-
-def capacity(cohort: Cohort, task: Task) -> int:
-    """How many trials of `cohort` to train at once: more than one only where the backend stacks
-    them, and no more than fit its memory by a generous estimate."""
-    widths = [task.features, *cohort.structure.hidden, task.classes]
-    weights = sum(a * b for a, b in pairwise(widths))
-    # a layer's activations on the validation set, in and out, against a batch's in all layers
-    outputs = max(2 * max(widths[1:]) * len(task.y_validation), 6 * sum(widths) * cohort.batch_size)
-    return backends.current().trials_at_once(4 * (6 * weights + outputs))
-
-
-def build(cohort: Cohort, task: Task, network: Network) -> keras.Sequential:
-    """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
-    or that of the cohort's source, or an autoencoder; its weights are not those of a trial."""
-    if cohort.autoencoder:
-        how, features = cohort.autoencoder, task.features
-        if cohort.source:
-            features = autoencoder.codes(transfer.load(cohort.source)).output_shape[-1]
-        return autoencoder.build(
-            network,
-            features,
-            cohort.root_seed,
-            noise=how.noise,
-            tied=how.tied,
-            first=how.first,
-        )
-    if cohort.source is None:
-        return mlp.build(network, task.features, task.classes, cohort.root_seed)
-    source = Source.read(cohort.source, cohort.source_digest).model
-    return transfer.graft(source, task.features, task.classes, cohort.root_seed)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A pretrained model whose layers are to be reused; equals all that differ in weights only."""
-
-    layers: str
-    """Those before the last, in JSON."""
-    model: keras.Sequential = field(compare=False)
-
-    @classmethod
-    @lru_cache(maxsize=4)  # a load takes as long as hundreds of small epochs
-    def read(cls, path: Path, digest: str) -> "Source":
-        """The model at `path`, of which `digest` tells whether it is still the same."""
-        model = transfer.load(path)
-        layers = [(type(layer).__name__, layer.get_config()) for layer in model.layers[:-1]]
-        return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A task, and what of it programs read; equals all of the same shapes and classes."""
-
-    shapes: tuple[tuple[int, ...], ...]
-    classes: int
-    task: Task = field(compare=False)
-    data: Data = field(compare=False)
-
-    @classmethod
-    def of(cls, task: Task, data: Data) -> "Samples":
-        return cls(tuple(tuple(array.shape) for array in data.arrays), task.classes, task, data)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Compiled:
-    """What cohorts of one program share."""
-
-    model: keras.Sequential
-    factors: Factors | None
-    program: Program
-    probe: Probe | None
-    fresh: list[np.ndarray]
-    """Values of `model.variables` where nothing is copied and no seed drawn."""
-
-
-@lru_cache(maxsize=4)  # many more would fill a GPU's memory with their states
-def compile_program(
-    cohort: Cohort, source: Source | None, by_layer: bool, given: Samples, at_once: int
-) -> Compiled:
-    """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task, on
-    the layers of `source`, if any, and on samples like those `given`; `by_layer`: whether it takes
-    learning-rate factors of layers."""
-    task = given.task
-    if source:
-        model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)
-    else:
-        model = build(cohort, task, cohort.structure)
-    slope = None if source else feed_slope(model)
-    factors = Factors(model) if by_layer else None
-    program = Program(
-        model,
-        optimizers.make(cohort.structure),
-        given.data,
-        cohort.batch_size,
-        at_once,
-        slope,
-        factors,
-        reconstruct=cohort.autoencoder is not None,
-        rest=cohort.rest,
-    )
-    return Compiled(
-        model=model,
-        factors=factors,
-        fresh=[np.array(variable) for variable in model.variables],
-        program=program,
-        probe=Probe(
-            model,
-            program.variables,
-            *samples(task),
-            optimizer=program.optimizer,
-            batch_size=cohort.batch_size,
-            often=True,
-        )
-        if cohort.probed
-        else None,
-    )
 
 
 def _result(key: str, rows: np.ndarray, seconds: float, probes: tuple[LayerProbe, ...]) -> Result:

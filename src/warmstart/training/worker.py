@@ -15,9 +15,10 @@ from warmstart.diagnostics import LayerProbe
 from warmstart.networks import autoencoder, mlp, saving, transfer
 from warmstart.seeds import derive
 from warmstart.training import backends, optimizers, scratch
+from warmstart.training.compiled import build, capacity, compile_program
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, evaluate
-from warmstart.training.trainer import Progress, Trainer, build, capacity, compile_program
+from warmstart.training.trainer import Progress, Trainer
 from warmstart.training.trials import SHOWN, Cohort, Learned, Result, Trial
 
 

@@ -1,0 +1,90 @@
+"""Input of the user's against a pydantic model: all problems at once, one line each."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from warmstart.arms import Choice
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+
+def check(content: dict[str, Any], model: type[Checked]) -> tuple[Checked | None, list[str]]:
+    """`content`, which has the sections of `model`, as that type, or one line per problem."""
+    # JSON mode is strict about types and yet takes a list where a tuple is declared
+    text = json.dumps(content, default=str)
+    try:
+        return model.model_validate_json(text), []
+    except ValidationError as error:
+        return None, list(_lines(error, model))
+
+
+def nearest(received: Any, valid: Any) -> str:
+    """A hint at the one of `valid` that is spelt most alike; empty if none is."""
+    close = difflib.get_close_matches(str(received), [str(v) for v in valid], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _lines(error: ValidationError, root: type[BaseModel]) -> Iterator[str]:
+    """pydantic's findings as `key: expected …, received …; what to do`."""
+    findings = [(_keys(f["loc"]), f) for f in error.errors(include_url=False)]
+    for keys, finding in findings:
+        # a union reports each branch that did not fit: keep the one that got furthest
+        if any(other[: len(keys)] == keys and len(other) > len(keys) for other, _ in findings):
+            continue
+        where = ".".join(keys)
+        if finding["type"] == "value_error":
+            prefix = f"{where}." if where else ""
+            yield from (prefix + line for line in str(finding["ctx"]["error"]).split("\n"))
+        elif finding["type"] == "extra_forbidden":
+            valid = _fields_at(keys[:-1], root)
+            yield (
+                f"{where}: unknown key{nearest(keys[-1], valid)}; expected {', '.join(valid)}; "
+                "rename or remove it"
+            )
+        elif finding["type"] == "missing":
+            yield f"{where}: expected a value, received nothing; add the key"
+        else:
+            yield _mismatch(where, finding)
+
+
+def _mismatch(where: str, finding: Any) -> str:
+    """A wrong type or a value out of range."""
+    received, expected = finding["input"], finding["msg"].removeprefix("Input should ")
+    line = (
+        f"{where}: expected {expected.removeprefix('be ')}, "
+        f"received {json.dumps(received, ensure_ascii=False)}"
+    )
+    if finding["type"] != "literal_error":
+        return line + "; change it"
+    names = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
+    return line + (nearest(received, names) or "; choose one of these")
+
+
+def _keys(location: tuple[int | str, ...]) -> list[str]:
+    """Where in the file, without the names that pydantic gives to a union's branches."""
+    return [str(k) for k in location if not re.match(r"(literal|tuple|constrained)\b", str(k))]
+
+
+def _fields_at(keys: list[str], root: type[BaseModel]) -> list[str]:
+    """The keys that are valid inside the section `keys` of `root`."""
+    annotation: Any = root
+    for key in keys:
+        model = _model_in(annotation)
+        annotation = model.model_fields[key].annotation if model else get_args(annotation)[-1]
+    model = _model_in(annotation)
+    if model is None:
+        return []
+    # the name of a choice is written as its key, as in `clipping: {norm: 1.0}`
+    hidden = {"name"} if issubclass(model, Choice) else set()
+    return [name for name in model.model_fields if name not in hidden]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    return (
+        annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    )
