@@ -97,6 +97,5 @@ def picture(found: Sequence[Row], arms: Mapping[str, int], name: str, *, smalles
         ends[arm] = (x[-1], y[-1])
     axis.set_xlabel("labels of task B")
     axis.set_ylabel("test accuracy")
-    figure.draw_without_rendering()
     label_ends(axis, ends, arms, gap=0.062)
     return to_svg(figure, name, "Test accuracy by number of labels, one line per arm")

@@ -16,6 +16,7 @@ from warmstart.analysis.style import (
     colour,
     error_scale,
     label_ends,
+    plain_powers,
     stroke,
     to_svg,
 )
@@ -97,10 +98,11 @@ def learning_curves(
         ends[arm] = (places[-1], means[-1])
     axis.set_xlabel("seconds of training" if seconds else "epoch")
     axis.set_ylabel("validation accuracy")
-    if not seconds:
+    if seconds:
+        plain_powers(axis, "x")
+    else:
         axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     axis.grid(visible=False, axis="x")
-    figure.draw_without_rendering()
     label_ends(axis, ends, arms, gap=0.062)
     by = "seconds of training" if seconds else "epoch"
     return to_svg(figure, name, f"Validation accuracy by {by}, one curve per arm")
@@ -129,7 +131,6 @@ def learning_rates(
         ends[arm] = points[-1]
     axis.set_xlabel("learning rate")
     axis.set_ylabel("validation accuracy")
-    figure.draw_without_rendering()
     label_ends(axis, ends, arms, gap=0.062)
     return to_svg(figure, name, "Validation accuracy by learning rate, one line per arm")
 

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from warmstart.analysis import series
-from warmstart.analysis.style import canvas, colour, label_ends, stroke, to_svg
+from warmstart.analysis.style import canvas, colour, label_ends, plain_powers, stroke, to_svg
 
 WIDTH = 7.2  # inches; the page scales it
 
@@ -66,6 +66,6 @@ def _over_depth(
     axis.grid(visible=False, axis="x")
     axis.set_xlabel("hidden layer")
     axis.set_ylabel(words)
-    figure.draw_without_rendering()
+    plain_powers(axis, "y")
     label_ends(axis, ends, slots, gap=0.062)
     return to_svg(figure, name, caption)
