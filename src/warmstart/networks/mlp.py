@@ -31,13 +31,12 @@ def build(
                 units, kernel_initializer=kernel, use_bias=not before, name=f"hidden_{number}"
             )
         )
-        norm = keras.layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")
-        if before:
-            layers.append(norm)
         name = f"activation_{number}"
-        layers.append(activations.make(network.activation, seed=layer_seed(seed, name), name=name))
-        if after:
-            layers.append(norm)
+        activation = activations.make(network.activation, seed=layer_seed(seed, name), name=name)
+        norm: list[keras.layers.Layer] = []
+        if before or after:
+            norm = [keras.layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")]
+        layers += [*norm, activation] if before else [activation, *norm]
         for kind, layer in dropout.KINDS.items():
             if rate := getattr(network, kind):
                 name = f"{kind}_{number}"
