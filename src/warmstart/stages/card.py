@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from warmstart.analysis.statistics import interval
 from warmstart.data.task import Task
 from warmstart.files import write_json
 from warmstart.records import Record
@@ -23,6 +22,8 @@ def write(
         best: its record.
         records: of all trials of its stage.
     """
+    from warmstart.analysis.statistics import interval  # see experiment._load_statistics
+
     alike = [r for r in records if r.arm == best.arm and r.chosen]
     classes = ", ".join(task.class_names)
     write_json(

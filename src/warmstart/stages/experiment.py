@@ -12,7 +12,6 @@ import numpy as np
 
 from warmstart import diagnostics
 from warmstart.analysis.rates import beyond_the_edge, choose_learning_rates
-from warmstart.analysis.statistics import summarize
 from warmstart.arms import Network
 from warmstart.data.task import Task
 from warmstart.params import Executor
@@ -90,7 +89,7 @@ class Experiment:
         with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
             everyone = (self, *others.values())
             grid = [pair for e in everyone for pair in e._pairs(e._grid())]
-            results = pool.train(_cohorts(grid), self.title)
+            results = pool.train(_cohorts(grid), self.title, meanwhile=_load_statistics)
             if wider := [pair for e in everyone for pair in e._pairs(e._beyond(results))]:
                 results |= pool.train(_cohorts(wider), f"{self.title}, wider grid")
             trials = [*self._grid(), *self._beyond(results)]
@@ -133,6 +132,8 @@ class Experiment:
         return records, chosen
 
     def _write(self, output: Path, records: Sequence[Record]) -> None:
+        from warmstart.analysis.statistics import summarize
+
         write_records(output / "records.parquet", records)
         summarize(
             records,
@@ -219,6 +220,11 @@ class Experiment:
             outcome=result.outcome,
             epochs=result.epochs,
         )
+
+
+def _load_statistics() -> None:
+    """SciPy, pandas and statsmodels, for which workers need not wait: they take two seconds."""
+    import warmstart.analysis.statistics  # noqa: F401
 
 
 def scratch_arm(

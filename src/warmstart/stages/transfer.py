@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.analysis.pairs import answer, judge
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
@@ -124,6 +123,8 @@ def _on_pair(params: Params, experiment: Experiment, pair: Pair) -> Experiment:
 
 def _judge_pairs(every: Sequence[Pair], full: Task, folder: Path) -> None:
     """Write `pairs.json` into `folder`, which has the results of every pair."""
+    from warmstart.analysis.pairs import answer, judge  # see experiment._load_statistics
+
     found = {
         pair.labels: (
             Summary.read(folder / pair.name / "summary.json"),

@@ -55,8 +55,16 @@ class Workers:
     def __init__(self, place: Place, folder: Path) -> None:
         self._place, self._folder = place, folder
 
-    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
-        """Results of all trials, by their keys, with progress in epochs on standard error."""
+    def train(
+        self,
+        cohorts: Sequence[Cohort],
+        label: str,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> dict[str, Result]:
+        """Results of all trials, by their keys, with progress in epochs on standard error.
+
+        `meanwhile` is done here while the workers start.
+        """
         epochs = {cohort.key(trial): cohort.epochs for cohort in cohorts for trial in cohort.trials}
         results = {key: scratch.read(self._folder, key) for key in epochs}
         # cut as if nothing were done: a checkpoint belongs to trials that train together
@@ -72,7 +80,7 @@ class Workers:
             mininterval=pause,
             maxinterval=pause,
         ) as bar:
-            self._run(_train, [piece for piece in left if piece.trials], bar.update)
+            self._run(_train, [piece for piece in left if piece.trials], bar.update, meanwhile)
         found = {
             key: found
             for key, before in results.items()
@@ -113,6 +121,7 @@ class Workers:
         work: Work,
         pieces: Sequence[Cohort],
         tell: Callable[[int], object] = lambda epochs: None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> list[Any]:
         """What `work` returns for each piece; the first failure ends them all."""
 
@@ -128,6 +137,7 @@ class Workers:
             heard = listener.submit(listen)
             try:
                 futures = [self._place.submit(work, piece) for piece in pieces]
+                meanwhile()
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
                 found = [future.result() for future in futures]
