@@ -35,7 +35,9 @@ class Pool:
     def __init__(self) -> None:
         self.trained: list[tuple[str, Cohort, Task]] = []
 
-    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
+    def train(
+        self, cohorts: Sequence[Cohort], label: str, meanwhile: object = None
+    ) -> dict[str, Result]:
         self.trained += [(label, cohort, Task.read(cohort.task)) for cohort in cohorts]
         return {
             cohort.key(trial): Result(

@@ -82,7 +82,9 @@ class MadeUp:
         self.b: list[tuple[tuple[str, ...], str]] = []
         """Classes and A's digest of every cohort of B that starts on one."""
 
-    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
+    def train(
+        self, cohorts: Sequence[Cohort], label: str, meanwhile: object = None
+    ) -> dict[str, Result]:
         self.keys += [c.key(t) for c in cohorts for t in c.trials]
         return {c.key(t): self._result(c, t) for c in cohorts for t in c.trials}
 
