@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow serve prefect mlflow track book test test-jax bench bench-gpu check lock clean
+.PHONY: help setup run flow plan serve prefect mlflow track book test test-jax bench bench-gpu check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,10 +49,18 @@ run: setup ## run the whole DAG: data, model A, model B, the studies, the report
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
-	@$(TRACKED) $(BIN)/python -m flows.pipeline
+	@WARMSTART_FOLLOWED=1 $(BIN)/python -m flows --tracker "python -m warmstart track --results results --follow"
 
-serve: setup ## serve the flow with its nightly schedule (make prefect in another terminal first)
-	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} $(BIN)/python -m flows.pipeline --serve
+plan: setup ## print what make flow would run, wave by wave, and start nothing
+	@$(BIN)/python -m flows --plan
+
+# runs work in git worktrees: the code is theirs, the comparison is this checkout's
+serve: export PYTHONPATH := src
+serve: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
+serve: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+serve: export WARMSTART_FOLLOWED := 1
+serve: setup ## serve the flow with its schedules (make prefect in another terminal first)
+	@$(BIN)/python -m flows --serve
 
 prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
@@ -65,7 +73,7 @@ track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/python -m warmstart track --results results
 
 book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (about 20 minutes)
-	@$(BIN)/python benchmarks/book.py
+	@$(BIN)/dvc repro --force benchmarks/dvc.yaml:book
 
 test: setup ## run the whole suite
 	@$(BIN)/python -m pytest

@@ -4,6 +4,7 @@
 our own could only disagree with it. It is internal API: DVC is pinned, tests/flows pins this use.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,12 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
+from dvc.utils.cli_parse import to_path_overrides
+from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml, modify_yaml
+from dvc_data.hashfile.hash_info import HashInfo
+
+logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
 
 
 class ProjectError(Exception):
@@ -27,6 +33,11 @@ class Stage:
 
     name: str
     depends_on: tuple[str, ...]
+    state: str
+    """What `dvc repro` would do: `unchanged`, `restore` (its inputs were seen before, DVC's cache
+    holds the outputs), `run`; `unknown` until the stages above it have done theirs."""
+    pages: tuple[str, ...]
+    """Its outputs in Markdown, relative to the project."""
 
 
 def read_stages(targets: Sequence[str] = ()) -> tuple[Stage, ...]:
@@ -35,34 +46,87 @@ def read_stages(targets: Sequence[str] = ()) -> tuple[Stage, ...]:
     With targets: only these and their ancestors. A matrix's base name stands for all its items.
     """
     stages = _read_project()
-    chosen = _resolve(targets, stages) if targets else {stage.name for stage in stages}
+    chosen = _resolve(targets, stages) if targets else {s.name for s in stages if _is_default(s)}
     for stage in reversed(stages):
         if stage.name in chosen:
             chosen.update(stage.depends_on)
     return tuple(stage for stage in stages if stage.name in chosen)
 
 
+def _is_default(stage: Stage) -> bool:
+    """Of the dvc.yaml here: those of other folders are named `folder/dvc.yaml:stage`."""
+    return ":" not in stage.name
+
+
 def _read_project() -> tuple[Stage, ...]:
     try:
-        with Repo() as repo:
+        with Repo(_wait_for_lock=True) as repo, repo.lock:
             # Its edges go from a stage to what it depends on; a frozen stage depends on nothing.
             graph, root = get_active_graph(repo.index.graph), repo.root_dir
+            if root != str(Path.cwd()):  # elsewhere names, and where Prefect keeps its data, differ
+                raise ProjectError(
+                    f"working directory: expected {root}, received {Path.cwd()}; go there"
+                )
+            above: dict[Any, set[str]] = {}
+            stages: list[Stage] = []
+            for node in plan_repro(graph):
+                # A `.dvc` data source has no command: order goes through it to what is above it.
+                ups = ({up.addressing} if up.cmd else above[up] for up in graph.successors(node))
+                above[node] = set().union(*ups)
+                if node.cmd:
+                    stages.append(_stage(node, above[node], stages))
     except DvcException as error:
-        reason = " ".join(str(error).split())
         raise ProjectError(
-            f"dvc.yaml: expected what DVC can read, received: {reason}; `dvc dag` may tell more"
+            f"dvc.yaml: expected what DVC can read, received: {_line(error)}; "
+            "`dvc dag` may tell more"
         ) from None
-    if root != str(Path.cwd()):  # from elsewhere names, and where Prefect keeps its data, differ
-        raise ProjectError(f"working directory: expected {root}, received {Path.cwd()}; go there")
-    above: dict[Any, set[str]] = {}
-    for node in plan_repro(graph):
-        # A `.dvc` data source has no command: order goes through it to what lies above it.
-        ups = ({up.addressing} if up.cmd else above[up] for up in graph.successors(node))
-        above[node] = set().union(*ups)
-    stages = tuple(Stage(n.addressing, tuple(sorted(up))) for n, up in above.items() if n.cmd)
     if not stages:
         raise ProjectError("dvc.yaml: expected a stage in this project, received none; add one")
-    return stages
+    return tuple(stages)
+
+
+def _stage(node: Any, above: set[str], known: Sequence[Stage]) -> Stage:
+    waits = any(stage.state != "unchanged" for stage in known if stage.name in above)
+    pages = [str(out) for out in node.outs if str(out).endswith(".md")]
+    return Stage(node.addressing, tuple(sorted(above)), _state(node, waits), tuple(pages))
+
+
+def _state(node: Any, waits: bool) -> str:
+    if waits:
+        return "unknown"
+    try:
+        if not node.changed():
+            return "unchanged"
+        # of these inputs, not of those in dvc.lock, as `dvc repro --dry` has it
+        node.save_deps()
+        for out in node.outs:
+            out.hash_info = HashInfo()
+        node.repo.stage_cache.restore(node, dry=True)
+    except DvcException:  # not there, or locked by a process that writes it
+        return "run"
+    return "restore"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def override(changes: Sequence[str]) -> None:
+    """Change parameters as `dvc exp run -S` does: `NAME=VALUE`, or `FILE:NAME=VALUE`."""
+    for path, values in to_path_overrides(changes).items():
+        try:
+            apply_overrides(path, values)
+        except (DvcException, OSError, KeyError) as error:
+            raise ProjectError(
+                f"set: expected NAME=VALUE with a name of {path}, received {' '.join(values)} "
+                f"({_line(error)}); `dvc exp run -S` takes the same"
+            ) from None
+
+
+def cache_folder() -> str:
+    """Where DVC's cache of the project here lies."""
+    with Repo() as repo:
+        return str(repo.cache.local_cache_dir)
 
 
 def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:

@@ -1,42 +1,35 @@
-"""A DVC project as a Prefect flow, one task per stage. The only import of prefect.
+"""A DVC project as a Prefect flow, one task per stage.
 
 DVC owns the graph and decides what must run; Prefect runs independent stages side by side,
 schedules and shows them. A new stage is an edit of `dvc.yaml`.
 """
 
-import argparse
 import os
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from graphlib import TopologicalSorter
-from pathlib import Path
-
-# Prefect reads these when it is imported: no calls home, its database in the project, and more
-# than 20 s for its temporary server to start on a busy machine.
-os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-if Path(".dvc").is_dir():
-    os.environ.setdefault("PREFECT_HOME", str(Path.cwd() / ".prefect"))
+from typing import Annotated, Any
 
 from prefect import State, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
 from prefect.futures import PrefectFuture, as_completed
-from prefect.schedules import Cron
-from prefect.settings import PREFECT_API_URL
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import allow_failure
+from pydantic import Field
 
-from flows.graph import ProjectError, Stage, lock_in_order, read_stages
-from flows.stage import Outcome, StageProcesses, leave_nothing_behind
+from flows import shown
+from flows.graph import ProjectError, Stage, lock_in_order, override, read_stages
+from flows.place import git_revision, occupied, worktree
+from flows.processes import leave_nothing_behind
+from flows.stage import Outcome, StageProcesses, beside
 
-NIGHTLY = Cron("0 2 * * *", timezone="UTC")
 LOCK_RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
-START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
+
+HOOKS: list[Any] = [shown.tell_of_failure]
 
 
 def _is_locked(_task: object, _run: object, state: State) -> bool:
@@ -51,34 +44,73 @@ def _is_locked(_task: object, _run: object, state: State) -> bool:
     retry_delay_seconds=LOCK_RETRY_SECONDS,
     retry_condition_fn=_is_locked,
 )
-def run_stage(stage: str, force: bool, reached: bool, processes: StageProcesses) -> State:
+def run_stage(stage: str, work: Callable[[str], Outcome]) -> State:
     """The final state's name says what became of the stage."""
-    outcome = Outcome("NotReached", reason="a stage above did not end well")
-    if reached:
-        outcome = processes.run(stage, force=force, log=get_run_logger().info)
+    outcome = work(stage)
     state = {"Failed": Failed, "NotReached": Cancelled}.get(outcome.name, Completed)
     message = outcome.reason or f"{outcome.seconds:.1f} s"
     return state(name=outcome.name, message=message, data=outcome)
 
 
-@flow(name="dvc-pipeline")
-def pipeline(targets: Sequence[str] = (), force: bool = False, width: int | None = None) -> State:
-    """Bring the DVC project in the working directory up to date.
+@flow(
+    name="dvc-pipeline",
+    on_failure=HOOKS,
+    on_crashed=HOOKS,
+)
+def pipeline(
+    targets: Sequence[str] = (),
+    set: Sequence[str] = (),
+    force: bool = False,
+    width: Annotated[int | None, Field(ge=1)] = None,
+    pull: bool = False,
+    push: bool = False,
+    revision: str | None = None,
+    wait: bool = False,
+    minutes: Annotated[float | None, Field(gt=0)] = None,
+    deployment: str | None = None,
+    tracker: str = "",
+    metrics: str = "*",
+) -> State:
+    """Bring a DVC project up to date.
 
-    targets: stages to run, with their ancestors (none: all). force: run even what is up to date.
-    width: how many stages side by side (none: one per core this process may use).
+    Args:
+        targets: stages, with their ancestors; none: all of dvc.yaml
+        set: changes of parameters, as `dvc exp run -S` takes them: data.name=fashion_mnist
+        force: run even what is up to date
+        width: stages side by side; 1 where there is one GPU; none: one per core
+        pull: take from DVC's remote what is not here
+        push: bring to DVC's remote what was made
+        revision: work in a git worktree of this revision and keep the results as an experiment
+            named after the run; none: work in the checkout itself
+        wait: for another run that works in the same place to end; else this one is refused
+        minutes: time limit of a stage
+        deployment: run each stage as a run of this one, on whichever machine has a worker for it;
+            pull and push on a common remote are then as good as given
+        tracker: a command beside the stages, until its standard input ends
+        metrics: show those that match this pattern beside the last run's
     """
     leave_nothing_behind()
-    stages = read_stages(targets)
-    with lock_in_order(stages), closing(StageProcesses()) as processes:
-        states = _run_all(stages, processes, force, width or len(os.sched_getaffinity(0)))
-    rows = []
-    for name, state in states.items():
-        seconds = getattr(state.result(raise_on_failure=False), "seconds", 0.0)
-        rows.append({"stage": name, "state": state.name, "seconds": round(seconds, 1)})
-        print(f"{name:<32} {state.name:<10} {seconds:>8.1f} s")
-    create_table_artifact(key="dvc-stages", table=rows, description="What became of each stage")
-    create_markdown_artifact(key="dvc-graph", markdown=_draw(stages, states))
+    shown.bury_the_dead("dvc-pipeline")
+    about = shown.introduce(f"FLOW={os.environ['FLOW']}")
+    try:
+        with worktree(revision, flow_run.name) if revision else occupied(wait):
+            override(set)
+            stages = read_stages(targets)
+            processes = StageProcesses(
+                pull=pull or bool(deployment), push=push, minutes=minutes, environment=about
+            )
+            work = partial(_run_here, processes=processes, force=force)
+            if deployment:
+                same = {"set": [*set], "minutes": minutes, "revision": git_revision()}
+                work = partial(_run_elsewhere, deployment=deployment, parameters=same, bring=work)
+            at_once = width or len(os.sched_getaffinity(0))
+            with beside(tracker, about), lock_in_order(stages), closing(processes):
+                states = _run_all(stages, work, redo=force or push, width=at_once)
+            shown.show_stages(stages, states)
+            shown.show_metrics(metrics)
+            shown.show_where(flow_run.name, revision)
+    except ProjectError as error:
+        return Failed(message=str(error))
     counts = Counter(state.name for state in states.values())
     summary = ", ".join(f"{count} {name}" for name, count in counts.items())
     # Said here: a flow that returns plain values would complete whatever became of its tasks.
@@ -86,12 +118,13 @@ def pipeline(targets: Sequence[str] = (), force: bool = False, width: int | None
     return Completed(message=summary) if good else Failed(message=summary)
 
 
-def _run_all(
-    stages: Sequence[Stage], processes: StageProcesses, force: bool, width: int
-) -> dict[str, State]:
+Work = Callable[[str], Outcome]
+
+
+def _run_all(stages: Sequence[Stage], work: Work, *, redo: bool, width: int) -> dict[str, State]:
     """Submit a stage only when what it depends on has ended: a waiting task would hold a slot."""
-    depends_on = {stage.name: stage.depends_on for stage in stages}
-    order = TopologicalSorter(depends_on)
+    known = {stage.name: stage for stage in stages}
+    order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
     order.prepare()
     ready: list[str] = []
     running: dict[PrefectFuture[State], str] = {}
@@ -100,12 +133,15 @@ def _run_all(
         ready += order.get_ready()
         while ready and len(running) < width:
             name = ready.pop(0)
-            above = [ended[other] for other in depends_on[name]]
-            reached = all(future.state.is_completed() for future in above)
+            above = [ended[other] for other in known[name].depends_on]
+            what = work
+            if not all(future.state.is_completed() for future in above):
+                what = _do_not_reach
+            elif known[name].state == "unchanged" and not redo:
+                what = _leave  # and so is all above it
             # The edges of Prefect's picture. It lets nothing follow what was cancelled.
             links = [allow_failure(up) for up in above if not up.state.is_cancelled()]
-            arguments = (name, force, reached, processes)
-            running[run_stage.submit(*arguments, wait_for=links, return_state=False)] = name
+            running[run_stage.submit(name, what, wait_for=links, return_state=False)] = name
         done = next(as_completed(list(running)))
         done.wait()
         ended[running[done]] = done
@@ -113,49 +149,30 @@ def _run_all(
     return {stage.name: ended[stage.name].state for stage in stages}
 
 
-def _draw(stages: Sequence[Stage], states: Mapping[str, State]) -> str:
-    number = {stage.name: f"s{index}" for index, stage in enumerate(stages)}
-    nodes = [f'  {number[s.name]}["{s.name}: {states[s.name].name}"]' for s in stages]
-    edges = [f"  {number[up]} --> {number[s.name]}" for s in stages for up in s.depends_on]
-    return "\n".join(["```mermaid", "graph TD", *nodes, *edges, "```"])
+def _do_not_reach(stage: str) -> Outcome:
+    return Outcome("NotReached", reason="a stage above did not end well")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """0: every stage is up to date. 1: a stage failed. 2: the user's input."""
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="a stage, or a matrix's name")
-    parser.add_argument("--force", action="store_true", help="run even what is up to date")
-    parser.add_argument("--width", type=int, metavar="N", help="how many stages side by side")
-    parser.add_argument("--serve", action="store_true", help="stay, and run all stages every night")
-    given = parser.parse_args(argv)
-    try:
-        _check(given)
-        leave_nothing_behind()  # before Prefect starts a server of its own
-        if given.serve:
-            # This limit is the process's own: a killed run cannot hold a slot on the server.
-            pipeline.serve(name="nightly", schedules=[NIGHTLY], limit=1)
-            return 0
-        state = pipeline(given.targets, given.force, given.width, return_state=True)
-    except ProjectError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0 if state.is_completed() else 1
+def _leave(stage: str) -> Outcome:
+    return Outcome("Unchanged")
 
 
-def _check(given: argparse.Namespace) -> None:
-    read_stages(given.targets)
-    if given.width is not None and given.width < 1:
-        raise ProjectError(f"--width: expected 1 or more stages, received {given.width}")
-    url = PREFECT_API_URL.value()
-    if given.serve and not url:  # Prefect's temporary server keeps no schedule
-        raise ProjectError("PREFECT_API_URL: expected a server's address, received none; " + START)
-    if url:
-        with get_client(sync_client=True) as client:
-            if problem := client.api_healthcheck():
-                raise ProjectError(f"PREFECT_API_URL: nobody at {url} ({problem}); {START}")
+def _run_here(stage: str, *, processes: StageProcesses, force: bool) -> Outcome:
+    log, bar = get_run_logger().info, shown.Bar(stage)
+    outcome = processes.run(stage, force=force, log=log, progress=bar.show)
+    if outcome.name != "Failed":
+        bar.end()
+    return outcome
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _run_elsewhere(
+    stage: str, *, deployment: str, parameters: Mapping[str, object], bring: Work
+) -> Outcome:
+    """By a flow run of `deployment`, which leaves on DVC's remote what we then take from there."""
+    given = {"targets": [stage], "pull": True, "push": True, **parameters}
+    run: Any = run_deployment(
+        deployment, parameters=given, flow_run_name=f"{flow_run.name}-{stage}"
+    )
+    if not (run.state and run.state.is_completed()):
+        return Outcome("Failed", reason=f"flow run {run.name}: {run.state and run.state.message}")
+    return bring(stage)

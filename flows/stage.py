@@ -1,33 +1,32 @@
-"""One DVC stage as a process, and no process left when its flow is gone. Knows no Prefect.
+"""One DVC stage as a process. Knows no Prefect."""
 
-A flow ended by `kill -9` cannot clean up, and killing `dvc` leaves the stage's own processes,
-which would write beside the next run. So a flow marks its environment, which all descendants
-inherit, and holds a pipe to a watcher: the pipe's end tells of the flow's death whatever the
-cause. PR_SET_PDEATHSIG follows one thread and reaches one generation. Needs Linux's /proc.
-"""
-
-import atexit
 import os
-import signal
+import re
+import shlex
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from io import TextIOWrapper
 from pathlib import Path
 from uuid import uuid4
 
-GRACE_SECONDS = 3.0
+from flows.processes import GRACE_SECONDS, end_marked
+
+# ends a whole process group, of which it makes itself the head
+TIMEOUT, LATE = ("timeout", f"--kill-after={GRACE_SECONDS}"), 124
 # --wait-for-lock: the repository lock is short, and stages side by side meet at it often.
+DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
 # --single-item: the order is the caller's; shared ancestors would block each other.
-REPRO = (sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item")
+REPRO = ("repro", "--single-item")
 # `dvc repro` has no machine-readable output; it says one of these before the stage can speak.
 RAN, RESTORED, UNCHANGED = "Running stage '", "is cached - skipping run", "didn't change, skipping"
 SIGNS = {RAN: "Ran", RESTORED: "Restored", UNCHANGED: "Unchanged"}
 LOCKED = ("is busy, it is being blocked", "Unable to acquire lock")
+PERCENT = re.compile(r"(\d{1,3}) ?%")
 
 
 @dataclass(frozen=True)
@@ -43,82 +42,111 @@ class Outcome:
 class StageProcesses:
     """Runs stages as processes of their own, until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        pull: bool = False,
+        push: bool = False,
+        minutes: float | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        """`pull` and `push`: what is missing comes from DVC's remote, what was made goes there.
+        `minutes`: a stage that takes longer is ended. `environment`: more variables."""
+        self._pull, self._push, self._minutes = pull, push, minutes
         self._mark, self._closed = uuid4().hex, threading.Event()
+        self._environment = {**_python_first(), **(environment or {}), "FLOW_STAGES": self._mark}
 
     def close(self) -> None:
         """End what still runs, with all its descendants; whatever starts now ends at once."""
         self._closed.set()
-        _end_marked(f"FLOW_STAGES={self._mark}")
+        end_marked(f"FLOW_STAGES={self._mark}")
 
-    def run(self, stage: str, *, force: bool, log: Callable[[str], object]) -> Outcome:
-        """Bring one stage up to date; `log` gets each line of its output as soon as it ends."""
+    def run(
+        self,
+        stage: str,
+        *,
+        force: bool,
+        log: Callable[[str], object],
+        progress: Callable[[float], object] = lambda percent: None,
+    ) -> Outcome:
+        """Bring one stage up to date; `log` gets each line of its output as soon as it ends,
+        `progress` what its progress bars say, in percent."""
         started, name, errors = time.monotonic(), "", [""]
-        with self._start([*REPRO, *(["--force"] if force else []), stage]) as process:
-            assert process.stdout
-            for raw in process.stdout:
-                # A progress bar redraws itself with \r: what it showed last is enough.
-                line = raw.decode(errors="replace").rstrip().rpartition("\r")[2]
-                if line:
-                    log(line)
-                name = name or next((SIGNS[sign] for sign in SIGNS if sign in line), "")
-                errors += [line] if line.startswith("ERROR: ") else []
+        repro = [*REPRO, *["--force"] * force, *["--pull"] * self._pull, stage]
+
+        def hear(line: str) -> None:
+            nonlocal name, errors
+            name = name or next((SIGNS[sign] for sign in SIGNS if sign in line), "")
+            errors += [line] if line.startswith("ERROR: ") else []
+            log(line)
+
+        code = self._dvc(repro, hear, progress)
+        if code == 0 and self._push:
+            code = self._dvc(["push", "--run-cache", stage], hear, progress)
         seconds = time.monotonic() - started
-        if process.returncode == 0:
+        if code == 0:
             return Outcome(name or "Unchanged", seconds)  # of a frozen stage DVC says nothing
+        if code == LATE:
+            return Outcome("Failed", seconds, f"ended after {self._minutes} minutes, its limit")
         locked = not name and any(sign in error for sign in LOCKED for error in errors)
-        reason = f"dvc exit {process.returncode} {errors[-1]}".strip()
-        return Outcome("Failed", seconds, reason, locked)
+        return Outcome("Failed", seconds, f"dvc exit {code} {errors[-1]}".strip(), locked)
+
+    def _dvc(
+        self,
+        arguments: list[str],
+        log: Callable[[str], object],
+        progress: Callable[[float], object],
+    ) -> int:
+        """A DVC command's exit code, LATE if it took too long."""
+        limit = [*TIMEOUT, f"{self._minutes}m"] if self._minutes else []
+        with self._start([*limit, *DVC, *arguments]) as process:
+            assert process.stdout
+            # ends of lines as they are: what ends with \r is drawn over, a progress bar
+            with TextIOWrapper(process.stdout, newline="", errors="replace") as output:
+                last, told = "", 0.0
+                for raw in output:
+                    line, last = raw.strip(), ""
+                    if not raw.endswith("\r"):
+                        if line:
+                            log(line)
+                        continue
+                    last = line
+                    if (found := PERCENT.search(line)) and time.monotonic() > told + 1:
+                        told = time.monotonic()
+                        progress(min(100.0, float(found[1])))
+            if last:
+                log(last)
+        return process.returncode
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        environment = os.environ | {
-            # `python` in dvc.yaml is the one that runs the flow
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONUNBUFFERED": "1",  # else a stage's lines come all at once at its end
-            "DVC_NO_ANALYTICS": "1",
-            "FLOW_STAGES": self._mark,
-        }
-        out, null, both = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
-        process = subprocess.Popen(command, stdin=null, stdout=out, stderr=both, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+        )
         if self._closed.is_set():
             process.kill()
         return process
 
 
-@cache  # one watcher for a process, whoever asks
-def leave_nothing_behind() -> None:
-    """From now on what this process starts is ended when it dies without an orderly end."""
-    environment = {name: value for name, value in os.environ.items() if name != "FLOW"}
-    os.environ["FLOW"] = uuid4().hex
-    watcher = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, f"FLOW={os.environ['FLOW']}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,  # else whoever captures our output would wait for the watcher
-        env=environment,  # unmarked: the watcher of a flow around this one must not end it
-        start_new_session=True,  # out of reach of what ends our process group
-    )
-    atexit.register(watcher.communicate, b"an orderly end")
+@contextmanager
+def beside(command: str, environment: dict[str, str]) -> Iterator[None]:
+    """Run `command`, if any, while the block lasts, whose end is that of its standard input."""
+    if not command:
+        yield
+        return
+    everything = _python_first() | environment
+    with subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, env=everything):
+        yield
 
 
-def _end_marked(mark: str) -> None:
-    """End all processes with this NAME=VALUE in their environment, by force after a while."""
-    deadline = time.monotonic() + GRACE_SECONDS
-    asked: set[int] = set()
-    while pids := set(_find_marked(mark.encode())):
-        late = time.monotonic() > deadline
-        for pid in pids if late else pids - asked:
-            with suppress(ProcessLookupError):  # ended by itself in the meantime
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-        asked |= pids
-        time.sleep(0.05)
-
-
-def _find_marked(mark: bytes) -> Iterator[int]:
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # gone, or another user's
-            if mark in path.read_bytes().split(b"\0"):
-                yield int(path.parent.name)
-
-
-if __name__ == "__main__" and not sys.stdin.read():  # the watcher
-    _end_marked(sys.argv[1])
+def _python_first() -> dict[str, str]:
+    """The environment of a stage: `python` in dvc.yaml is the one that runs the flow."""
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",  # else a stage's lines come all at once at its end
+        "DVC_NO_ANALYTICS": "1",
+    }

@@ -92,6 +92,11 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
+    if options.follow:
+        from warmstart.tracking.follow import publish_until_closed
+
+        publish_until_closed(sys.stdin, options.results)
+        return
     if options.during is not None:
         from warmstart.tracking.follow import publish_during
 
@@ -177,6 +182,11 @@ def _parser() -> argparse.ArgumentParser:
     path("--data", data)
     path = add("track", _track, "publish to MLflow what it lacks of all results")
     path("--results", "folder with the results of all stages")
+    stages.choices["track"].add_argument(
+        "--follow",
+        action="store_true",
+        help="publish what is written there until standard input ends",
+    )
     stages.choices["track"].add_argument(
         "--during",
         nargs=argparse.REMAINDER,

@@ -44,7 +44,7 @@ def flow(server: Server) -> Callable[..., FlowRun]:
 
     def run(project: Path, *arguments: str, **more: str) -> FlowRun:
         done = subprocess.run(
-            [sys.executable, "-m", "flows.pipeline", *arguments],
+            [sys.executable, "-m", "flows", *arguments],
             cwd=project,
             env=environment(**{"PREFECT_API_URL": server.url, **more}),
             capture_output=True,

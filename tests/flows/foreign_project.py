@@ -18,13 +18,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC_YAML = """\
@@ -121,13 +123,48 @@ class Server:
         raise AssertionError(f"{path} still holds {found}")
 
 
-def dvc(project: Path, *arguments: str) -> None:
-    command = [sys.executable, "-m", "dvc", *arguments]
+class Webhook:
+    """Somebody to be told, on 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.said = said = list[Any]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                said.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def dvc(project: Path, *arguments: str, **more: str) -> str:
+    return _said(project, sys.executable, "-m", "dvc", *arguments, **more)
+
+
+def git(project: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    return _said(project, "git", *who, *arguments)
+
+
+def _said(project: Path, *command: str, **more: str) -> str:
     bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, cwd=project, env=environment(PATH=bin_first), capture_output=True, text=True
-    )
+    env = environment(PATH=bin_first, **more)
+    done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return done.stdout.rstrip()
 
 
 def hold(project: Path, path: str) -> None:
@@ -154,3 +191,11 @@ def answering(url: str, log: Path) -> Server:
         else:
             return Server(url)
     raise AssertionError(log.read_text())
+
+
+def wait_until(condition: Callable[[], bool], found: Callable[[], object]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError(found())

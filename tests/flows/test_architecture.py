@@ -25,24 +25,25 @@ def test_only_the_graph_imports_dvc() -> None:
     assert importers("dvc") == ["graph.py"]
 
 
-def test_only_the_pipeline_imports_prefect() -> None:
-    assert importers("prefect") == ["pipeline.py"]
+def test_only_the_flow_and_its_pages_import_prefect() -> None:
+    assert importers("prefect") == ["__main__.py", "pipeline.py", "shown.py"]
 
 
 def test_nothing_imports_warmstart() -> None:
     assert importers("warmstart") == []
 
 
-def test_the_stage_runner_needs_only_python() -> None:
-    """It is also run as a script of its own, without site-packages and without this package."""
-    assert imports(FLOWS / "stage.py").isdisjoint({"dvc", "prefect", "flows"})
+def test_stages_run_without_prefect_and_the_watcher_needs_only_python() -> None:
+    """The watcher is a script of its own, without site-packages and without this package."""
+    assert imports(FLOWS / "stage.py").isdisjoint({"dvc", "prefect"})
+    assert imports(FLOWS / "processes.py").isdisjoint({"dvc", "prefect", "flows"})
 
 
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
-    """Lines of code: neither blank, nor comment, nor docstring."""
+    """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
     lines = {path.name: code_lines(path) for path in FLOWS.glob("*.py")}
-    assert sum(lines.values()) < 300
-    assert lines["pipeline.py"] < 150
+    assert sum(lines.values()) < 700, lines
+    assert max(lines.values()) < 130, lines
 
 
 def code_lines(path: Path) -> int:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from flows.graph import ProjectError, Stage, lock_in_order, read_stages
+from flows.graph import ProjectError, Stage, lock_in_order, override, read_stages
+from foreign_project import STAGES, dvc
 
 # DVC's own, inside the trie of its outputs
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -23,13 +25,13 @@ def names(*targets: str) -> list[str]:
 @pytest.mark.usefixtures("here")
 def test_the_graph_is_dvcs_without_the_data_source() -> None:
     assert read_stages() == (
-        Stage("split", ()),
-        Stage("left", ("split",)),
-        Stage("right", ("split",)),
-        Stage("join", ("left", "right")),
-        Stage("scale@2", ("join",)),
-        Stage("scale@10", ("join",)),
-        Stage("alone", ()),
+        Stage("split", (), "run", ()),
+        Stage("left", ("split",), "unknown", ()),
+        Stage("right", ("split",), "unknown", ()),
+        Stage("join", ("left", "right"), "unknown", ()),
+        Stage("scale@2", ("join",), "unknown", ()),
+        Stage("scale@10", ("join",), "unknown", ()),
+        Stage("alone", (), "run", ()),
     )
 
 
@@ -121,3 +123,50 @@ def test_the_lock_takes_bare_dvcs_order_and_keeps_what_was_there(here: Path) -> 
         lock.writelines(entry.format(name, name) for name in ["right", "left", "split"])
     order = ["alone", "split", "left", "right"]
     assert (here / "dvc.lock").read_text() == head + "".join(entry.format(n, n) for n in order)
+
+
+def states() -> dict[str, str]:
+    return {stage.name: stage.state for stage in read_stages()}
+
+
+def test_states_say_what_repro_would_do(here: Path) -> None:
+    dvc(here, "repro")
+    everything = dict.fromkeys(STAGES, "unchanged")
+    assert states() == everything
+    (here / "join.txt").unlink()
+    below = {"scale@2": "unknown", "scale@10": "unknown"}
+    assert states() == {**everything, "join": "restore", **below}
+    dvc(here, "repro")
+    (here / "raw.txt").write_text("4\n")
+    below |= dict.fromkeys(["left", "right", "join"], "unknown")
+    assert states() == {**everything, "split": "run", **below}  # never seen, whatever dvc.lock says
+    dvc(here, "repro")
+    (here / "raw.txt").write_text("3\n")
+    assert states() == {**everything, "split": "restore", **below}
+
+
+def test_stages_of_other_folders_run_where_they_are_named(here: Path) -> None:
+    (here / "other").mkdir()
+    (here / "other/dvc.yaml").write_text("stages: {late: {cmd: 'true', deps: [../left.txt]}}\n")
+    assert names() == STAGES
+    assert names("other/dvc.yaml:late") == ["split", "left", "other/dvc.yaml:late"]
+
+
+def test_pages_are_the_outputs_in_markdown(here: Path) -> None:
+    with (here / "dvc.yaml").open("a") as file:
+        file.write("  told: {cmd: x, deps: [in.md], outs: [out.md, out.txt]}\n")
+    (told,) = read_stages(["told"])
+    assert told.pages == ("out.md",)
+
+
+def test_parameters_change_as_dvc_changes_them(here: Path) -> None:
+    (here / "params.yaml").write_text("a: {b: 1} # why\nc: [x]\n")
+    (here / "more.yaml").write_text("d: 1\n")
+    override(["a.b=2", "c=[y,z]", "more.yaml:d=3"])
+    assert YAML(typ="safe").load(here / "params.yaml") == {"a": {"b": 2}, "c": ["y", "z"]}
+    assert (here / "more.yaml").read_text() == "d: 3\n"
+    for wrong in ("a.e=1", "a.b", "none.yaml:a=1"):
+        with pytest.raises(
+            ProjectError, match=f"^set: expected NAME=VALUE .* received .*{wrong[-3:]}"
+        ):
+            override([wrong])

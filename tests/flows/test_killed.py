@@ -4,15 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from foreign_project import FlowRun, environment, is_running
+from foreign_project import FlowRun, Server, environment, is_running, wait_until
 
-COMMAND = [sys.executable, "-m", "flows.pipeline", "more"]
+COMMAND = [sys.executable, "-m", "flows", "more"]
 
 
 def processes_with(entry: str) -> list[str]:
@@ -30,14 +29,6 @@ def processes_with(entry: str) -> list[str]:
 
 def runs(name: str, entry: str) -> bool:
     return any(name in command for command in processes_with(entry))
-
-
-def wait_until(condition: Callable[[], bool], found: Callable[[], object]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError(found())
 
 
 def test_nothing_outlives_a_killed_flow_and_the_next_run_recovers(
@@ -62,3 +53,23 @@ def test_nothing_outlives_a_killed_flow_and_the_next_run_recovers(
     assert flow(project, "more").states == {"split": "Unchanged", "more": "Ran"}
     assert (project / "more.txt").read_text() == "3\n3\n"
     assert (project / ".prefect" / "prefect.db").exists()
+
+
+def test_a_run_that_died_is_marked_as_crashed_by_the_next(
+    project: Path, flow: Callable[..., FlowRun], server: Server
+) -> None:
+    with (project / "dvc.yaml").open("a") as file:
+        file.write("  more: {cmd: touch begun; sleep 600, outs: [more.txt]}\n")
+    env = environment(PREFECT_API_URL=server.url)
+    with (project / "log").open("w") as log:
+        killed = subprocess.Popen(COMMAND, cwd=project, env=env, stdout=log, stderr=log)
+    wait_until((project / "begun").exists, (project / "log").read_text)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    name = (project / "log").read_text().split("Beginning flow run '")[1].split("'")[0]
+    run = FlowRun(-9, "", f"Beginning flow run '{name}'")
+    assert server.flow_run(run)["state"]["type"] == "RUNNING"  # nobody could tell
+
+    assert flow(project, "alone").states == {"alone": "Ran"}
+    state = server.flow_run(run)["state"]
+    assert (state["type"], state["message"]) == ("CRASHED", "its process is gone")

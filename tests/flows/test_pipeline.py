@@ -1,14 +1,19 @@
 """The flow as a user starts it, against a Prefect server: states, results, logs, artifacts."""
 
+import hashlib
+import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from foreign_project import STAGES, FlowRun, Server, dvc, environment, hold
+from flows.place import occupied
+from foreign_project import STAGES, FlowRun, Server, Webhook, dvc, environment, git, hold
 
 Flow = Callable[..., FlowRun]
 # Ends well only if the other one is there at the same time.
@@ -140,27 +145,169 @@ def test_a_stages_output_is_in_its_tasks_log(first: tuple[Path, FlowRun], server
     )
 
 
-def test_the_artifacts_show_states_and_graph(first: tuple[Path, FlowRun], server: Server) -> None:
-    of_run = {"flow_run_id": {"any_": [server.flow_run(first[1])["id"]]}}
-    found = {
-        item["key"]: item["data"] for item in server.read("artifacts/filter", artifacts=of_run)
-    }
-    assert sorted(found) == ["dvc-graph", "dvc-stages"]
-    for row in STAGES:
-        assert re.search(rf'"{row}", "state": "Ran", "seconds": \d+\.\d', found["dvc-stages"])
-    lines = found["dvc-graph"].splitlines()
-    number = {stage: f"s{index}" for index, stage in enumerate(STAGES)}
-    assert lines[:2] == ["```mermaid", "graph TD"]
-    assert f'  {number["scale@10"]}["scale@10: Ran"]' in lines
-    assert f"  {number['left']} --> {number['join']}" in lines
-    assert sum("-->" in line for line in lines) == 6
+def artifacts(server: Server, run: FlowRun) -> dict[str, Any]:
+    of_run = {"flow_run_id": {"any_": [server.flow_run(run)["id"]]}}
+    found = server.read("artifacts/filter", artifacts=of_run)
+    return {item["key"]: item["data"] for item in found}
+
+
+def test_a_table_says_what_became_of_each_stage(
+    first: tuple[Path, FlowRun], server: Server
+) -> None:
+    found = artifacts(server, first[1])
+    assert sorted(found) == ["dvc-revision", "dvc-stages"]
+    rows = json.loads(found["dvc-stages"])
+    assert [row["stage"] for row in rows] == STAGES
+    assert {(row["state"], row["cache hit"]) for row in rows} == {("Ran", "no")}
+    assert all(row["seconds"] > 0.1 for row in rows)
+
+
+REPORTING = """\
+  report:
+    cmd: python report.py
+    deps: [join.txt, report.py]
+    params: [factor]
+    outs: [report.md]
+    metrics: [score.json]
+"""
+REPORT_PY = """\
+import json, os, time
+from pathlib import Path
+factor = json.loads(Path("params.yaml").read_text().split(":")[1])
+for percent in 10, 60, 100:
+    print(f"\\rtraining {percent}%", end="", flush=True)
+    time.sleep(1.1)  # the page is not told more often than that
+print()
+Path("report.md").write_text(f"# Factor {factor}\\n")
+Path("score.json").write_text(json.dumps({"score": {"mean": 5 * factor}, "other": factor}))
+Path(os.environ["NOTES"], "stage").write_text(os.environ.get("FLOW_RUN_ID", "none"))
+"""
+TRACKER_PY = """\
+import os, sys
+from pathlib import Path
+note = Path(os.environ["NOTES"], "tracker")
+note.write_text(f"{os.environ['FLOW_RUN_ID']} {os.environ['FLOW_RUN_URL']} {Path.cwd()}")
+sys.stdin.read()
+note.write_text(note.read_text() + " ended")
+"""
+
+
+def test_a_run_beside_a_person_with_all_that_the_page_shows(
+    project: Path, flow: Flow, server: Server, tmp_path: Path
+) -> None:
+    """One run, for they are slow: another revision, changed parameters, a tracker, artifacts."""
+    add_to_dvc_yaml(project, REPORTING)
+    (project / "report.py").write_text(REPORT_PY)
+    (project / "tracker.py").write_text(TRACKER_PY)
+    (project / "params.yaml").write_text("factor: 2\n")
+    notes = {"NOTES": str(tmp_path)}
+    dvc(project, "repro", **notes)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "factor 2")
+    (project / "report.py").write_text("a person is at work\n")
+
+    given = ["--set", "factor=3", "--revision", "HEAD", "--tracker", "python tracker.py"]
+    run = flow(project, *given, "--metrics", "score.*", **notes)
+    assert run.states == {**dict.fromkeys(STAGES, "Unchanged"), "report": "Ran"}, run.err
+    assert (project / "report.py").read_text() == "a person is at work\n"
+    assert (project / "params.yaml").read_text() == "factor: 2\n"
+
+    known = server.flow_run(run)
+    said = (tmp_path / "tracker").read_text().split()
+    assert said[0] == known["id"] == (tmp_path / "stage").read_text()
+    assert said[1] == f"{server.url.removesuffix('/api')}/runs/flow-run/{known['id']}"
+    assert (said[2], said[3]) == (str(project / ".dvc/tmp/flows" / run.name), "ended")
+
+    found = artifacts(server, run)
+    assert found["report-md"] == "# Factor 3\n"
+    assert found["progress-report"] == 100.0
+    assert json.loads(found["dvc-metrics"]) == [
+        {"file": "score.json", "metric": "score.mean", "before": 10, "now": 15, "change": 5}
+    ]
+    commit = git(project, "rev-parse", "HEAD")
+    assert f"git revision: `{commit}`" in found["dvc-revision"]
+    assert f"git:{commit[:12]}" in known["tags"]
+    git(project, "checkout", "report.py")
+    dvc(project, "exp", "apply", run.name)
+    lock = hashlib.md5((project / "dvc.lock").read_bytes()).hexdigest()
+    assert f"digest (MD5) of dvc.lock: `{lock}`" in found["dvc-revision"]
+    assert f"dvc.lock:{lock[:12]}" in known["tags"]
+    assert json.loads((project / "score.json").read_text())["score"] == {"mean": 15}
+
+
+def test_a_stage_has_a_time_limit_and_a_failure_is_told(
+    project: Path, flow: Flow, server: Server
+) -> None:
+    (project / "dvc.yaml").write_text("stages: {slow: {cmd: sleep 600, outs: [slow.txt]}}\n")
+    with Webhook() as webhook:
+        run = flow(project, "--minutes", "0.05", FLOW_ALERT_URL=webhook.url)
+    assert (run.exit_code, run.states) == (1, {"slow": "Failed"})
+    assert "ended after 0.05 minutes, its limit" in run.err
+    (said,) = webhook.said
+    address = f"{server.url.removesuffix('/api')}/runs/flow-run/{server.flow_run(run)['id']}"
+    assert said == {"text": f"dvc-pipeline {run.name}: Failed, 1 Failed {address}"}
+
+
+def test_a_webhook_that_is_away_costs_a_line(project: Path, flow: Flow) -> None:
+    break_stage(project, "alone")
+    run = flow(project, "alone", FLOW_ALERT_URL="http://127.0.0.1:9/")
+    assert (run.exit_code, run.states) == (1, {"alone": "Failed"})
+    assert "FLOW_ALERT_URL: nobody was told" in run.err
+
+
+def test_a_second_flow_in_one_place_is_refused(
+    project: Path, flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    with occupied(wait=False):
+        run = flow(project)
+    assert (run.exit_code, run.states) == (1, {})
+    assert f"{project}: another flow works here (process {os.getpid()})" in run.err
+    assert not (project / "alone.txt").exists()
+
+
+def test_the_plan_says_what_would_run_and_runs_nothing(up_to_date: Path, flow: Flow) -> None:
+    (up_to_date / "join.txt").unlink()
+    (up_to_date / "alone.txt").write_text("changed\n")
+    before = (up_to_date / "dvc.lock").read_bytes()
+    assert flow(up_to_date, "--plan").out.split("\n") == [
+        "wave 1",
+        "  split                            hit (unchanged)",
+        "  alone                            miss",
+        "wave 2",
+        "  left                             hit (unchanged)",
+        "  right                            hit (unchanged)",
+        "wave 3",
+        "  join                             hit (in DVC's cache)",
+        "wave 4",
+        "  scale@2                          known after the stages above it",
+        "  scale@10                         known after the stages above it",
+        "",
+    ]
+    assert not (up_to_date / "join.txt").exists()
+    assert (up_to_date / "dvc.lock").read_bytes() == before
+
+
+def test_what_was_made_goes_to_the_remote_and_what_is_missing_comes_from_it(
+    project: Path, flow: Flow, tmp_path: Path
+) -> None:
+    dvc(project, "remote", "add", "--default", "shelf", str(tmp_path / "shelf"))
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "nothing has run yet")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(project), str(clone))
+    assert flow(project, "left", "--push").states == {"split": "Ran", "left": "Ran"}
+    dvc(project, "push", "raw.txt.dvc")
+    # not even dvc.lock has come over: DVC's run cache on the remote tells what was made of what
+    assert flow(clone, "left", "--pull").states == {"split": "Restored", "left": "Restored"}
+    assert (clone / "left.txt").read_text() == "6\n"
 
 
 def test_a_stage_held_by_another_dvc_process_is_tried_again(project: Path, server: Server) -> None:
     """The other process is done as soon as the flow has met it."""
     hold(project, "alone.txt")
     run = subprocess.Popen(
-        [sys.executable, "-m", "flows.pipeline", "alone"],
+        [sys.executable, "-m", "flows", "alone"],
         cwd=project,
         env=environment(PREFECT_API_URL=server.url),
         stdout=subprocess.PIPE,
@@ -186,14 +333,14 @@ def test_a_stage_held_by_another_dvc_process_is_tried_again(project: Path, serve
             ["scael"],
             "target: expected a stage of dvc.yaml, received 'scael'; did you mean 'scale'?",
         ),
-        (["--width", "0"], "--width: expected 1 or more stages, received 0"),
+        (["--width", "0"], "--width: expected more than 0, received 0"),
     ],
 )
 def test_the_users_input_is_exit_code_2_and_one_line(
     project: Path, arguments: list[str], line: str
 ) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "flows.pipeline", *arguments],
+        [sys.executable, "-m", "flows", *arguments],
         cwd=project,
         env=environment(),
         capture_output=True,

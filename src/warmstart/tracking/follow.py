@@ -5,9 +5,11 @@ A pipeline that is followed loads it once and trains on meanwhile.
 """
 
 import os
+import select
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from warmstart.errors import InputError
 from warmstart.tracking import publish, publish_quietly
@@ -16,6 +18,9 @@ FOLLOWED = "WARMSTART_FOLLOWED"
 """Environment variable by which stages know that somebody else publishes what they write."""
 
 LOOK_SECONDS = 1.0
+
+Found = dict[Path, tuple[int, ...]]
+"""Folders with records -> when their files were last written, in ns."""
 
 
 def publish_during(command: Sequence[str], root: Path) -> int:
@@ -27,7 +32,7 @@ def publish_during(command: Sequence[str], root: Path) -> int:
     Raises:
         InputError: if there is no such command.
     """
-    published = before = _found(root)
+    before = _found(root)
     try:
         process = subprocess.Popen(command, env=os.environ | {FOLLOWED: "1"})
     except (OSError, IndexError) as error:
@@ -36,21 +41,30 @@ def publish_during(command: Sequence[str], root: Path) -> int:
             f"({error}); name one, as in --during dvc repro"
         ) from None
     with process:
-        while _runs(process):
-            now = _found(root)
-            for folder, seen in now.items():
-                # a stage writes several files: wait until they have stayed the same
-                if before.get(folder) == seen != published.get(folder) and _publish(folder):
-                    published = published | {folder: seen}
-            before = now
-    for folder, seen in _found(root).items():
-        if published.get(folder) != seen:
-            publish_quietly(folder)
+        _publish_while(lambda: _runs(process), root, before)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def _found(root: Path) -> dict[Path, tuple[int, ...]]:
-    """Folders with records -> when their files were last written, in ns."""
+def publish_until_closed(stream: TextIO, root: Path) -> None:
+    """As `publish_during`, until `stream` is at its end: for a pipeline that starts us."""
+    _publish_while(lambda: _is_open(stream), root, _found(root))
+
+
+def _publish_while(goes_on: Callable[[], bool], root: Path, before: Found) -> None:
+    published = before
+    while goes_on():
+        now = _found(root)
+        for folder, seen in now.items():
+            # a stage writes several files: wait until they have stayed the same
+            if before.get(folder) == seen != published.get(folder) and _publish(folder):
+                published = published | {folder: seen}
+        before = now
+    for folder, seen in _found(root).items():
+        if published.get(folder) != seen:
+            publish_quietly(folder)
+
+
+def _found(root: Path) -> Found:
     found = {}
     for path in sorted(root.rglob("records.parquet")):
         files = path, path.with_name("summary.json")
@@ -71,6 +85,14 @@ def _runs(process: "subprocess.Popen[bytes]") -> bool:
         except KeyboardInterrupt:  # the terminal told the command too, which ends as it must
             continue
         return False
+
+
+def _is_open(stream: TextIO) -> bool:
+    """Whether it still is, a second later."""
+    try:
+        return not select.select([stream], [], [], LOOK_SECONDS)[0]
+    except KeyboardInterrupt:  # the pipeline closes it when it has ended
+        return True
 
 
 def _publish(folder: Path) -> bool:

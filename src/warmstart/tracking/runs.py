@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -203,6 +204,8 @@ def _tags(kind: str, source: Record | Summary, arm: str, commit: str) -> dict[st
         "mlflow.source.name": f"python -m warmstart {source.stage}",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": commit,
+        "prefect.flow_run_id": os.environ.get("FLOW_RUN_ID", ""),
+        "prefect.flow_run_url": os.environ.get("FLOW_RUN_URL", ""),
     }
     return {key: value for key, value in tags.items() if value}
 

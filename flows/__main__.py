@@ -1,0 +1,120 @@
+"""`python -m flows`: run the flow, print its plan, or serve the deployments of prefect.yaml."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import serve
+from prefect.client.orchestration import get_client
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL
+from prefect.utilities.callables import parameter_schema
+
+from flows.graph import ProjectError, Stage, read_stages
+from flows.pipeline import pipeline
+from flows.processes import leave_nothing_behind
+
+START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
+DEPLOYMENTS = Path("prefect.yaml")
+KINDS: dict[str, dict[str, Any]] = {
+    "boolean": {"action": "store_true"},
+    "array": {"action": "append", "default": []},
+    "integer": {"type": int},
+    "number": {"type": float},
+}
+SAYS = {
+    "unchanged": "hit (unchanged)",
+    "restore": "hit (in DVC's cache)",
+    "run": "miss",
+    "unknown": "known after the stages above it",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0: every stage is up to date. 1: a stage failed. 2: the user's input."""
+    given = vars(_parser().parse_args(argv))
+    how = given.pop("how")
+    try:
+        stages = read_stages(given["targets"])
+        for name in ("width", "minutes"):
+            if given[name] is not None and given[name] <= 0:
+                raise ProjectError(f"--{name}: expected more than 0, received {given[name]}")
+        if how == "plan":
+            print("\n".join(_plan(stages)))
+            return 0
+        _find_server(needed=how == "serve")
+        deployments = _deployments() if how == "serve" else []
+        leave_nothing_behind()  # before Prefect starts a server of its own
+        if how == "serve":
+            # This limit is the process's own: a killed run cannot hold a slot on the server.
+            serve(*deployments, limit=1)
+            return 0
+        state = pipeline(**given, return_state=True)
+    except ProjectError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0 if state.is_completed() else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    """With an option for each parameter of the flow."""
+    parser = argparse.ArgumentParser(prog="python -m flows", description=__doc__)
+    for name, about in parameter_schema(pipeline.fn).properties.items():
+        kind = about.get("type") or about["anyOf"][0]["type"]
+        how = {"default": about["default"], "help": about["description"], **KINDS.get(kind, {})}
+        if name == "targets":
+            parser.add_argument(name, nargs="*", metavar="TARGET", help=about["description"])
+        else:
+            parser.add_argument(f"--{name}", **how)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--plan", dest="how", action="store_const", const="plan")
+    what.add_argument("--serve", dest="how", action="store_const", const="serve")
+    return parser
+
+
+def _plan(stages: Sequence[Stage]) -> list[str]:
+    """What would run, wave by wave."""
+    order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
+    says = {stage.name: f"  {stage.name:<32} {SAYS[stage.state]}" for stage in stages}
+    order.prepare()
+    lines, number = [], 0
+    while wave := order.get_ready():
+        number += 1
+        lines += [f"wave {number}", *(says[name] for name in wave)]
+        order.done(*wave)
+    return lines
+
+
+def _deployments() -> list[Any]:
+    """Those of prefect.yaml, without their work pool."""
+    if not DEPLOYMENTS.exists():
+        raise ProjectError(f"{DEPLOYMENTS}: expected deployments, found no such file; write one")
+    return [
+        pipeline.to_deployment(
+            known["name"],
+            description=known["description"],
+            parameters=known["parameters"],
+            schedules=[Cron(s["cron"], timezone=s["timezone"]) for s in known["schedules"]],
+        )
+        for known in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]
+    ]
+
+
+def _find_server(*, needed: bool) -> None:
+    url = PREFECT_API_URL.value()
+    if needed and not url:  # Prefect's temporary server keeps no schedule
+        raise ProjectError("PREFECT_API_URL: expected a server's address, received none; " + START)
+    if url:
+        with get_client(sync_client=True) as client:
+            if problem := client.api_healthcheck():
+                raise ProjectError(f"PREFECT_API_URL: nobody at {url} ({problem}); {START}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Where a flow works: in the checkout, or in a git worktree of its own. One flow in each."""
+
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+
+from flows.graph import ProjectError, cache_folder
+
+LOCK = Path(".dvc/tmp/flow.lock")
+WORKTREES = Path(".dvc/tmp/flows")
+DVC = (sys.executable, "-m", "dvc")
+
+
+@contextmanager
+def occupied(wait: bool) -> Iterator[None]:
+    """Keep other flows out of the project in the working directory, or `wait` for one to end.
+
+    Raises ProjectError if one is there already. The lock of a process that died is free.
+    """
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise ProjectError(
+                f"{Path.cwd()}: another flow works here (process {LOCK.read_text().strip()}); "
+                "let it end, or ask to wait for it (--wait)"
+            ) from None
+        file.truncate(0)
+        print(os.getpid(), file=file, flush=True)
+        yield
+
+
+@contextmanager
+def worktree(revision: str, name: str) -> Iterator[None]:
+    """Work in a git worktree of `revision` that shares DVC's cache, and is gone afterwards.
+
+    What differs from `revision` at the end is kept as the DVC experiment `name`.
+    """
+    place = (WORKTREES / name).resolve()
+    _clear(place.parent)
+    _run("git", "worktree", "add", "--detach", str(place), revision)
+    local, cache = Path(".dvc/config.local"), cache_folder()
+    try:
+        if local.exists():  # a remote's credentials are there, too
+            shutil.copy(local, place / local)
+        with chdir(place), occupied(wait=False):
+            _run(*DVC, "config", "--local", "cache.dir", cache)
+            _run(*DVC, "checkout", "--quiet", "--allow-missing")
+            yield
+            if _run("git", "status", "--porcelain"):
+                _run(*DVC, "exp", "save", "--force", "--name", name)
+    finally:
+        _run("git", "worktree", "remove", "--force", str(place))
+
+
+def _clear(folder: Path) -> None:
+    """Remove the worktrees of flows that died."""
+    for place in folder.glob("*"):
+        with chdir(place):
+            try:
+                with occupied(wait=False):
+                    pass
+            except ProjectError:
+                continue
+        _run("git", "worktree", "remove", "--force", str(place))
+    _run("git", "worktree", "prune")
+
+
+def git_revision() -> str:
+    """Of what is checked out; empty without git or a commit."""
+    return _ask("git", "rev-parse", "--quiet", "--verify", "HEAD")
+
+
+def changed_metrics(pattern: str) -> list[dict[str, object]]:
+    """Rows of the metrics here that match `pattern` and are not those of the newest experiment, or
+    where there is none, of what is committed."""
+    newest = ("--sort=-creatordate", "--count=1", "--format=%(objectname)")
+    since = _ask("git", "for-each-ref", *newest, "refs/exps/[0-9a-f]*/**") or "HEAD"
+    differ = json.loads(_ask(*DVC, "metrics", "diff", "--json", since) or "{}")
+    return [
+        {
+            "file": path,
+            "metric": name,
+            "before": metric.get("old"),
+            "now": metric.get("new"),
+            "change": metric.get("diff"),
+        }
+        for path, metrics in differ.items()
+        for name, metric in metrics.items()
+        if fnmatch(name, pattern)
+    ]
+
+
+def _ask(*command: str) -> str:
+    """What the command says; empty where it fails."""
+    try:
+        return _run(*command)
+    except ProjectError:
+        return ""
+
+
+def _run(*command: str) -> str:
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = " ".join(str(getattr(error, "stderr", error)).split())
+        raise ProjectError(f"{shlex.join(command)}: expected success, received: {said}") from None
+    return done.stdout.strip()

@@ -1,0 +1,119 @@
+"""Where a flow works, and that flows do not get in each other's way, nor in a person's."""
+
+import os
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from flows.graph import ProjectError
+from flows.place import git_revision, occupied, worktree
+from foreign_project import dvc, git
+
+
+@pytest.fixture
+def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in which every stage has run, committed."""
+    dvc(project, "repro")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "first")
+    monkeypatch.chdir(project)
+    return project
+
+
+def worktrees(project: Path) -> int:
+    return len(git(project, "worktree", "list").splitlines())
+
+
+def test_a_worktree_and_a_person_do_not_disturb_each_other(here: Path) -> None:
+    committed = git_revision()
+    (here / "add.py").write_text("a person is at work\n")
+    (here / "left.txt").unlink()
+    with worktree("HEAD", "nightly"):
+        place = Path.cwd()
+        assert git_revision() == committed
+        assert Path("left.txt").read_text() == "6\n"  # out of the cache that both share
+        Path("raw.txt").write_text("5\n")
+        dvc(place, "repro")
+    assert Path.cwd() == here
+    assert not place.exists()
+    assert worktrees(here) == 1
+    assert (here / "add.py").read_text() == "a person is at work\n"
+    assert (here / "raw.txt").read_text() == "3\n"
+    assert git(here, "status", "--porcelain") == " M add.py"
+    (here / "left.txt").write_text("6\n")
+    git(here, "checkout", "add.py")
+    assert "nightly" in dvc(here, "exp", "list")
+    dvc(here, "exp", "apply", "nightly")
+    assert (here / "scale-2.txt").read_text() == "50\n"
+
+
+def test_where_nothing_has_changed_there_is_no_experiment(here: Path) -> None:
+    with worktree("HEAD", "idle"):
+        dvc(Path.cwd(), "repro")
+    assert dvc(here, "exp", "list") == ""
+
+
+def test_a_failure_removes_the_worktree_too(here: Path) -> None:
+    def fail() -> None:
+        with worktree("HEAD", "broken"):
+            Path("raw.txt").write_text("5\n")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert worktrees(here) == 1
+    assert dvc(here, "exp", "list") == ""
+
+
+def test_what_a_dead_flow_has_left_is_removed_and_what_a_live_one_uses_is_not(here: Path) -> None:
+    git(here, "worktree", "add", "--detach", ".dvc/tmp/flows/dead")
+    with worktree("HEAD", "living"):
+        living = Path.cwd()
+        assert not (here / ".dvc/tmp/flows/dead").exists()
+        with pytest.MonkeyPatch.context() as elsewhere:
+            elsewhere.chdir(here)
+            with worktree("HEAD", "second"):
+                assert living.exists()
+                assert worktrees(here) == 3
+    assert worktrees(here) == 1
+
+
+def enter(place: AbstractContextManager[None]) -> None:
+    with place:
+        pass
+
+
+def test_an_unknown_revision_is_one_line(here: Path) -> None:
+    with pytest.raises(ProjectError, match=r"^git worktree add .* nowhere: expected success, rec"):
+        enter(worktree("nowhere", "lost"))
+    assert worktrees(here) == 1
+
+
+def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
+    second = threading.Thread(target=enter, args=[occupied(wait=True)])
+    refusal = rf"^{here}: another flow works here \(process {os.getpid()}\); let it end, "
+    with occupied(wait=False):
+        with pytest.raises(ProjectError, match=refusal):
+            enter(occupied(wait=False))
+        second.start()
+        second.join(0.2)
+        assert second.is_alive()
+    second.join(30)
+    assert not second.is_alive()
+
+
+def test_a_remote_that_only_this_checkout_knows_is_known_there(here: Path) -> None:
+    dvc(here, "remote", "add", "--local", "shelf", "/shelf")
+    with worktree("HEAD", "one"):
+        assert "/shelf" in dvc(Path.cwd(), "remote", "list")
+
+
+def test_without_a_commit_there_is_no_revision(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(fresh)
+    assert git_revision() == ""
+    with pytest.raises(ProjectError, match="expected success"):
+        enter(worktree("HEAD", "none"))
