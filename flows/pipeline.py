@@ -93,7 +93,7 @@ def pipeline(
     shown.bury_the_dead("dvc-pipeline")
     about = shown.introduce(f"FLOW={os.environ['FLOW']}")
     try:
-        with worktree(revision, flow_run.name) if revision else occupied(wait):
+        with worktree(revision, flow_run.name) if revision else occupied(wait) as kept:
             override(set)
             stages = read_stages(targets)
             processes = StageProcesses(
@@ -106,6 +106,8 @@ def pipeline(
             at_once = width or len(os.sched_getaffinity(0))
             with beside(tracker, about), lock_in_order(stages), closing(processes):
                 states = _run_all(stages, work, redo=force or push, width=at_once)
+            if kept is not None:
+                kept += [name for name, state in states.items() if state.is_completed()]
             shown.show_stages(stages, states)
             shown.show_metrics(metrics)
             shown.show_where(flow_run.name, revision)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -40,39 +40,48 @@ def occupied(wait: bool) -> Iterator[None]:
 
 
 @contextmanager
-def worktree(revision: str, name: str) -> Iterator[None]:
+def worktree(revision: str, name: str) -> Iterator[list[str]]:
     """Work in a git worktree of `revision` that shares DVC's cache, and is gone afterwards.
 
-    What differs from `revision` at the end is kept as the DVC experiment `name`.
+    What the stages that are put into the list have made is kept as the DVC experiment `name`, where
+    it differs from `revision`.
     """
-    place = (WORKTREES / name).resolve()
-    _clear(place.parent)
-    _run("git", "worktree", "add", "--detach", str(place), revision)
-    local, cache = Path(".dvc/config.local"), cache_folder()
-    try:
-        if local.exists():  # a remote's credentials are there, too
-            shutil.copy(local, place / local)
-        with chdir(place), occupied(wait=False):
-            _run(*DVC, "config", "--local", "cache.dir", cache)
-            _run(*DVC, "checkout", "--quiet", "--allow-missing")
-            yield
-            if _run("git", "status", "--porcelain"):
-                _run(*DVC, "exp", "save", "--force", "--name", name)
-    finally:
-        _run("git", "worktree", "remove", "--force", str(place))
+    place, local = (WORKTREES / name).resolve(), Path(".dvc/config.local")
+    cache, stages = cache_folder(), list[str]()
+    with ExitStack() as stack:
+        with _only_one():  # else the new one could be taken for that of a dead flow
+            _clear(place.parent)
+            _run("git", "worktree", "add", "--detach", str(place), revision)
+            stack.callback(_remove, place)
+            if local.exists():  # a remote's credentials are there, too
+                shutil.copy(local, place / local)
+            stack.enter_context(chdir(place))
+            stack.enter_context(occupied(wait=False))
+        _run(*DVC, "config", "--local", "cache.dir", cache)
+        _run(*DVC, "checkout", "--quiet", "--allow-missing")
+        yield stages
+        if stages and _run("git", "status", "--porcelain"):
+            _run(*DVC, "exp", "save", "--force", "--name", name, *stages)
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    WORKTREES.mkdir(parents=True, exist_ok=True)
+    with WORKTREES.with_suffix(".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _clear(folder: Path) -> None:
     """Remove the worktrees of flows that died."""
-    for place in folder.glob("*"):
-        with chdir(place):
-            try:
-                with occupied(wait=False):
-                    pass
-            except ProjectError:
-                continue
-        _run("git", "worktree", "remove", "--force", str(place))
+    for place in folder.iterdir():
+        with suppress(ProjectError), chdir(place), occupied(wait=False):
+            _remove(place)
     _run("git", "worktree", "prune")
+
+
+def _remove(place: Path) -> None:
+    _run("git", "worktree", "remove", "--force", str(place))
 
 
 def git_revision() -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from flows.graph import ProjectError
 from flows.place import git_revision, occupied, worktree
-from foreign_project import dvc, git
+from foreign_project import STAGES, dvc, git
 
 
 @pytest.fixture
@@ -30,12 +30,13 @@ def test_a_worktree_and_a_person_do_not_disturb_each_other(here: Path) -> None:
     committed = git_revision()
     (here / "add.py").write_text("a person is at work\n")
     (here / "left.txt").unlink()
-    with worktree("HEAD", "nightly"):
+    with worktree("HEAD", "nightly") as stages:
         place = Path.cwd()
         assert git_revision() == committed
         assert Path("left.txt").read_text() == "6\n"  # out of the cache that both share
         Path("raw.txt").write_text("5\n")
         dvc(place, "repro")
+        stages += STAGES
     assert Path.cwd() == here
     assert not place.exists()
     assert worktrees(here) == 1
@@ -49,9 +50,20 @@ def test_a_worktree_and_a_person_do_not_disturb_each_other(here: Path) -> None:
     assert (here / "scale-2.txt").read_text() == "50\n"
 
 
+def test_what_went_well_is_kept_though_another_stage_failed(here: Path) -> None:
+    with worktree("HEAD", "half") as stages:
+        Path("raw.txt").write_text("5\n")
+        dvc(Path.cwd(), "repro", "left")
+        Path("right.txt").unlink()
+        stages += ["split", "left"]
+    dvc(here, "exp", "apply", "half")
+    assert (here / "left.txt").read_text() == "10\n"
+
+
 def test_where_nothing_has_changed_there_is_no_experiment(here: Path) -> None:
-    with worktree("HEAD", "idle"):
+    with worktree("HEAD", "idle") as stages:
         dvc(Path.cwd(), "repro")
+        stages += STAGES
     assert dvc(here, "exp", "list") == ""
 
 
