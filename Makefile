@@ -72,7 +72,7 @@ mlflow: setup ## start MLflow's server and UI on 127.0.0.1:5000
 track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/python -m warmstart track --results results
 
-book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (about 20 minutes)
+book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 minutes)
 	@$(BIN)/dvc repro --force benchmarks/dvc.yaml:book
 
 test: setup ## run the whole suite
