@@ -18,10 +18,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow plan serve prefect mlflow track book test test-jax bench bench-gpu check lock clean
+.PHONY: help setup run flow plan serve prefect mlflow track book test test-jax bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock for a GPU)
 
@@ -86,6 +86,9 @@ bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna 
 
 bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py
+
+screenshots: setup ## make the pictures of README.md and docs/ anew (4 minutes, needs Chromium)
+	@$(BIN)/python docs/screenshots.py
 
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -1,8 +1,11 @@
 """What every test gets: no telemetry, no log noise, and its turn."""
 
 import os
+import shutil
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -13,3 +16,17 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The file that takes longest comes first: at the end one process would wait for it."""
     items.sort(key=lambda item: item.path.name != "test_dag.py")
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page in a real browser that calls nobody."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("needs Chromium, as of Debian's package chromium")
+    flags = ("no-sandbox", "disable-gpu", "disable-quic", "disable-background-networking")
+    with sync_playwright() as playwright:
+        args = [f"--{flag}" for flag in (*flags, "disable-component-update", "disable-sync")]
+        browser = playwright.chromium.launch(executable_path=chromium, args=args)
+        yield browser.new_page(viewport={"width": 1440, "height": 810})
+        browser.close()

@@ -23,10 +23,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",  # not 60
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
     }
     with (home / "log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--port", port, "--no-ui"],
+            [*command, "--port", port],
             env=environment(**settings),
             stdout=log,
             stderr=log,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import Page, expect
 
 from foreign_project import STAGES, Server, dvc, environment, git, is_running, wait_until
 
@@ -99,6 +100,13 @@ def test_served_are_those_of_prefect_yaml(server: Server) -> None:
     form = deployment(server, "on-demand")["parameter_openapi_schema"]["properties"]
     assert list(form)[:7] == ["targets", "set", "force", "width", "pull", "push", "revision"]
     assert all(each["description"] for each in form.values())
+
+
+@pytest.mark.usefixtures("served")
+def test_a_deployments_page_shows_its_schedule(page: Page, server: Server) -> None:
+    known = deployment(server, "nightly")
+    page.goto(f"{server.url.removesuffix('/api')}/deployments/deployment/{known['id']}")
+    expect(page.get_by_text("At 02:00 AM every day")).to_be_visible(timeout=30_000)
 
 
 def test_a_schedule_makes_runs_and_they_end_well(served: Path, server: Server) -> None:

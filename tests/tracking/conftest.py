@@ -1,4 +1,13 @@
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,3 +44,40 @@ def database(here: Path, empty_database: Path) -> Path:
 def folder(here: Path) -> Path:
     """Results of a study: 3 arms × 2 learning rates × 3 seeds."""
     return write(here / "results/compare/initializer", *made_up())
+
+
+@pytest.fixture
+def server(database: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = Path("server.log")
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
+                *("--port", str(port), "--workers", "1"),
+                *("--backend-store-uri", f"sqlite:///{database}"),
+                *("--artifacts-destination", str(database.parent / "mlartifacts")),
+            ],
+            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        end = time.monotonic() + 60
+        while True:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            try:
+                with urllib.request.urlopen(f"{url}/health", timeout=1) as answer:
+                    assert answer.status == 200
+                break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # the server and its worker
+        process.wait(timeout=20)

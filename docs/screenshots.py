@@ -1,0 +1,145 @@
+"""`make screenshots`: the pictures in README.md and docs/, of the pages as they are now.
+
+Needs the results of `make run` and Chromium; the flow that is pictured trains everything anew, with
+another seed, in a git worktree.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs/images"
+# a browser that calls nobody
+FLAGS = "no-sandbox disable-gpu disable-quic disable-background-networking disable-component-update"
+FIGURES = {
+    "ranking": ("Activation", "Test accuracy and 95 % interval"),
+    "learning_curves": ("Activation", "Validation accuracy at each arm"),
+    "gradients": ("Depth", "Back-propagated gradient"),
+    "labels": ("How many labels", "Test accuracy by number of labels"),
+}
+
+
+def main() -> int:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium or not (ROOT / "reports/report.html").exists():
+        print("expected Chromium and reports/report.html; install it, `make run`", file=sys.stderr)
+        return 2
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        args = [f"--{flag}" for flag in FLAGS.split()]
+        browser = playwright.chromium.launch(executable_path=chromium, args=args)
+        page = browser.new_page(viewport={"width": 1440, "height": 810})
+        picture_report(page)
+        picture_mlflow(page)
+        picture_prefect(page, Path(folder))
+        browser.close()
+    print(*sorted(path.name for path in IMAGES.glob("*.png")))
+    return 0
+
+
+def picture_report(page: Page) -> None:
+    page.goto((ROOT / "reports/report.html").as_uri())
+    for name, (heading, caption) in FIGURES.items():
+        below = f"//*[self::h2 or self::h3][contains(., '{heading}')]/following::figure"
+        page.locator(f"{below}[contains(., '{caption}')]").first.screenshot(path=picture(name))
+
+
+def picture_mlflow(page: Page) -> None:
+    # else a panel of its assistant opens at the first visit
+    page.add_init_script("localStorage['mlflow.assistant.fab.autoOpenedOnFirstLoad_v1'] = true")
+    with serving("mlflow", "server", "--workers", "1") as url:
+        query = "experiments/get-by-name?experiment_name=warmstart/compare"
+        known = read(f"{url}/api/2.0/mlflow/{query}")["experiment"]["experiment_id"]
+        view = "viewStateShareKey=activation&workflowType=machine_learning"
+        for name, mode in {"mlflow_ranking": "TABLE", "mlflow_curves": "CHART"}.items():
+            page.goto(f"{url}/#/experiments/{known}/runs?{view}&compareRunsMode={mode}")
+            page.get_by_text("activation: selu").first.wait_for()
+            page.wait_for_timeout(3000)
+            page.screenshot(path=picture(name))
+
+
+def picture_prefect(page: Page, home: Path) -> None:
+    settings = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    with serving("prefect", "server", "start", **settings) as url:
+        flows = [sys.executable, "-m", "flows"]
+        known = {**os.environ, **settings, "PREFECT_API_URL": f"{url}/api", "PYTHONPATH": "src"}
+        served = subprocess.Popen([*flows, "--serve"], cwd=ROOT, env=known)
+        try:
+            how = [
+                "--revision",
+                "HEAD",
+                "--set",
+                "seed=43",
+                "--metrics",
+                "arms.*.test_accuracy.mean",
+            ]
+            subprocess.run([*flows, *how], cwd=ROOT, env=known, check=True)
+            ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+            (run,) = read(f"{url}/api/flow_runs/filter", ended)
+            table = read(f"{url}/api/artifacts/dvc-stages/latest")
+            nightly = read(f"{url}/api/deployments/name/dvc-pipeline/nightly")
+            for name, path in {
+                "prefect_run": f"runs/flow-run/{run['id']}",
+                "prefect_stages": f"artifacts/artifact/{table['id']}",
+                "prefect_deployment": f"deployments/deployment/{nightly['id']}",
+            }.items():
+                page.goto(f"{url}/{path}")
+                page.wait_for_timeout(5000)
+                page.screenshot(path=picture(name))
+        finally:
+            served.terminate()
+            served.wait(60)
+
+
+@contextmanager
+def serving(*command: str, **settings: str) -> Iterator[str]:
+    """A server of this environment on a free port of 127.0.0.1; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    options = ["--host", "127.0.0.1", "--port", str(port)]
+    if command[0] == "mlflow":
+        options += ["--backend-store-uri", f"sqlite:///{ROOT / 'mlflow.db'}"]
+    known = {**os.environ, **settings, "PREFECT_UI_API_URL": f"{url}/api"}
+    full = [sys.executable, "-m", *command, *options]
+    with subprocess.Popen(full, cwd=ROOT, env=known, stdout=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except (urllib.error.URLError, OSError):
+                    time.sleep(0.2)
+            yield url
+        finally:
+            process.terminate()
+
+
+def read(url: str, body: dict[str, Any] | None = None) -> Any:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def picture(name: str) -> Path:
+    return IMAGES / f"{name}.png"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

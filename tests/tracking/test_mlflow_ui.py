@@ -1,0 +1,34 @@
+"""MLflow's pages answer the question at first sight, in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from playwright.sync_api import Page, expect
+
+from warmstart.records import Summary
+from warmstart.tracking import publish
+
+SOON = 30_000  # ms
+
+
+def test_the_ranking_and_the_curves_of_a_study(
+    page: Page, server: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    publish(folder)
+    arms = Summary.read(folder / "summary.json").arms
+    ranked = sorted(arms, key=lambda arm: arms[arm].rank)
+    experiment = MlflowClient(server).get_experiment_by_name("warmstart/compare").experiment_id
+    view = "viewStateShareKey=initializer&workflowType=machine_learning"
+    page.goto(f"{server}/#/experiments/{experiment}/runs?{view}")
+    names = page.get_by_role("link", name="initializer: ")
+    expect(names).to_have_text([f"initializer: {arm}" for arm in ranked], timeout=SOON)
+    for arm in ranked:
+        mean = f"{arms[arm].test_accuracy.mean:.3f}"
+        expect(page.get_by_text(mean).first).to_be_attached(timeout=SOON)
+
+    page.goto(f"{server}/#/experiments/{experiment}/runs?{view}&compareRunsMode=CHART")
+    curve = page.locator(".js-plotly-plot .scatterlayer .trace")
+    expect(curve.first).to_be_attached(timeout=SOON)
+    assert curve.count() >= len(ranked)
