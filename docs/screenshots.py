@@ -79,18 +79,14 @@ def picture_prefect(page: Page, home: Path) -> None:
         known = {**os.environ, **settings, "PREFECT_API_URL": f"{url}/api", "PYTHONPATH": "src"}
         served = subprocess.Popen([*flows, "--serve"], cwd=ROOT, env=known)
         try:
-            how = [
-                "--revision",
-                "HEAD",
-                "--set",
-                "seed=43",
-                "--metrics",
-                "arms.*.test_accuracy.mean",
-            ]
+            how = (
+                "--revision HEAD --set seed=43 --force --metrics arms.*.test_accuracy.mean".split()
+            )
             subprocess.run([*flows, *how], cwd=ROOT, env=known, check=True)
             ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
             (run,) = read(f"{url}/api/flow_runs/filter", ended)
-            table = read(f"{url}/api/artifacts/dvc-stages/latest")
+            tables = {"artifacts": {"key": {"any_": ["dvc-stages"]}}}
+            (table,) = read(f"{url}/api/artifacts/filter", tables)
             nightly = read(f"{url}/api/deployments/name/dvc-pipeline/nightly")
             for name, path in {
                 "prefect_run": f"runs/flow-run/{run['id']}",
