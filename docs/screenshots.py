@@ -79,9 +79,8 @@ def picture_prefect(page: Page, home: Path) -> None:
         known = {**os.environ, **settings, "PREFECT_API_URL": f"{url}/api", "PYTHONPATH": "src"}
         served = subprocess.Popen([*flows, "--serve"], cwd=ROOT, env=known)
         try:
-            how = (
-                "--revision HEAD --set seed=43 --force --metrics arms.*.test_accuracy.mean".split()
-            )
+            how = ["--revision", "HEAD", "--set", "seed=43", "--force"]
+            how += ["--metrics", "arms.*.test_accuracy.mean"]
             subprocess.run([*flows, *how], cwd=ROOT, env=known, check=True)
             ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
             (run,) = read(f"{url}/api/flow_runs/filter", ended)
