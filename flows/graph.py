@@ -145,15 +145,21 @@ def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:
 
 @contextmanager
 def lock_in_order(stages: Sequence[Stage]) -> Iterator[None]:
-    """Leave the dvc.lock that bare `dvc repro` leaves: each stage adds its entry when it ends."""
-    before = _locked()
+    """Leave the dvc.lock that bare `dvc repro` leaves: each stage adds its entry when it ends.
+
+    What was there before is written down, for the flow after one that was killed.
+    """
+    note = Path(".dvc/tmp/flow.order")
+    before = note.read_text().split("\n") if note.exists() else _locked()
+    note.write_text("\n".join(before))
     yield
     after = _locked()
     added = [stage.name for stage in stages if stage.name in after and stage.name not in before]
-    if after != before + added:
+    if [name for name in after if name in added] != added:
         with Repo(_wait_for_lock=True) as repo, repo.lock, modify_yaml("dvc.lock") as lock:
             for name in added:
                 lock["stages"][name] = lock["stages"].pop(name)
+    note.unlink()
 
 
 def _locked() -> list[str]:

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,12 @@ class Bar:
         self._artifact: Any = None
 
     def show(self, percent: float) -> None:
-        if self._artifact:
-            update_progress_artifact(self._artifact, percent)
-        else:
-            key = f"progress-{_key(self._stage)}"
-            self._artifact = create_progress_artifact(percent, key, f"How far {self._stage} is")
+        with suppress(Exception):  # a server that is away must not cost the stage
+            if self._artifact:
+                update_progress_artifact(self._artifact, percent)
+            else:
+                key = f"progress-{_key(self._stage)}"
+                self._artifact = create_progress_artifact(percent, key, f"How far {self._stage} is")
 
     def end(self) -> None:
         if self._artifact:

@@ -170,3 +170,18 @@ def test_parameters_change_as_dvc_changes_them(here: Path) -> None:
             ProjectError, match=f"^set: expected NAME=VALUE .* received .*{wrong[-3:]}"
         ):
             override([wrong])
+
+
+def test_the_flow_after_a_killed_one_puts_that_ones_entries_in_order_too(here: Path) -> None:
+    entry = "  {}:\n    cmd: x\n"
+    head = "schema: '2.0'\nstages:\n"
+    (here / "dvc.lock").write_text(head + entry.format("alone"))
+    killed = lock_in_order(read_stages())
+    killed.__enter__()
+    with (here / "dvc.lock").open("a") as lock:
+        lock.writelines(entry.format(name) for name in ["right", "split"])
+    with lock_in_order(read_stages()), (here / "dvc.lock").open("a") as lock:
+        lock.write(entry.format("left"))
+    order = ["alone", "split", "left", "right"]
+    assert (here / "dvc.lock").read_text() == head + "".join(entry.format(n) for n in order)
+    assert not (here / ".dvc/tmp/flow.order").exists()
