@@ -87,7 +87,7 @@ def pipeline(
     """
     leave_nothing_behind()
     shown.bury_the_dead("dvc-pipeline")
-    about = shown.introduce(f"FLOW={os.environ['FLOW']}")
+    about = shown.introduce()
     try:
         with worktree(revision, flow_run.name) if revision else occupied(wait) as kept:
             override(set)
@@ -104,7 +104,7 @@ def pipeline(
                 states = _run_all(stages, work, redo=force or push, width=at_once)
             if kept is not None:
                 kept += [name for name, state in states.items() if state.is_completed()]
-            _show(stages, states, metrics, revision)
+            shown.show(stages, states, metrics, revision)
     except ProjectError as error:
         return Failed(message=str(error))
     counts = Counter(state.name for state in states.values())
@@ -112,18 +112,6 @@ def pipeline(
     # Said here: a flow that returns plain values would complete whatever became of its tasks.
     good = all(state.is_completed() for state in states.values())
     return Completed(message=summary) if good else Failed(message=summary)
-
-
-def _show(
-    stages: Sequence[Stage], states: Mapping[str, State], metrics: str, revision: str | None
-) -> None:
-    try:
-        shown.show_stages(stages, states)
-        if any(state.name != "Unchanged" for state in states.values()):
-            shown.show_metrics(metrics)
-        shown.show_where(flow_run.name, revision)
-    except Exception as error:  # a server that went away must not cost what the stages have made
-        get_run_logger().warning("not all that the run's page shows is there: %s", error)
 
 
 Work = Callable[[str], Outcome]

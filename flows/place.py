@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, chdir, contextmanager, suppress
 from fnmatch import fnmatch
+from itertools import product
 from pathlib import Path
 
 from flows.graph import ProjectError, cache_folder
@@ -61,7 +62,16 @@ def worktree(revision: str, name: str) -> Iterator[list[str]]:
         _run(*DVC, "checkout", "--quiet", "--allow-missing")
         yield stages
         if stages and _run("git", "status", "--porcelain"):
-            _run(*DVC, "exp", "save", "--force", "--name", name, *stages)
+            _run(*DVC, "exp", "save", "--force", "--name", name, *stages, env=_with_author())
+
+
+def _with_author() -> dict[str, str]:
+    """The environment in which git knows who commits, also where nobody has told it."""
+    if _ask("git", "var", "GIT_COMMITTER_IDENT"):
+        return dict(os.environ)
+    who = {"NAME": "dvc-pipeline", "EMAIL": "dvc-pipeline@localhost"}
+    roles = product(("GIT_AUTHOR", "GIT_COMMITTER"), who.items())
+    return os.environ | {f"{role}_{key}": value for role, (key, value) in roles}
 
 
 @contextmanager
@@ -117,9 +127,9 @@ def _ask(*command: str) -> str:
         return ""
 
 
-def _run(*command: str) -> str:
+def _run(*command: str, env: dict[str, str] | None = None) -> str:
     try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
     except (OSError, subprocess.CalledProcessError) as error:
         said = " ".join(str(getattr(error, "stderr", error)).split())
         raise ProjectError(f"{shlex.join(command)}: expected success, received: {said}") from None

@@ -26,10 +26,11 @@ from prefect.states import Crashed
 
 from flows.graph import Stage
 from flows.place import changed_metrics, git_revision
-from flows.processes import is_alive
+from flows.processes import is_alive, this_process
 
-PROCESS = f"process:{socket.gethostname()}:"
-"""Before the mark of a flow's process, as a tag of its run."""
+MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
+PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
+"""Before the name of a flow's process, as a tag of its run."""
 
 ALIVE = ["RUNNING", "CANCELLING"]
 
@@ -57,7 +58,20 @@ class Bar:
             self.show(100.0)
 
 
-def show_stages(stages: Sequence[Stage], states: Mapping[str, State]) -> None:
+def show(
+    stages: Sequence[Stage], states: Mapping[str, State], metrics: str, revision: str | None
+) -> None:
+    """All that the run's page has beside its tasks."""
+    try:
+        _show_stages(stages, states)
+        if any(state.name != "Unchanged" for state in states.values()):
+            _show_metrics(metrics)
+        _show_where(flow_run.name, revision)
+    except Exception as error:  # a server that went away must not cost what the stages have made
+        get_run_logger().warning("not all that the run's page shows is there: %s", error)
+
+
+def _show_stages(stages: Sequence[Stage], states: Mapping[str, State]) -> None:
     """A table of what became of each stage, and the pages that were written."""
     rows = []
     for name, state in states.items():
@@ -74,7 +88,7 @@ def show_stages(stages: Sequence[Stage], states: Mapping[str, State]) -> None:
                 create_markdown_artifact(Path(page).read_text(), _key(page), page)
 
 
-def show_metrics(pattern: str) -> None:
+def _show_metrics(pattern: str) -> None:
     """A table of the metrics that have changed since the last run."""
     rows = changed_metrics(pattern)
     more = f"; {len(rows) - ROWS} more in `dvc metrics diff`" if len(rows) > ROWS else ""
@@ -82,7 +96,7 @@ def show_metrics(pattern: str) -> None:
         create_table_artifact(rows[:ROWS], "dvc-metrics", f"Metrics beside the last run's{more}")
 
 
-def show_where(name: str, revision: str | None) -> None:
+def _show_where(name: str, revision: str | None) -> None:
     """From what the run came, where its results are, and the same as tags of the run."""
     lock = Path("dvc.lock")
     digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
@@ -96,12 +110,12 @@ def show_where(name: str, revision: str | None) -> None:
     _tag(f"git:{commit[:12]}", f"dvc.lock:{digest[:12]}")
 
 
-def introduce(mark: str) -> dict[str, str]:
-    """Say on this machine's behalf that the processes with `mark` are those of this flow run.
+def introduce() -> dict[str, str]:
+    """Say that this process is that of this flow run.
 
-    Returns what processes may know of the run, as environment variables.
+    Returns what other processes may know of the run, as environment variables.
     """
-    _tag(PROCESS + mark)
+    _tag(PROCESS + this_process())
     return {"FLOW_RUN_ID": str(flow_run.id), "FLOW_RUN_URL": _address(flow_run.id)}
 
 
@@ -116,18 +130,18 @@ def _address(run: object) -> str:
     return f"{ui}/runs/flow-run/{run}" if ui else ""
 
 
-def bury_the_dead(name: str) -> None:
-    """Mark as crashed the runs of the flow `name` whose process on this machine is gone.
+def bury_the_dead(flow: str) -> None:
+    """Mark as crashed the runs of `flow` whose process on this machine is gone.
 
     Nobody else does where a kill took worker and flow: they would be running for ever.
     """
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(
-            flow_filter=FlowFilter.model_validate({"name": {"any_": [name]}}),
+            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow]}}),
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ALIVE}}}),
         ):
             here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
-            if any(not is_alive(mark) for mark in here):
+            if any(not is_alive(name) for name in here):
                 dead: State[Any] = Crashed(message="its process is gone")
                 client.set_flow_run_state(run.id, dead, force=True)
 

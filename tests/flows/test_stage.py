@@ -1,13 +1,16 @@
 """One stage as a process: what became of it, what it said, and what is left of it."""
 
+import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from flows.processes import is_alive, this_process
 from flows.stage import Outcome, StageProcesses
-from foreign_project import hold, is_running
+from foreign_project import environment, hold, is_running
 
 
 @pytest.fixture
@@ -118,3 +121,28 @@ def test_closing_ends_the_whole_tree_and_starts_no_more(here: Path) -> None:
     assert [pid for pid in pids if is_running(pid)] == []
     assert processes.run("alone", force=False, log=print).name == "Failed"
     assert not (here / "alone.txt").exists()
+
+
+def test_a_process_is_known_by_its_name_and_by_nothing_else() -> None:
+    mine = this_process()
+    assert is_alive(mine)
+    boot, pid, started = mine.split(".")
+    assert not is_alive(f"00000000.{pid}.{started}")  # of another boot
+    assert not is_alive(f"{boot}.{pid}.{int(started) - 1}")  # of one that had this pid before
+    say = "from flows.processes import this_process as name; print(name(), flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", say],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    assert other.stdout
+    assert other.stdin
+    name = other.stdout.readline().strip()
+    assert is_alive(name)
+    other.kill()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_alive(name)  # though it was not buried yet
+    other.communicate()
+    assert not is_alive(name)
