@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0 if state.is_completed() else 1
+    return 2 if state.name == "Refused" else 0 if state.is_completed() else 1
 
 
 def _parser() -> argparse.ArgumentParser:

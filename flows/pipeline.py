@@ -106,7 +106,7 @@ def pipeline(
                 kept += [name for name, state in states.items() if state.is_completed()]
             shown.show(stages, states, metrics, revision)
     except ProjectError as error:
-        return Failed(message=str(error))
+        return Failed(name="Refused", message=str(error))
     counts = Counter(state.name for state in states.values())
     summary = ", ".join(f"{count} {name}" for name, count in counts.items())
     # Said here: a flow that returns plain values would complete whatever became of its tasks.

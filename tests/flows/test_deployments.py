@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,10 +72,10 @@ def served(
             serving.wait(60)
 
 
-def run_of(server: Server, name: str, ended: Callable[[Any], bool] = bool) -> dict[str, Any]:
+def run_of(server: Server, name: str) -> dict[str, Any]:
     """The first run of this deployment that has ended."""
     only = {"deployments": {"name": {"any_": [name]}}, "flow_runs": ENDED}
-    return dict(server.wait_for("flow_runs/filter", ended, **only)[0])
+    return dict(server.wait_for("flow_runs/filter", bool, **only)[0])
 
 
 def test_prefect_yaml_deploys_the_flow_nightly_weekly_and_on_demand(known: dict[str, Any]) -> None:

@@ -261,9 +261,21 @@ def test_a_second_flow_in_one_place_is_refused(
     monkeypatch.chdir(project)
     with occupied(wait=False):
         run = flow(project)
-    assert (run.exit_code, run.states) == (1, {})
+    assert (run.exit_code, run.states) == (2, {})
     assert f"{project}: another flow works here (process {os.getpid()})" in run.err
     assert not (project / "alone.txt").exists()
+
+
+def test_a_parameter_that_is_not_there_is_the_users_input(
+    project: Path, flow: Flow, server: Server
+) -> None:
+    (project / "params.yaml").write_text("factor: 2\n")
+    run = flow(project, "--set", "factr=3")
+    assert (run.exit_code, run.states) == (2, {})
+    state = server.flow_run(run)["state"]
+    assert (state["type"], state["name"]) == ("FAILED", "Refused")
+    assert state["message"].startswith("set: expected NAME=VALUE with a name of params.yaml, rec")
+    assert (project / "params.yaml").read_text() == "factor: 2\n"
 
 
 def test_the_plan_says_what_would_run_and_runs_nothing(up_to_date: Path, flow: Flow) -> None:
