@@ -8,7 +8,7 @@ READY := .venv/ready-$(notdir $(basename $(LOCK)))
 # hashes, every platform, and no address of a registry
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 # MLflow gets the runs while the next stage trains
-TRACKED := $(BIN)/python -m warmstart track --results results --during
+TRACK := python -m warmstart track --results results --models models --data data/prepared --reports reports
 # the commands of dvc.yaml find the environment's python; nothing calls home
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
@@ -44,12 +44,12 @@ $(READY): $(LOCK) requirements-uv.lock pyproject.toml
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report
 	@$(BIN)/python -m warmstart check
-	@$(TRACKED) $(BIN)/dvc repro
+	@$(BIN)/$(TRACK) --during $(BIN)/dvc repro
 	@echo "the report: reports/report.html    every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
-	@WARMSTART_FOLLOWED=1 $(BIN)/python -m flows --tracker "python -m warmstart track --results results --follow"
+	@WARMSTART_FOLLOWED=1 $(BIN)/python -m flows --tracker "$(TRACK) --follow"
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
@@ -66,11 +66,12 @@ prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
 mlflow: setup ## start MLflow's server and UI on 127.0.0.1:5000
+	@$(BIN)/python -m warmstart links
 	@echo "MLflow: http://127.0.0.1:5000 (Ctrl-C ends it)"
 	@$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
 track: setup ## publish to MLflow what it lacks of the results
-	@$(BIN)/python -m warmstart track --results results
+	@$(BIN)/$(TRACK)
 
 book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 minutes)
 	@$(BIN)/dvc repro --force benchmarks/dvc.yaml:book

@@ -73,15 +73,20 @@ def _compare(options: argparse.Namespace) -> None:
     known = params.load(options.params)
     from warmstart.stages.compare import compare
 
-    compare(known, options.study, options.data, options.output)
+    compare(known, options.study, options.data, options.model, options.output)
     _publish(options.output)
 
 
 def _report(options: argparse.Namespace) -> None:
     known = params.load(options.params)
     from warmstart.stages.report import report
+    from warmstart.tracking.follow import FOLLOWED
+    from warmstart.tracking.links import links_quietly
 
-    report(known, options.results, options.data, options.models, options.output)
+    links = [(link.text, link.url) for link in links_quietly()]
+    report(known, options.results, options.data, options.models, options.output, links)
+    if FOLLOWED not in os.environ:
+        _publish_products(options.models, options.data, options.output)
 
 
 def _advise(options: argparse.Namespace) -> None:
@@ -92,18 +97,37 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
-    if options.follow:
-        from warmstart.tracking.follow import publish_until_closed
-
-        publish_until_closed(sys.stdin, options.results)
-        return
-    if options.during is not None:
-        from warmstart.tracking.follow import publish_during
-
-        sys.exit(publish_during(options.during, options.results))
     from warmstart.tracking import publish_all
+    from warmstart.tracking.follow import publish_during, publish_until_closed
 
-    print(publish_all(options.results))
+    code = 0
+    if options.follow:
+        publish_until_closed(sys.stdin, options.results)
+    elif options.during is not None:
+        code = publish_during(options.during, options.results)
+    else:
+        print(publish_all(options.results))
+    _publish_products(options.models, options.data, options.reports)
+    sys.exit(code)
+
+
+def _links(options: argparse.Namespace) -> None:
+    from warmstart.tracking.links import links
+
+    for link in links() or ():
+        print(f"{link.text}\n    {link.url}")
+
+
+def _publish_products(models: Path | None, data: Path | None, reports: Path | None) -> None:
+    """Models and the report, which follow from the records."""
+    from warmstart.tracking import publish_quietly
+    from warmstart.tracking.models import publish_models
+    from warmstart.tracking.report import publish_report
+
+    if models and data:
+        publish_quietly(models, lambda folder: publish_models(folder, data))
+    if reports:
+        publish_quietly(reports, publish_report)
 
 
 @contextmanager
@@ -171,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     path("--output", output)
     path = add("compare", _compare, "train the arms of one study and compare them")
     path("--data", data)
+    path("--model", "where the best network is saved (.keras)")
     path("--output", output)
     path = add("report", _report, "write the report, its plots and the claims")
     path("--results", "folder with the results of all stages")
@@ -182,6 +207,9 @@ def _parser() -> argparse.ArgumentParser:
     path("--data", data)
     path = add("track", _track, "publish to MLflow what it lacks of all results")
     path("--results", "folder with the results of all stages")
+    path("--models", "folder with the models, to register them", required=False)
+    path("--data", data + ", to judge the models with", required=False)
+    path("--reports", "folder with the report, to keep it", required=False)
     stages.choices["track"].add_argument(
         "--follow",
         action="store_true",
@@ -193,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COMMAND",
         help="run this and publish while it runs; its exit code is ours",
     )
+    add("links", _links, "print the addresses of MLflow's pages that matter")
     return parser
 
 

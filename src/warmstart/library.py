@@ -22,10 +22,10 @@ from warmstart.data.memory import from_memory
 from warmstart.data.split import split_full
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.params import Compare, Data, Executor, Seed
-from warmstart.stages.compare import experiment, views
-from warmstart.stages.experiment import best_of
+from warmstart.stages.compare import experiment, view_of_best, views
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"
@@ -232,15 +232,11 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     task_file, output, model = folder / "full.npz", folder / "results", folder / "model.keras"
     task.write(task_file)
     chosen = options.compare
-    seen = views(chosen, task, standardization, options.seed)
+    seen = views(chosen, View(task=task, standardization=standardization), options.seed)
     study = experiment(
         chosen, _STUDY, dataset.name, task_file, task, seen, options.seed, scratch=folder
     )
-    tested = [r for r in study.run(output, options.executor, model, scratch=folder) if r.chosen]
-    best = tested[best_of(tested)]
-    view = seen[best.seed % len(seen)]
-    if not study.arms[best.arm].network.standardize:
-        view = view.raw()
+    records = study.run(output, options.executor, model, scratch=folder)
     results = read_results(output)
     assert results  # it was written a moment ago
     found = advise(chosen, [results], features=task.features, classes=task.classes, task=task_file)
@@ -250,7 +246,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
         recommended=found.text.replace(f" ({_STUDY})", ""),  # there is no other study
         classes_=labels,
         feature_shape=dataset.feature_shape,
-        standardization=view.standardization,
+        standardization=view_of_best(study, records, seen).standardization,
         model=model.read_bytes(),
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from warmstart.arms import Network
 from warmstart.errors import InputError
-from warmstart.networks import mlp, saving
+from warmstart.networks import mlp, saving, transfer
 from warmstart.networks.stack import Stack
 
 
@@ -55,3 +55,15 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes | None) -> N
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.keras: expected a model that Keras saved"):
         Stack.read(path)
+
+
+def test_what_makes_raw_samples_flat_and_standard_is_no_part_of_it(tmp_path: Path) -> None:
+    before = [keras.layers.Flatten(name="flat")]
+    before += [keras.layers.Normalization(mean=[0.0] * 6, variance=[1.0] * 6, name="standard")]
+    layers = [keras.layers.Dense(3, name="one"), keras.layers.Normalization(mean=0.0, variance=1.0)]
+    layers += [keras.layers.Dense(2, name="out")]
+    stack = Stack.read(saved(keras.Sequential([keras.Input((2, 3)), *before, *layers]), tmp_path))
+    assert stack.blocks == (("one", layers[1].name),)
+    loaded = transfer.load(tmp_path / "model.keras")
+    assert [layer.name for layer in loaded.layers] == ["one", layers[1].name, "out"]
+    assert loaded.input_shape == (None, 6)

@@ -10,7 +10,10 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "analysis"))
 
 from fabricated import finished
+from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
+from warmstart.data.view import View
+from warmstart.files import write_json
 from warmstart.stages import card
 from warmstart.stages.experiment import best_of
 
@@ -26,17 +29,22 @@ TASK = Task.of(
 def test_the_card_of_the_best_trial(tmp_path: Path) -> None:
     records = [*finished("scratch", [0.7, 0.6, 0.5]), *finished("on_a", [0.8, 0.9, 0.7])]
     best = records[4]
-    for number in (1, 2):
+    best.epochs["val_accuracy"] = (0.95,)
+    write_json(tmp_path / "card.json", {"feature_shape": [3, 1]})
+    standardization = Standardization(mean=np.array([0.1, 2, -3]), scale=np.array([1.0, 3, 1 / 3]))
+    for folder in ("one", "two"):
         card.write(
-            tmp_path / f"{number}.json",
-            model="b.keras",
+            tmp_path / folder / "b.keras",
             data_name="trees",
-            task=TASK,
-            best=best,
+            view=View(task=TASK, standardization=standardization),
+            prepared=tmp_path,
             records=records,
         )
-    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
-    found = json.loads((tmp_path / "1.json").read_text())
+    assert (tmp_path / "one/b.json").read_bytes() == (tmp_path / "two/b.json").read_bytes()
+    found = json.loads((tmp_path / "one/b.json").read_text())
+    assert found["model"] == "b.keras"
+    given = found["input"]
+    assert (given["shape"], given["mean"], given["scale"]) == ([3, 1], [0.1, 2, -3], [1, 3, 1 / 3])
     assert (found["arm"], found["seed"], found["seeds"]) == ("on_a", 1, 3)
     assert (found["record"], found["data"]["digest"]) == (best.digest, TASK.digest)
     assert found["test_accuracy"] == 0.9

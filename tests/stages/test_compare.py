@@ -9,6 +9,7 @@ import pytest
 from warmstart.checking import check
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
+from warmstart.data.view import View
 from warmstart.params import Compare
 from warmstart.stages.compare import experiment, views
 from warmstart.stages.experiment import Experiment
@@ -44,7 +45,7 @@ def study(folder: Path, **changed: Any) -> Experiment:
     assert options, problems
     task, standardization = make_task()
     task.write(folder / "full.npz")
-    seen = views(options, task, standardization, 42)
+    seen = views(options, View(task=task, standardization=standardization), 42)
     return experiment(
         options, "one", "d", folder / "full.npz", task, seen, 42, scratch=folder / "scratch"
     )
@@ -108,7 +109,8 @@ def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path
     tested = samples(task.x_test, standardization)
     options, _ = check(BASIC | {"folds": 3}, Compare)
     assert options
-    own = [view.standardization for view in views(options, task, standardization, 42)]
+    whole = View(task=task, standardization=standardization)
+    own = [view.standardization for view in views(options, whole, 42)]
     for (_, _, seed), fold in seen_by(study(tmp_path, folds=3)).items():
         trained, validated, judged = (
             samples(getattr(fold, f"x_{part}"), own[seed % 3])

@@ -47,17 +47,21 @@ def folder(here: Path) -> Path:
 
 
 @pytest.fixture
-def server(database: Path) -> Iterator[str]:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def server(database: Path, free_port: int) -> Iterator[str]:
+    url = f"http://127.0.0.1:{free_port}"
     log = Path("server.log")
     with log.open("w") as out:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
-                *("--port", str(port), "--workers", "1"),
+                *("--port", str(free_port), "--workers", "1"),
                 *("--backend-store-uri", f"sqlite:///{database}"),
                 *("--artifacts-destination", str(database.parent / "mlartifacts")),
             ],

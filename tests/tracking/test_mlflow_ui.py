@@ -6,8 +6,10 @@ import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 
+from saved_models import network, prepare, save
 from warmstart.records import Summary
 from warmstart.tracking import publish
+from warmstart.tracking.models import publish_models
 
 SOON = 30_000  # ms
 
@@ -32,3 +34,18 @@ def test_the_ranking_and_the_curves_of_a_study(
     curve = page.locator(".js-plotly-plot .scatterlayer .trace")
     expect(curve.first).to_be_attached(timeout=SOON)
     assert curve.count() >= len(ranked)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it saves
+def test_the_registered_model_shows_its_alias(
+    page: Page, server: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    prepare(here / "prepared")
+    for right in (1, -1):
+        save(network(right=right), here / "models/a.keras", here / "prepared")
+        publish_models(here / "models", here / "prepared")
+    page.goto(f"{server}/#/models/warmstart-a")
+    for version, alias in ((1, "champion"), (2, "challenger")):
+        row = page.get_by_role("row").filter(has_text=f"Version {version}")
+        expect(row).to_contain_text(alias, timeout=SOON)

@@ -2,6 +2,8 @@
 standardized, or raw."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -18,6 +20,18 @@ class View:
     task: Task
     standardization: Standardization
     """From raw values to those of the task."""
+
+    @classmethod
+    def read(cls, prepared: Path, name: str) -> Self:
+        """The task `name` in the folder that `prepare` wrote.
+
+        Raises:
+            InputError: as `Task.read`.
+        """
+        return cls(
+            task=Task.read(prepared / f"{name}.npz"),
+            standardization=Standardization.read(prepared / "standardize.npz"),
+        )
 
     def raw(self) -> "View":
         """The same samples, not standardized: equal to what they were but for rounding."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from warmstart.networks import activations, mlp  # noqa: F401  (registers RReLU for loading)
+from warmstart.networks import activations, mlp
 
 
 def load(
@@ -31,3 +31,17 @@ def load(
     ]
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     return mlp.compile_for_use(keras.Sequential(layers, name="mlp"), optimizer)
+
+
+def portable(model: keras.Sequential) -> keras.Sequential:
+    """`model` with the same predictions and none but Keras's own layers, for programs without this
+    package: RReLU, which has a fixed slope outside training, as a LeakyReLU of that slope."""
+    layers = [
+        keras.layers.LeakyReLU(negative_slope=(layer.lower + layer.upper) / 2, name=layer.name)
+        if isinstance(layer, activations.RReLU)
+        else layer
+        for layer in model.layers
+    ]
+    inputs = keras.Input(model.input_shape[1:], name="raw")
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    return mlp.compile_for_use(keras.Sequential([inputs, *layers], name="mlp"), optimizer)

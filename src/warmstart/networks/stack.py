@@ -3,12 +3,16 @@
 import json
 import zipfile
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 from warmstart.errors import InputError
 
 HEAD = "logits"
 """Name of the last layer of every network that is built here."""
+PREPROCESSING = ("Flatten", "Reshape", "Normalization")
+"""Layers that a model may begin with to take raw samples. What is trained here has been flattened
+and standardized already, so they are left out wherever a model's layers are reused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,10 @@ class Stack:
                 config = json.loads(archive.read("config.json"))
             kinds = {
                 layer["config"]["name"]: layer["class_name"]
-                for layer in config["config"]["layers"]
-                if layer["class_name"] != "InputLayer"
+                for layer in dropwhile(
+                    lambda layer: layer["class_name"] in ("InputLayer", *PREPROCESSING),
+                    config["config"]["layers"],
+                )
             }
         except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise InputError(

@@ -1,31 +1,38 @@
 """Reuse a pretrained model's layers: copied, never shared."""
 
+import math
 import textwrap
 from collections.abc import Sequence
+from itertools import dropwhile
 from pathlib import Path
 
 import keras
 
 from warmstart.errors import InputError
 from warmstart.networks import activations, mlp  # noqa: F401  (registers RReLU for loading)
-from warmstart.networks.stack import Stack
+from warmstart.networks.stack import PREPROCESSING, Stack
 
 
 def load(path: Path) -> keras.Sequential:
-    """A pretrained stack from a `.keras` file, in Keras's safe mode.
+    """A pretrained stack from a `.keras` file, in Keras's safe mode, without the layers before it
+    that make raw samples `(batch, features)`.
 
     Raises:
         InputError: as `Stack.read`, and if Keras refuses a layer: code of its own, or unknown.
     """
     Stack.read(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{path}: expected a model that Keras loads in safe mode, received "
             f"{textwrap.shorten(str(error), 200, placeholder=' …')}; use Keras's own layers, no "
             "Lambda"
         ) from None
+    if type(model.layers[0]).__name__ not in PREPROCESSING:
+        return model
+    layers = dropwhile(lambda layer: type(layer).__name__ in PREPROCESSING, model.layers)
+    return keras.Sequential([keras.Input((math.prod(model.input_shape[1:]),)), *layers])
 
 
 def graft(source: keras.Sequential, features: int, classes: int, seed: int) -> keras.Sequential:

@@ -4,32 +4,36 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from warmstart.data.task import Task
-from warmstart.files import write_json
+from warmstart.data.view import View
+from warmstart.files import read_json, write_json
 from warmstart.records import Record
+from warmstart.stages.experiment import best_of
 
 
 def write(
-    path: Path, *, model: str, data_name: str, task: Task, best: Record, records: Sequence[Record]
+    model: Path, *, data_name: str, view: View, prepared: Path, records: Sequence[Record]
 ) -> None:
-    """Write the card of `model`, the trial `best` on `task`, to `path`; JSON, without a clock.
+    """Write the card of the `.keras` file `model` beside it; JSON, without a clock.
 
     Args:
-        path: of the card.
-        model: name of the model's file.
+        model: the best trial, as `Experiment.run` saved it.
         data_name: of the dataset.
-        task: that it was trained, validated and tested on.
-        best: its record.
+        view: of the samples that it was trained, validated and tested on.
+        prepared: folder that `prepare` wrote.
         records: of all trials of its stage.
     """
     from warmstart.analysis.statistics import interval  # see experiment._load_statistics
 
-    alike = [r for r in records if r.arm == best.arm and r.chosen]
+    task, tested = view.task, [record for record in records if record.chosen]
+    best = tested[best_of(tested)]
+    alike = [record for record in tested if record.arm == best.arm]
     classes = ", ".join(task.class_names)
     write_json(
-        path,
+        model.with_suffix(".json"),
         {
-            "model": model,
+            "model": model.name,
+            "stage": best.stage,
+            "study": best.study,
             "data": {
                 "name": data_name,
                 "digest": task.digest,
@@ -49,11 +53,16 @@ def write(
             "chosen": "of all arms the one with the best mean validation accuracy at its own best "
             "learning rate, and of its seeds the best on validation; the test set had no say",
             "intended_use": f"telling {classes} of {data_name} apart: {task.features} features, "
-            "standardized by data/prepared/standardize.npz, to one logit for each class in this "
-            "order",
+            "standardized as `input` says, to one logit for each class in this order",
             "limits": f"Knows no other classes and was tested on {len(task.y_test)} samples of the "
             "same source. The interval is over seeds on one split, not over other data. A seed "
             "picked as the best on validation is flattered by its validation accuracy; what to "
             "expect is the arm's mean.",
+            "input": {
+                "how": "raw samples of this shape, flattened; then (value - mean) / scale",
+                "shape": read_json(prepared / "card.json")["feature_shape"],
+                "mean": view.standardization.mean.tolist(),
+                "scale": view.standardization.scale.tolist(),
+            },
         },
     )

@@ -6,19 +6,20 @@ from functools import cache
 from pathlib import Path
 
 from warmstart.arms import Network
-from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.data.view import View, cross_validation
 from warmstart.errors import InputError
 from warmstart.params import Compare, Params
-from warmstart.stages.experiment import Arm, Experiment, scratch_arm
+from warmstart.records import Record
+from warmstart.stages import card
+from warmstart.stages.experiment import Arm, Experiment, best_of, scratch_arm
 from warmstart.training.scratch import SCRATCH
 from warmstart.training.trials import Phase
 
 
-def compare(params: Params, study: str, data: Path, output: Path) -> None:
-    """Run `study` and write its records, summary, diagnostics and timings below
-    `output`.
+def compare(params: Params, study: str, data: Path, model: Path, output: Path) -> None:
+    """Run `study`, save its best network as `model` (a `.keras` file) with its card beside it
+    (`.json`), and write records, summary, diagnostics and timings below `output`.
 
     Raises:
         InputError: if params.yaml has no such study, or more folds than a class has samples.
@@ -30,26 +31,36 @@ def compare(params: Params, study: str, data: Path, output: Path) -> None:
             f"received {study!r}; add it to params.yaml"
         )
     task_file = data / "full.npz"
-    task, standardization = Task.read(task_file), Standardization.read(data / "standardize.npz")
-    experiment(
+    whole = View.read(data, "full")
+    seen = views(options, whole, params.seed)
+    ready = experiment(
         options,
         study,
         params.data.name,
         task_file,
-        task,
-        views(options, task, standardization, params.seed),
+        whole.task,
+        seen,
         params.seed,
         probed=True,
-    ).run(output, params.executor)
+    )
+    records = ready.run(output, params.executor, model)
+    view = view_of_best(ready, records, seen)
+    card.write(model, data_name=params.data.name, view=view, prepared=data, records=records)
 
 
-def views(
-    options: Compare, task: Task, standardization: Standardization, seed: int
-) -> tuple[View, ...]:
-    """What trials see of `task`: those of seed s number s modulo their count."""
+def views(options: Compare, whole: View, seed: int) -> tuple[View, ...]:
+    """What trials see of `whole`: those of seed s number s modulo their count."""
     if options.folds is None:
-        return (View(task=task, standardization=standardization),)
-    return cross_validation(task, standardization, options.folds, seed)
+        return (whole,)
+    return cross_validation(whole.task, whole.standardization, options.folds, seed)
+
+
+def view_of_best(study: Experiment, records: Sequence[Record], seen: Sequence[View]) -> View:
+    """What the best trial of `records` saw of `seen`, the views that `study` was made with."""
+    chosen = [record for record in records if record.chosen]
+    best = chosen[best_of(chosen)]
+    view = seen[best.seed % len(seen)]
+    return view if study.arms[best.arm].network.standardize else view.raw()
 
 
 def experiment(

@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
-from warmstart.data.task import Task
+from warmstart.data.view import View
 from warmstart.params import Params
 from warmstart.records import Record
+from warmstart.stages import card
 from warmstart.stages.experiment import Experiment, scratch_arm
 from warmstart.training.trials import Phase
 
 
 def pretrain(params: Params, data: Path, model: Path, output: Path) -> tuple[Record, ...]:
-    """Train A at every learning rate, save the best on validation as `model` (a `.keras` file),
-    and write records, summary and timings below `output`."""
+    """Train A at every learning rate, save the best on validation as `model` (a `.keras` file)
+    with its card beside it (`.json`), and write records, summary and timings below `output`."""
     task_file, options = data / "a.npz", params.pretrain
-    task = Task.read(task_file)
+    view = View.read(data, "a")
+    task = view.task
     phases = [Phase(epochs=options.epochs)]
     arm = scratch_arm(options.network, phases, task_file, task, options.batch_size, params.seed)
-    return Experiment(
+    records = Experiment(
         stage="pretrain",
         study="",
         data_name=params.data.name,
@@ -26,3 +28,5 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> tuple[Rec
         seeds=1,
         reference="a",
     ).run(output, params.executor, model)
+    card.write(model, data_name=params.data.name, view=view, prepared=data, records=records)
+    return records

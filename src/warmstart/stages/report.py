@@ -1,9 +1,11 @@
 """The report: what was run, what came out, and how sure that is."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from warmstart.analysis import claims, encoders, label_efficiency, layers, page, pairs, series
 from warmstart.analysis.advice import advise
+from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import read_results
 from warmstart.analysis.style import palette
 from warmstart.files import read_json, replacing, write_json
@@ -11,9 +13,17 @@ from warmstart.params import Params
 from warmstart.records import Summary
 
 
-def report(params: Params, results: Path, prepared: Path, models: Path, output: Path) -> None:
-    """Write `report.html` (self-contained), `report.md`, `claims.json` and `plots/*.json` for
-    `dvc plots` into `output`, from whatever stages have results below `results`.
+def report(
+    params: Params,
+    results: Path,
+    prepared: Path,
+    models: Path,
+    output: Path,
+    links: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write `report.html` (self-contained), `report.md`, `claims.json`, its pictures as
+    `pictures/*.svg` and `plots/*.json` for `dvc plots` into `output`, from whatever stages have
+    results below `results`.
 
     Args:
         params: of the run.
@@ -21,6 +31,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         prepared: folder with `card.json`.
         models: folder with `a.keras` and `b.keras`.
         output: folder to write to.
+        links: text and address of further pages, as of a tracker's.
     """
     pretrain = read_results(results / "pretrain")
     transfer = read_results(results / "transfer")
@@ -47,6 +58,11 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         {found.name: found.arms for found in everything}
         | {f"{found.name}, layers": layers.names(found) for found in studies}
     )
+    label_picture = ""
+    if by_labels and transfer:
+        label_picture = label_efficiency.picture(
+            by_labels, colours[transfer.name], "labels", smallest=transfer.smallest
+        )
     content = {
         "advice": advise(
             params.compare,
@@ -71,20 +87,25 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         },
         "claims": judged,
         "label_answers": label_efficiency.answers(by_labels, page.words),
-        "label_picture": label_efficiency.picture(
-            by_labels, colours[transfer.name], "labels", smallest=transfer.smallest
-        )
-        if by_labels and transfer
-        else "",
+        "label_picture": label_picture,
         "pairs": pairs.Pairs.read(every_pair) if every_pair.exists() else None,
         "pairs_answer": pairs.answer,
         "pair_words": pairs.WORDS,
         "models": sorted(path.name for path in models.glob("*.keras")),
+        "links": links,
     }
     for name in ("report.html", "report.md"):
         with replacing(output / name) as unfinished:
             unfinished.write_text(page.render(f"{name}.j2", **content), encoding="utf-8")
     write_json(output / "claims.json", claims.as_json(judged))
+    drawn = {
+        f"{found.name}_{kind}": svg
+        for found in everything
+        for kind, svg in page.pictures(found, colours[found.name]).items()
+    } | {"label_efficiency": label_picture}
+    for name, svg in drawn.items():
+        if svg:
+            Picture(svg).save(output / "pictures" / f"{name}.svg")
     compared = [found for found in (transfer, *studies) if found]
     rows = {
         "ranking": [row for found in compared for row in series.ranking(found.summary)],

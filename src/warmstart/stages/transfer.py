@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from warmstart.data.task import Task
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.params import Params, StrategyName, Transfer
 from warmstart.records import Summary, read_records
 from warmstart.stages import card
-from warmstart.stages.experiment import Arm, Experiment, best_of, scratch_arm
+from warmstart.stages.experiment import Arm, Experiment, scratch_arm
 from warmstart.stages.pairs import Pair, pairs
 from warmstart.training import scratch as unfinished
 from warmstart.training.strategies import Strategy, strategies
@@ -88,13 +89,11 @@ def transfer(
         shutil.rmtree(PAIRS)
     else:  # DVC would warn of an empty folder
         write_json(output / "pairs" / "pairs.json", None)
-    chosen = [record for record in records if record.chosen]
     card.write(
-        model.with_suffix(".json"),
-        model=model.name,
+        model,
         data_name=params.data.name,
-        task=task,
-        best=chosen[best_of(chosen)],
+        view=View.read(data, "b"),
+        prepared=data,
         records=records,
     )
 

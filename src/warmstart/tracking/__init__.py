@@ -8,6 +8,7 @@ MLflow itself is imported only when there is something to publish.
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -77,14 +78,15 @@ def publish_all(root: Path) -> Published:
     return sum((publish(folder) for folder in folders), Published())
 
 
-def publish_quietly(folder: Path) -> None:
-    """`publish` for the end of a stage: whatever fails costs one line on stderr, never the stage.
+def publish_quietly(folder: Path, publisher: Callable[[Path], object] = publish) -> None:
+    """`publish` (or another publisher) for the end of a stage: whatever fails costs one line on
+    stderr, never the stage.
 
     Every Exception is caught on purpose: the stage's outputs are complete, and nothing that is
     wrong with a view of them, our own mistakes included, may throw hours of training away.
     """
     try:
-        publish(folder)
+        publisher(folder)
     except Exception as error:
         what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         print(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from warmstart.errors import InputError
 from warmstart.tracking import tracking_uri
-from warmstart.tracking.store import opened
+from warmstart.tracking.store import Store, opened
 
 SCHEME = "models:/"
 
@@ -31,25 +31,31 @@ def fetch(uri: str, folder: Path) -> Path:
             ".keras file"
         )
     name, alias, version = parts.groups()
-    received = ""
     with opened(tracking_uri()) as store:
-        from mlflow import MlflowClient
-        from mlflow.artifacts import download_artifacts
-        from mlflow.exceptions import MlflowException
+        return download(store, name, version=version, alias=alias, folder=folder)
 
-        client = MlflowClient(store.uri, os.environ.get("MLFLOW_REGISTRY_URI"))
-        try:
-            if alias:
-                version = client.get_model_version_by_alias(name, alias).version
-            place = client.get_model_version_download_uri(name, version)
-            download_artifacts(place, dst_path=str(folder), tracking_uri=store.uri)
-        except (MlflowException, OSError) as error:
-            received = textwrap.shorten(f"{type(error).__name__}: {error}", 250, placeholder=" …")
-    if received:
+
+def download(
+    store: Store, name: str, *, version: str | None, alias: str | None = None, folder: Path
+) -> Path:
+    """`fetch` from a store that is open."""
+    from mlflow import MlflowClient
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    uri = f"{SCHEME}{name}@{alias}" if alias else f"{SCHEME}{name}/{version}"
+    client = MlflowClient(store.uri, os.environ.get("MLFLOW_REGISTRY_URI"))
+    try:
+        if alias:
+            version = client.get_model_version_by_alias(name, alias).version
+        place = client.get_model_version_download_uri(name, version)
+        download_artifacts(place, dst_path=str(folder), tracking_uri=store.uri)
+    except (MlflowException, OSError) as error:
+        received = textwrap.shorten(f"{type(error).__name__}: {error}", 250, placeholder=" …")
         raise InputError(
             f"{uri}: expected a model in MLflow's registry, received {received}; `make mlflow` "
             "shows which there are, and MLFLOW_TRACKING_URI says where"
-        )
+        ) from None
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     found = [path for path in files if path.suffix == ".keras"]
     if len(found) != 1:

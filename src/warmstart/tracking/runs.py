@@ -30,6 +30,8 @@ class Run:
     tags: dict[str, str]
     params: dict[str, str]
     metrics: tuple[Point, ...]
+    artifacts: Path | None = None
+    """A folder of files that belong to it."""
 
 
 def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:

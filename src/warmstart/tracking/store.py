@@ -73,7 +73,9 @@ def opened(uri: str) -> Iterator["Store"]:
                     # absolute, since MLflow keeps open stores by their URI
                     uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
                 _reach(uri)
-                yield Store(MlflowClient(uri), alone=local is not None)
+                yield Store(MlflowClient(uri), local)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(_line(uri, error)) from error
 
@@ -81,16 +83,37 @@ def opened(uri: str) -> Iterator["Store"]:
 class Store:
     """MLflow's side: finds, creates and mends runs."""
 
-    def __init__(self, client: Any, *, alone: bool) -> None:
-        """alone: whether the lock keeps every other publisher out."""
+    def __init__(self, client: Any, local: Path | None) -> None:
+        """local: the SQLite file that it is, for whose artifacts MLflow would take the current
+        folder, whichever that is. A server has a place for them."""
         self._client = client
-        self._alone = alone
+        self._alone = local is not None  # the lock keeps every other publisher out
+        self._artifacts = str(local.with_name("mlartifacts")) if local else None
         self._experiments: dict[str, Any] = {}
 
     @property
     def uri(self) -> str:
         """Where it is, absolute."""
         return str(self._client.tracking_uri)
+
+    def trial(self, stage: str, record: str) -> tuple[str, Any | None]:
+        """The ID of the stage's experiment and its run with that record's digest."""
+        experiment: str = self._experiment(stage).experiment_id
+        found = self._client.search_runs(
+            [experiment], f"tags.`warmstart.record` = '{record}'", max_results=1
+        )
+        return experiment, found[0] if found else None
+
+    def summaries(self, only: str) -> Iterator[Any]:
+        """Runs of all our experiments that the filter `only` lets pass."""
+        ours = [
+            experiment.experiment_id
+            for experiment in self._client.search_experiments(
+                filter_string="name LIKE 'warmstart/%'"
+            )
+        ]
+        if ours:
+            yield from self._client.search_runs(ours, only, max_results=_PAGE)
 
     def bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
         """Make MLflow hold `runs`, all of one stage and study; how many it lacked."""
@@ -107,7 +130,8 @@ class Store:
             found = self._find(stage, study)
             self._settle(found, wanted)
         self._mark(found, wanted)
-        self._offer(stage, study)
+        if any(run.metrics for run in runs):
+            self._offer(stage, study)
         return len(missing) + mended
 
     def _experiment(self, stage: str) -> Any:
@@ -119,7 +143,7 @@ class Store:
             experiment = self._client.get_experiment_by_name(name)
             if experiment is None:
                 try:
-                    self._client.create_experiment(name)
+                    self._client.create_experiment(name, self._artifacts)
                 except MlflowException as error:
                     if error.error_code != "RESOURCE_ALREADY_EXISTS":
                         raise
@@ -183,6 +207,8 @@ class Store:
             now = metrics[: BATCH["metrics"] - BATCH["params"]], params[: BATCH["params"]]
             self._client.log_batch(info.run_id, metrics=now[0], params=now[1], synchronous=True)
             metrics, params = metrics[len(now[0]) :], params[len(now[1]) :]
+        if run.artifacts:
+            self._client.log_artifacts(info.run_id, str(run.artifacts))
         self._client.set_terminated(info.run_id, status="FINISHED")
 
     def _mark(self, found: dict[str, list[Any]], wanted: dict[str, Run]) -> None:

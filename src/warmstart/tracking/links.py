@@ -1,0 +1,91 @@
+"""Addresses in MLflow's pages that answer a question at first sight."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from warmstart.errors import InputError
+from warmstart.tracking import tracking_uri
+from warmstart.tracking.store import opened
+
+LOCAL = "http://127.0.0.1:5000"
+"""Where `make mlflow` serves its pages."""
+_CURRENT = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
+_AGAINST = {("pretrain", "a"), ("transfer", "scratch"), ("transfer", "on_a")}
+"""Stage and arm of what is compared as A against B."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page of MLflow."""
+
+    text: str
+    url: str
+
+
+def links() -> tuple[Link, ...]:
+    """Pages of what MLflow holds by now: of each study the ranking, the curves of its arms and its
+    best arm's seeds; A against B; the registered models.
+
+    Raises:
+        InputError: one line; MLflow does not answer.
+    """
+    uri = tracking_uri()
+    base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL
+    with opened(uri) as store:
+        summaries = list(store.summaries(_CURRENT))
+    found: list[Link] = []
+    for number in sorted({int(run.info.experiment_id) for run in summaries}):
+        of_stage = [run for run in summaries if int(run.info.experiment_id) == number]
+        for study in sorted({_tag(run, "study") for run in of_stage}):
+            found += _of_study(base, number, [r for r in of_stage if _tag(r, "study") == study])
+    both = [run for run in summaries if (_tag(run, "stage"), _tag(run, "arm")) in _AGAINST]
+    if len(both) == len(_AGAINST):
+        found.append(Link("A against B", _comparison(base, both)))
+    if summaries:
+        found.append(Link("registered models", f"{base}/#/models"))
+    return tuple(found)
+
+
+def links_quietly() -> tuple[Link, ...]:
+    """`links`, and none where there is no MLflow: they are a convenience."""
+    try:
+        return links()
+    except InputError:
+        return ()
+
+
+def _of_study(base: str, experiment: int, summaries: list[Any]) -> Iterable[Link]:
+    best = min(summaries, key=lambda run: run.data.metrics.get("rank", float("inf")))
+    stage, study, arm = (_tag(best, key) for key in ("stage", "study", "arm"))
+    page = f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    view = f"{page}&viewStateShareKey={study or stage}"
+    name = study or stage
+    seeds = {
+        "kind": "trial",
+        "study": study,
+        "arm": arm,
+        "chosen": "true",
+        "data": _tag(best, "data"),
+    }
+    only = " AND ".join(f"tags.`warmstart.{key}` = '{v}'" for key, v in seeds.items() if v)
+    yield Link(f"{name}: ranking", view)
+    yield Link(f"{name}: curves of all arms", f"{view}&compareRunsMode=CHART")
+    yield Link(f"{name}: the seeds of {arm}", f"{page}&searchFilter={quote(only, safe='')}")
+
+
+def _comparison(base: str, runs: list[Any]) -> str:
+    ids, experiments = (
+        quote(json.dumps(sorted(set(values))), safe="")
+        for values in (
+            [run.info.run_id for run in runs],
+            [run.info.experiment_id for run in runs],
+        )
+    )
+    return f"{base}/#/compare-runs?runs={ids}&experiments={experiments}"
+
+
+def _tag(run: Any, key: str) -> str:
+    return str(run.data.tags.get(f"warmstart.{key}", ""))

@@ -1,0 +1,84 @@
+"""Addresses that `make mlflow` prints, and that the report carries."""
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from mlflow import MlflowClient
+
+from made_up_results import made_up, write
+from warmstart.__main__ import main
+from warmstart.tracking import publish, publish_all
+from warmstart.tracking.links import LOCAL, links, links_quietly
+
+
+def parts(url: str) -> tuple[str, dict[str, str]]:
+    """Path and query behind the `#` of an address on the local server."""
+    assert url.startswith(f"{LOCAL}/#/")
+    split = urlsplit(url.partition("#")[2])
+    return split.path, {key: value for key, (value,) in parse_qs(split.query).items()}
+
+
+def test_each_study_has_its_pages(database: Path, folder: Path, here: Path) -> None:
+    write(here / "results/compare/depth", *made_up(study="depth", arms=("deep", "wide"), root=1))
+    publish_all(here / "results")
+    client = MlflowClient(f"sqlite:///{database}")
+    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    found = {link.text: parts(link.url) for link in links()}
+    assert list(found) == [
+        "depth: ranking",
+        "depth: curves of all arms",
+        "depth: the seeds of deep",
+        "initializer: ranking",
+        "initializer: curves of all arms",
+        "initializer: the seeds of he_normal",
+        "registered models",
+    ]
+    page = f"/experiments/{experiment}/runs"
+    ranking = {"workflowType": "machine_learning", "viewStateShareKey": "depth"}
+    assert found["depth: ranking"] == (page, ranking)
+    assert found["depth: curves of all arms"] == (page, ranking | {"compareRunsMode": "CHART"})
+    path, query = found["initializer: the seeds of he_normal"]
+    runs = client.search_runs([experiment], query["searchFilter"])
+    assert path == page
+    assert {run.info.run_name for run in runs} == {
+        f"initializer: he_normal lr=0.01 seed={seed}" for seed in range(3)
+    }
+
+
+def test_a_against_b(database: Path, here: Path) -> None:
+    write(here / "results/pretrain", *made_up(stage="pretrain", study="", arms=("a",)))
+    assert "A against B" not in {link.text for link in links()}
+    arms = ("on_a", "scratch", "on_a_head_only")
+    write(here / "results/transfer", *made_up(stage="transfer", study="", arms=arms, root=1))
+    publish_all(here / "results")
+    (url,) = (link.url for link in links() if link.text == "A against B")
+    path, query = parts(url)
+    client = MlflowClient(f"sqlite:///{database}")
+    assert path == "/compare-runs"
+    names = {client.get_run(run).info.run_name for run in json.loads(query["runs"])}
+    assert names == {"a", "on_a", "scratch"}
+    assert len(json.loads(query["experiments"])) == 2
+
+
+def test_only_what_holds_is_linked(database: Path, folder: Path) -> None:
+    publish(folder)
+    write(folder, *made_up(arms=("orthogonal", "he_normal", "normal_1"), root=9))
+    publish(folder)
+    assert "initializer: the seeds of orthogonal" in {link.text for link in links()}
+
+
+def test_printed(database: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["links"]) == 0
+    assert capsys.readouterr().out == ""
+    publish(folder)
+    assert main(["links"]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "initializer: ranking"
+    assert second == f"    {links()[0].url}"
+
+
+def test_no_mlflow_no_links(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "mlflow.db").write_text("no database")
+    assert links_quietly() == ()

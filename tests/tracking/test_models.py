@@ -1,0 +1,310 @@
+"""Models in a real registry: what a version is, and who is champion."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
+from warmstart.analysis.statistics import interval
+from warmstart.data.view import View
+from warmstart.networks import transfer
+from warmstart.networks.stack import Stack
+from warmstart.records import write_records
+from warmstart.tracking import publish
+from warmstart.tracking.models import Registry, publish_models
+from warmstart.tracking.registry import fetch
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it saves
+
+
+@pytest.fixture
+def registry(database: Path) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{database}")
+
+
+@pytest.fixture
+def prepared(here: Path) -> Path:
+    prepare(here / "data/prepared")
+    return here / "data/prepared"
+
+
+@pytest.fixture
+def models(here: Path, prepared: Path, registry: MlflowClient) -> Path:
+    """Of A, of B and of two studies."""
+    for name in ("a", "b", "compare/activation", "compare/clipping"):
+        val = 0.95 if name.endswith("activation") else 0.9
+        save(network(), here / "models" / f"{name}.keras", prepared, val=val)
+    return here / "models"
+
+
+def versions(registry: MlflowClient) -> dict[str, dict[str, str]]:
+    """Model -> version -> study."""
+    return {
+        model.name: {
+            str(v.version): v.tags["warmstart.study"]
+            for v in registry.search_model_versions(f"name='{model.name}'")
+        }
+        for model in registry.search_registered_models()
+    }
+
+
+def aliases(registry: MlflowClient, name: str) -> dict[str, str]:
+    given = registry.get_registered_model(name).aliases
+    return {alias: str(version) for alias, version in given.items()}  # SQLite gives numbers
+
+
+def raw(n: int = 9) -> np.ndarray:
+    return np.random.default_rng(1).normal(3, 5, size=(n, *SHAPE)).astype("float32")
+
+
+def by_hand(x: np.ndarray, right: float = 1.0) -> np.ndarray:
+    """Logits of `network` on raw samples, in NumPy."""
+    standard = (x.reshape(len(x), -1) - MEAN) / SCALE
+    hidden = standard + 10
+    hidden = np.where(hidden >= 0, hidden, (1 / 8 + 1 / 3) / 2 * hidden)
+    head = np.eye(6, 3)
+    head[0, 0] = right
+    return hidden @ head - 10 * head.sum(axis=0)
+
+
+def test_a_version_takes_raw_samples_and_says_what_it_is(
+    models: Path, prepared: Path, registry: MlflowClient, here: Path
+) -> None:
+    record = save(network(right=0.5), models / "a.keras", prepared, arm="a")
+    write_records(here / "results/pretrain/records.parquet", [record])
+    publish(here / "results/pretrain")
+    assert publish_models(models, prepared) == 4
+    assert versions(registry) == {
+        "warmstart-a": {"1": ""},
+        "warmstart-b": {"1": ""},
+        "warmstart-best": {"1": "activation", "2": "clipping"},
+    }
+    mlflow.set_tracking_uri(registry._tracking_client.tracking_uri)
+    try:
+        loaded = mlflow.pyfunc.load_model("models:/warmstart-a@champion")
+        plain = mlflow.keras.load_model("models:/warmstart-a/1")
+    finally:
+        mlflow.set_tracking_uri(None)
+    x = raw()
+    np.testing.assert_allclose(loaded.predict(x), by_hand(x, 0.5), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(loaded.predict(x), plain.predict(x, verbose=0))
+    (given,) = loaded.metadata.signature.inputs.inputs
+    assert (given.shape, given.type) == ((-1, *SHAPE), np.dtype("float32"))
+    assert loaded.metadata.signature.outputs.inputs[0].shape == (-1, 3)
+    assert loaded.metadata.metadata == {"classes": list(CLASSES)}
+    first = View.read(prepared, "a").raw().task.x_validation[:2].reshape(2, *SHAPE)
+    np.testing.assert_array_equal(loaded.input_example, first)
+    pins = Path(loaded.metadata.get_model_info().model_uri)  # only a name: the file is looked for
+    (file,) = {p for p in here.rglob("requirements.txt") if loaded.metadata.model_id in str(p)}
+    packages = [line.partition("==")[0] for line in file.read_text().splitlines()]
+    assert packages[:2] == ["mlflow", "keras"], pins
+    assert all("==" in line for line in file.read_text().splitlines())
+    # from the run that trained it, and back
+    version = registry.get_model_version("warmstart-a", "1")
+    run = registry.get_run(version.run_id)
+    assert run.data.tags["warmstart.record"] == record.digest
+    assert [o.model_id for o in run.outputs.model_outputs] == [loaded.metadata.model_id]
+    assert "a on trees, learning rate 0.1, seed 0: 90.00 % right" in version.description
+    assert version.description.endswith("Champion: there was none.")
+    assert version.status == "READY"
+
+
+def test_no_code_of_ours_is_needed_to_load_one(
+    models: Path, prepared: Path, registry: MlflowClient, here: Path
+) -> None:
+    publish_models(models, prepared)
+    found = fetch("models:/warmstart-b@champion", here / "fetched")
+    with zipfile.ZipFile(found) as archive:
+        config = archive.read("config.json").decode()
+    assert "warmstart" not in config
+    assert "LeakyReLU" in config
+
+
+def test_publishing_again_changes_nothing(
+    models: Path, prepared: Path, registry: MlflowClient
+) -> None:
+    publish_models(models, prepared)
+    registry.delete_registered_model_alias("warmstart-a", "champion")
+    registry.set_registered_model_alias("warmstart-best", "champion", "2")  # by hand
+    before = versions(registry)
+    assert publish_models(models, prepared) == 0
+    assert versions(registry) == before
+    assert aliases(registry, "warmstart-a") == {}
+    assert aliases(registry, "warmstart-best") == {"champion": "2", "challenger": "2"}
+
+
+def test_champion_is_who_is_better_beyond_doubt(
+    models: Path, prepared: Path, registry: MlflowClient
+) -> None:
+    """In the accuracy on validation, paired by sample."""
+    view = View.read(prepared, "a")
+    y = view.task.y_validation
+    x = view.raw().task.x_validation
+
+    def right(factor: float) -> np.ndarray:
+        return (by_hand(x, factor).argmax(axis=1) == y).astype(float)
+
+    save(network(right=-1), models / "a.keras", prepared)
+    publish_models(models, prepared)
+    assert aliases(registry, "warmstart-a") == {"champion": "1"}
+
+    save(network(right=-0.9), models / "a.keras", prepared)  # hardly better
+    difference = interval(right(-0.9) - right(-1))
+    assert difference.low is None or difference.low <= 0
+    publish_models(models, prepared)
+    assert aliases(registry, "warmstart-a") == {"champion": "1", "challenger": "2"}
+
+    save(network(right=1), models / "a.keras", prepared)
+    difference = interval(right(1) - right(-1))
+    assert difference.low is not None
+    assert difference.low > 0
+    assert publish_models(models, prepared) == 1
+    assert aliases(registry, "warmstart-a") == {"champion": "3", "challenger": "2"}
+    said = registry.get_model_version("warmstart-a", "3").description
+    assert (
+        f"Champion: {100 * difference.mean:+.2f} points ({100 * difference.low:+.2f} to "
+        f"{100 * difference.high:+.2f}) of accuracy on 60 validation samples against version 1"
+    ) in said
+    said = registry.get_model_version("warmstart-a", "2").description
+    assert "against version 1, paired by sample; not better beyond doubt" in said
+
+
+def test_of_the_studies_the_best_on_validation_comes_first(
+    models: Path, prepared: Path, registry: MlflowClient
+) -> None:
+    save(network(), models / "compare/initializer.keras", prepared, val=0.93)
+    publish_models(models, prepared)
+    assert versions(registry)["warmstart-best"] == {
+        "1": "activation",
+        "2": "initializer",
+        "3": "clipping",
+    }
+    assert aliases(registry, "warmstart-best") == {"champion": "1", "challenger": "2"}
+
+
+def test_another_task_is_no_contest(models: Path, prepared: Path, registry: MlflowClient) -> None:
+    publish_models(models, prepared)
+    prepare(prepared, n=50)
+    save(network(), models / "a.keras", prepared)
+    publish_models(models, prepared)
+    said = registry.get_model_version("warmstart-a", "2").description
+    assert "against version 1, which was trained on other data" in said
+    # the samples that this one was chosen on are gone
+    save(network(), models / "b.keras", prepared)
+    prepare(prepared, n=40)
+    publish_models(models, prepared)
+    said = registry.get_model_version("warmstart-b", "2").description
+    assert said.endswith(
+        "not compared with version 1, whose samples to validate with are not here."
+    )
+    assert aliases(registry, "warmstart-b") == {"champion": "1", "challenger": "2"}
+
+
+class Killed(BaseException):
+    """As by a signal: nothing below may catch it."""
+
+
+@pytest.mark.parametrize("step", ["log_model_artifacts", "create_model_version", "settle"])
+def test_what_a_killed_publisher_left_is_mended(
+    models: Path,
+    prepared: Path,
+    registry: MlflowClient,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as context:
+        context.setattr(Registry if step == "settle" else MlflowClient, step, killed)
+        with pytest.raises(Killed):
+            publish_models(models, prepared)
+    publish_models(models, prepared)
+    assert {name: len(found) for name, found in versions(registry).items()} == {
+        "warmstart-a": 1,
+        "warmstart-b": 1,
+        "warmstart-best": 2,
+    }
+    for name in ("warmstart-a", "warmstart-b", "warmstart-best"):
+        assert aliases(registry, name)["champion"] == "1"
+    experiments = [e.experiment_id for e in registry.search_experiments()]
+    logged = registry.search_logged_models(experiments)
+    assert len(logged) == 4
+    assert {model.status for model in logged} == {"READY"}
+
+
+def test_transfer_reuses_the_registered_model_a(
+    models: Path, prepared: Path, registry: MlflowClient, here: Path
+) -> None:
+    """Without the layers in it that standardize."""
+    publish_models(models, prepared)
+    found = fetch("models:/warmstart-a@champion", here / "fetched")
+    assert Stack.read(found) == Stack.read(models / "a.keras")
+    loaded, plain = transfer.load(found), transfer.load(models / "a.keras")
+    assert loaded.input_shape == plain.input_shape == (None, 6)
+    x = raw().reshape(-1, 6)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), plain.predict(x, verbose=0))
+
+
+def test_a_model_is_served(
+    models: Path, prepared: Path, registry: MlflowClient, here: Path, free_port: int
+) -> None:
+    """As MLflow's users do it: the predictions of the file, and a clear 400 for another shape."""
+    publish_models(models, prepared)
+    uri, log = registry._tracking_client.tracking_uri, here / "serve.log"
+    command = ["mlflow", "models", "serve", "-m", "models:/warmstart-a@champion"]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(free_port)]
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=os.environ | {"MLFLOW_TRACKING_URI": uri},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+    def post(x: np.ndarray) -> tuple[int, dict[str, object]]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{free_port}/invocations",
+            json.dumps({"inputs": x.tolist()}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    try:
+        end = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/ping", timeout=1):
+                    break
+            except OSError:
+                time.sleep(0.2)
+        x = raw()
+        status, answer = post(x)
+        assert status == 200
+        np.testing.assert_allclose(answer["predictions"], by_hand(x), rtol=1e-4, atol=1e-4)
+        status, answer = post(x.reshape(-1, 6))
+        assert status == 400
+        assert "(-1, 2, 3)" in str(answer["message"])
+        assert "(9, 6)" in str(answer["message"])
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)

@@ -1,0 +1,65 @@
+"""The report is kept in MLflow, once for each content."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from warmstart.tracking.report import publish_report
+
+
+@pytest.fixture
+def reports(here: Path) -> Path:
+    (here / "reports/pictures").mkdir(parents=True)
+    (here / "reports/report.html").write_text("<p>one</p>")
+    (here / "reports/pictures/activation_ranking.svg").write_text("<svg/>")
+    return here / "reports"
+
+
+@pytest.mark.parametrize("where", ["database", "server"])
+def test_pages_and_pictures_are_artifacts(
+    reports: Path,
+    where: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    here: Path,
+) -> None:
+    place = request.getfixturevalue(where)
+    uri = place if where == "server" else f"sqlite:///{place}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert publish_report(reports) == 1
+    assert publish_report(reports) == 0
+    (reports / "report.html").write_text("<p>two</p>")
+    assert publish_report(reports) == 1
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("warmstart/report").experiment_id
+    new, old = client.search_runs([experiment], order_by=["attributes.start_time DESC"])
+    assert [run.data.tags["warmstart.current"] for run in (new, old)] == ["true", "false"]
+    assert [run.info.status for run in (new, old)] == ["FINISHED"] * 2
+    for run, text in ((new, "two"), (old, "one")):
+        folder = Path(
+            download_artifacts(
+                artifact_uri=run.info.artifact_uri, dst_path=str(here / text), tracking_uri=uri
+            )
+        )
+        assert (folder / "report.html").read_text() == f"<p>{text}</p>"
+        assert (folder / "pictures/activation_ranking.svg").read_text() == "<svg/>"
+
+
+def test_artifacts_lie_beside_the_database(
+    reports: Path, database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the current folder, which may be a worktree that is removed."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    elsewhere = here / "worktree"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    publish_report(reports)
+    assert list(elsewhere.iterdir()) == []
+    assert [p.read_text() for p in here.glob("mlartifacts/**/report.html")] == ["<p>one</p>"]
+
+
+def test_no_report_no_run(here: Path) -> None:
+    assert publish_report(here / "reports") == 0
+    assert not (here / "mlflow.db").exists()
