@@ -100,34 +100,42 @@ def _track(options: argparse.Namespace) -> None:
     from warmstart.tracking import publish_all
     from warmstart.tracking.follow import publish_during, publish_until_closed
 
-    code = 0
+    products = options.models, options.data, options.reports
     if options.follow:
         publish_until_closed(sys.stdin, options.results)
+        _publish_products(*products)
     elif options.during is not None:
         code = publish_during(options.during, options.results)
+        _publish_products(*products)
+        sys.exit(code)
     else:
         print(publish_all(options.results))
-    _publish_products(options.models, options.data, options.reports)
-    sys.exit(code)
+        _publish_products(*products, how=lambda folder, publisher: publisher(folder))
 
 
 def _links(options: argparse.Namespace) -> None:
     from warmstart.tracking.links import links
 
-    for link in links() or ():
+    for link in links():
         print(f"{link.text}\n    {link.url}")
 
 
-def _publish_products(models: Path | None, data: Path | None, reports: Path | None) -> None:
-    """Models and the report, which follow from the records."""
+def _publish_products(
+    models: Path | None,
+    data: Path | None,
+    reports: Path | None,
+    how: Callable[[Path, Callable[[Path], object]], object] | None = None,
+) -> None:
+    """Models and the report, which follow from the records; by default quietly."""
     from warmstart.tracking import publish_quietly
     from warmstart.tracking.models import publish_models
     from warmstart.tracking.report import publish_report
 
+    how = how or publish_quietly
     if models and data:
-        publish_quietly(models, lambda folder: publish_models(folder, data))
+        how(models, lambda folder: publish_models(folder, data))
     if reports:
-        publish_quietly(reports, publish_report)
+        how(reports, publish_report)
 
 
 @contextmanager

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from made_up_results import made_up, write
 from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
+from warmstart.__main__ import main
 from warmstart.analysis.statistics import interval
 from warmstart.data.view import View
 from warmstart.networks import transfer
@@ -308,3 +310,27 @@ def test_a_model_is_served(
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=20)
+
+
+def test_track_brings_models_and_the_report(
+    models: Path, prepared: Path, registry: MlflowClient, here: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write(here / "results/compare/initializer", *made_up())
+    (here / "reports").mkdir()
+    (here / "reports/report.md").write_text("# What to use")
+    command = ["track", "--results", "results", "--models", "models", "--data", "data/prepared"]
+    command += ["--reports", "reports"]
+    assert main(command) == 0
+    assert set(versions(registry)) == {"warmstart-a", "warmstart-b", "warmstart-best"}
+    assert registry.get_experiment_by_name("warmstart/report")
+    capsys.readouterr()
+
+    (here / "models/a.json").write_text("{")
+    (here / "models/a.keras").write_bytes(b"other")
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: models/a.json: expected the card of a model, received JSONDec")
+    with pytest.raises(SystemExit) as ended:  # beside a pipeline it costs a warning
+        main([*command, "--during", sys.executable, "-c", "raise SystemExit(3)"])
+    assert ended.value.code == 3
+    assert "warning: models is not in MLflow yet" in capsys.readouterr().err

@@ -29,6 +29,8 @@ from warmstart.tracking.store import Store, opened
 TASKS = {"warmstart-a": "a", "warmstart-b": "b", "warmstart-best": "full"}
 """Registered model -> the task in data/prepared that judges its versions."""
 CHAMPION, CHALLENGER = "champion", "challenger"
+_NEEDED = {"stage", "study", "record", "arm", "settings", "data", "input", "validation_accuracy"}
+"""Keys of a card that are read here."""
 _EXAMPLES = 2
 """Samples that show what a model takes."""
 
@@ -61,11 +63,25 @@ def candidates(models: Path) -> list[Candidate]:
     files = {models / f"{letter}.keras": f"warmstart-{letter}" for letter in "ab"}
     files |= dict.fromkeys(sorted((models / "compare").glob("*.keras")), "warmstart-best")
     found = [
-        Candidate(name=name, file=file, card=read_json(file.with_suffix(".json")))
+        Candidate(name=name, file=file, card=_card(file.with_suffix(".json")))
         for file, name in files.items()
         if file.exists() and file.with_suffix(".json").exists()
     ]
     return sorted(found, key=lambda c: (c.name, -c.card["validation_accuracy"]))
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = read_json(path)
+        missing = sorted(_NEEDED - card.keys())
+        received = f"one without {', '.join(missing)}" if missing else ""
+    except (OSError, ValueError, AttributeError) as error:
+        received = " ".join(f"{type(error).__name__}: {error}".split())
+    if received:
+        raise InputError(
+            f"{path}: expected the card of a model, received {received}; run its stage again"
+        )
+    return dict(card)
 
 
 def publish_models(models: Path, prepared: Path) -> int:
