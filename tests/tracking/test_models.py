@@ -118,7 +118,7 @@ def test_a_version_takes_raw_samples_and_says_what_it_is(
     run = registry.get_run(version.run_id)
     assert run.data.tags["warmstart.record"] == record.digest
     assert [o.model_id for o in run.outputs.model_outputs] == [loaded.metadata.model_id]
-    assert "a on trees, learning rate 0.1, seed 0: 90.00 % right" in version.description
+    assert "a on trees, learning rate 0.1, seed 0: 90.0 % right" in version.description
     assert version.description.endswith("Champion: there was none.")
     assert version.status == "READY"
 
@@ -176,8 +176,8 @@ def test_champion_is_who_is_better_beyond_doubt(
     assert aliases(registry, "warmstart-a") == {"champion": "3", "challenger": "2"}
     said = registry.get_model_version("warmstart-a", "3").description
     assert (
-        f"Champion: {100 * difference.mean:+.2f} points ({100 * difference.low:+.2f} to "
-        f"{100 * difference.high:+.2f}) of accuracy on 60 validation samples against version 1"
+        f"Champion: {100 * difference.mean:+.1f} points ({100 * difference.low:+.1f} to "
+        f"{100 * difference.high:+.1f}) on 60 validation samples against version 1"
     ) in said
     said = registry.get_model_version("warmstart-a", "2").description
     assert "against version 1, paired by sample; not better beyond doubt" in said
@@ -208,9 +208,7 @@ def test_another_task_is_no_contest(models: Path, prepared: Path, registry: Mlfl
     prepare(prepared, n=40)
     publish_models(models, prepared)
     said = registry.get_model_version("warmstart-b", "2").description
-    assert said.endswith(
-        "not compared with version 1, whose samples to validate with are not here."
-    )
+    assert said.endswith("not compared with version 1, for want of samples.")
     assert aliases(registry, "warmstart-b") == {"champion": "1", "challenger": "2"}
 
 
