@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib.image
 import numpy as np
@@ -391,3 +392,27 @@ def test_what_was_seen_in_the_layers_is_told_and_drawn(project: Path) -> None:
         ("he_normal", "last", 2, 0.01),
         *(("untrained", "first", layer, 10.0**-layer) for layer in (1, 2, 3, 4)),
     ]
+
+
+def test_it_links_to_pages_of_the_tracker_and_keeps_its_pictures(project: Path) -> None:
+    output = project / "reports"
+    url = "http://127.0.0.1:5000/#/experiments/4/runs?a=b&c=d"
+    report(
+        PARAMS,
+        project / "results",
+        project / "prepared",
+        project / "models",
+        output,
+        [("activation: ranking", url)],
+    )
+    assert f"[activation: ranking]({url})." in (output / "report.md").read_text()
+    escaped = url.replace("&", "&amp;")
+    html = (output / "report.html").read_text()
+    assert f'<a href="{escaped}">activation: ranking</a>.' in html
+    names = {path.stem for path in (output / "pictures").glob("*.svg")}
+    assert {"initializer_ranking", "initializer_curves", "transfer_seeds"} <= names
+    for path in (output / "pictures").iterdir():
+        svg = path.read_text()
+        assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+        assert "var(--" not in svg  # it stands by itself
+        ElementTree.fromstring(svg)

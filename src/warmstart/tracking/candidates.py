@@ -82,8 +82,8 @@ class Candidate:
         on_test = accuracy(Interval(**card["test_accuracy_of_the_arm"]))
         return (
             f"{card['arm']}{study} on {card['data']['name']}, learning rate "
-            f"{card['learning_rate']:g}, seed {card['seed']}: {right} right on validation; the arm has {on_test} on the test set over {card['seeds']} seeds. "
-            f"{card['limits']}"
+            f"{card['learning_rate']:g}, seed {card['seed']}: {right} right on validation; "
+            f"the arm has {on_test} on the test set over {card['seeds']} seeds. {card['limits']}"
         )
 
 
