@@ -23,8 +23,9 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests/flows"), str(ROOT)]
 
-from foreign_project import ADD, DVC_YAML, STAGES, answering, dvc, environment, git  # noqa: E402
+from foreign_project import ADD, DVC_YAML, STAGES, dvc, environment, git  # noqa: E402
 from measuring import machine  # noqa: E402
+from prefect_serving import answering  # noqa: E402
 from warmstart.files import write_json  # noqa: E402
 
 REPETITIONS, KILLS = 5, 20

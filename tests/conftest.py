@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from postgres import Postgres, programs, running
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -30,3 +32,13 @@ def page() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=chromium, args=args)
         yield browser.new_page(viewport={"width": 1440, "height": 810})
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres cluster for tests that bring a database of their own."""
+    found = programs()
+    if not found:
+        pytest.skip("needs Postgres (initdb, postgres): apt-get install postgresql")
+    with running(found) as cluster:
+        yield cluster

@@ -1,42 +1,31 @@
 """One Prefect server for all tests of this folder, and foreign projects to run flows in."""
 
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from foreign_project import ADD, DVC_YAML, FlowRun, Server, answering, dvc, environment
+from foreign_project import ADD, DVC_YAML, ROOT, FlowRun, Server, dvc, environment, git
+from prefect_serving import prefect_server
+
+SLOW = """\
+  slow:
+    cmd: sleep ${seconds}; touch slow.txt
+    params: [seconds]
+    outs: [slow.txt]
+"""
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-    settings = {
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",  # not 60
-        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
-    }
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--port", port],
-            env=environment(**settings),
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield answering(f"http://127.0.0.1:{port}/api", home / "log")
-        finally:
-            process.terminate()
-            process.wait(30)
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +80,46 @@ def project(fresh: Path, tmp_path: Path) -> Path:
 def up_to_date(first: tuple[Path, FlowRun], tmp_path: Path) -> Path:
     """A project of the test's own in which every stage has run."""
     return Path(shutil.copytree(first[0], tmp_path / "project"))
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, Any]:
+    """The deployments of prefect.yaml, by name."""
+    found = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    return {deployment["name"]: deployment for deployment in found}
+
+
+@pytest.fixture(scope="module")
+def served(
+    fresh: Path, known: dict[str, Any], server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A committed project of which the deployments are served, without our own tracker."""
+    project = Path(shutil.copytree(fresh, tmp_path_factory.mktemp("served") / "project"))
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(SLOW)
+    (project / "params.yaml").write_text("seconds: 0\n")
+    content = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    for each in content["deployments"]:
+        each["parameters"].pop("tracker", None)  # an alias of YAML shares it
+    (project / "prefect.yaml").write_text(yaml.safe_dump(content))
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "served")
+    settings = {
+        "PREFECT_API_URL": server.url,
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # seconds; the default is 10
+    }
+    with (project / "log").open("w") as log:
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "flows", "--serve"],
+            cwd=project,
+            env=environment(**settings),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            named = {"deployments": {"name": {"any_": [*known]}}}
+            server.wait_for("deployments/filter", lambda found: len(found) == len(known), **named)
+            yield project
+        finally:
+            serving.send_signal(signal.SIGTERM)
+            serving.wait(60)

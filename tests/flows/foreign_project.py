@@ -24,6 +24,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -58,6 +59,7 @@ stages:
     cmd: echo 7 > alone.txt
     outs: [alone.txt]
 """
+ENDED = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}}
 STAGES = ["split", "left", "right", "join", "scale@2", "scale@10", "alone"]
 ADD = "import sys; print(sum(int(open(name).read()) for name in sys.argv[1:]))\n"
 
@@ -113,6 +115,22 @@ class Server:
     def flow_run(self, run: FlowRun) -> dict[str, Any]:
         (found,) = self.read("flow_runs/filter", flow_runs={"name": {"any_": [run.name]}})
         return dict(found)
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        (found,) = self.read("deployments/filter", deployments={"name": {"any_": [name]}})
+        return dict(found)
+
+    def schedule_soon(self, name: str, **parameters: Any) -> None:
+        """One more schedule of this deployment, of which the first run is due in 3 s."""
+        soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+        schedule = {"interval": 3600.0, "anchor_date": soon}
+        more = [{"schedule": schedule, "active": True, "parameters": parameters}]
+        self.post(f"deployments/{self.deployment(name)['id']}/schedules", more)
+
+    def ended(self, name: str) -> dict[str, Any]:
+        """The first run of this deployment that has ended."""
+        only = {"deployments": {"name": {"any_": [name]}}, "flow_runs": ENDED}
+        return dict(self.wait_for("flow_runs/filter", bool, **only)[0])
 
     def wait_for(self, path: str, enough: Callable[[Any], bool], **body: Any) -> Any:
         """The server records logs and task runs a little after the fact."""
@@ -180,17 +198,6 @@ def is_running(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def answering(url: str, log: Path) -> Server:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=5).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return Server(url)
-    raise AssertionError(log.read_text())
 
 
 def wait_until(condition: Callable[[], bool], found: Callable[[], object]) -> None:

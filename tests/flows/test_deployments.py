@@ -1,81 +1,16 @@
 """Both ways to a nightly run: `--serve`, and prefect.yaml with a work pool and a worker."""
 
-import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from playwright.sync_api import Page, expect
 
-from foreign_project import STAGES, Server, dvc, environment, git, is_running, wait_until
+from foreign_project import STAGES, Server, dvc, git, is_running, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
-SOON = timedelta(seconds=3)
 CRONS = {"nightly": ["0 2 * * *"], "weekly": ["0 4 * * 0"], "on-demand": []}
-ENDED = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}}
-SLOW = """\
-  slow:
-    cmd: sleep ${seconds}; touch slow.txt
-    params: [seconds]
-    outs: [slow.txt]
-"""
-
-
-@pytest.fixture(scope="module")
-def known() -> dict[str, Any]:
-    """The deployments of prefect.yaml, by name."""
-    found = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    return {deployment["name"]: deployment for deployment in found}
-
-
-@pytest.fixture(scope="module")
-def served(
-    fresh: Path, known: dict[str, Any], server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """A committed project of which the deployments are served, without our own tracker."""
-    project = Path(shutil.copytree(fresh, tmp_path_factory.mktemp("served") / "project"))
-    with (project / "dvc.yaml").open("a") as file:
-        file.write(SLOW)
-    (project / "params.yaml").write_text("seconds: 0\n")
-    content = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    for each in content["deployments"]:
-        each["parameters"].pop("tracker", None)  # an alias of YAML shares it
-    (project / "prefect.yaml").write_text(yaml.safe_dump(content))
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "-m", "served")
-    settings = {
-        "PREFECT_API_URL": server.url,
-        "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # seconds; the default is 10
-    }
-    with (project / "log").open("w") as log:
-        serving = subprocess.Popen(
-            [sys.executable, "-m", "flows", "--serve"],
-            cwd=project,
-            env=environment(**settings),
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            named = {"deployments": {"name": {"any_": [*known]}}}
-            server.wait_for("deployments/filter", lambda found: len(found) == len(known), **named)
-            yield project
-        finally:
-            serving.send_signal(signal.SIGTERM)
-            serving.wait(60)
-
-
-def run_of(server: Server, name: str) -> dict[str, Any]:
-    """The first run of this deployment that has ended."""
-    only = {"deployments": {"name": {"any_": [name]}}, "flow_runs": ENDED}
-    return dict(server.wait_for("flow_runs/filter", bool, **only)[0])
 
 
 def test_prefect_yaml_deploys_the_flow_nightly_weekly_and_on_demand(known: dict[str, Any]) -> None:
@@ -86,25 +21,20 @@ def test_prefect_yaml_deploys_the_flow_nightly_weekly_and_on_demand(known: dict[
     assert {each["parameters"]["revision"] for each in known.values()} == {"HEAD"}
 
 
-def deployment(server: Server, name: str) -> dict[str, Any]:
-    (found,) = server.read("deployments/filter", deployments={"name": {"any_": [name]}})
-    return dict(found)
-
-
 @pytest.mark.usefixtures("served")
 def test_served_are_those_of_prefect_yaml(server: Server) -> None:
     for name, crons in CRONS.items():
-        found = deployment(server, name)
+        found = server.deployment(name)
         assert [each["schedule"]["cron"] for each in found["schedules"]] == crons
         assert {each["schedule"]["timezone"] for each in found["schedules"]} <= {"UTC"}
-    form = deployment(server, "on-demand")["parameter_openapi_schema"]["properties"]
+    form = server.deployment("on-demand")["parameter_openapi_schema"]["properties"]
     assert list(form)[:7] == ["targets", "set", "force", "width", "pull", "push", "revision"]
     assert all(each["description"] for each in form.values())
 
 
 @pytest.mark.usefixtures("served")
 def test_a_deployments_page_shows_its_schedule(page: Page, server: Server) -> None:
-    known = deployment(server, "nightly")
+    known = server.deployment("nightly")
     page.goto(f"{server.url.removesuffix('/api')}/deployments/deployment/{known['id']}")
     expect(page.get_by_text("At 02:00 AM every day")).to_be_visible(timeout=30_000)
 
@@ -117,10 +47,8 @@ def test_a_schedule_makes_runs_and_they_end_well(served: Path, server: Server) -
         lambda runs: any(run["state_name"] == "Scheduled" for run in runs),
         **of_nightly,
     )
-    soon = {"interval": 3600.0, "anchor_date": (datetime.now(UTC) + SOON).isoformat()}
-    schedules = [{"schedule": soon, "active": True}]
-    server.post(f"deployments/{deployment(server, 'nightly')['id']}/schedules", schedules)
-    run = run_of(server, "nightly")
+    server.schedule_soon("nightly")
+    run = server.ended("nightly")
     assert (run["auto_scheduled"], run["state"]["name"]) == (True, "Completed")
     assert run["state"]["message"] == f"{len(STAGES) + 1} Ran"
     assert not (served / "split.txt").exists()  # where a person works nothing has happened
@@ -132,7 +60,7 @@ def test_a_run_asked_for_with_changes_and_then_cancelled_ends_soon(
     served: Path, server: Server
 ) -> None:
     changes = {"targets": ["slow"], "set": ["seconds=600"]}
-    path = f"deployments/{deployment(server, 'on-demand')['id']}/create_flow_run"
+    path = f"deployments/{server.deployment('on-demand')['id']}/create_flow_run"
     run = server.post(path, {"parameters": changes})
     working = served / ".dvc/tmp/flows" / run["name"]
     wait_until(lambda: "sleep 600" in commands_in(working), lambda: commands_in(working))
@@ -140,7 +68,7 @@ def test_a_run_asked_for_with_changes_and_then_cancelled_ends_soon(
     server.post(f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING"}})
     wait_until(lambda: not commands_in(working), lambda: commands_in(working))
     assert time.monotonic() - began < 15
-    run = run_of(server, "on-demand")
+    run = server.ended("on-demand")
     assert run["state"]["type"] == "CANCELLED"
     wait_until(lambda: not working.exists(), lambda: list(working.iterdir()))
     assert (served / "params.yaml").read_text() == "seconds: 0\n"

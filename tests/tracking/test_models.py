@@ -1,11 +1,7 @@
 """Models in a real registry: what a version is, and who is champion."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -17,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from made_up_results import made_up, write
+from mlflow_serving import serving_model
 from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
 from warmstart.__main__ import main
 from warmstart.analysis.statistics import interval
@@ -259,26 +256,16 @@ def test_transfer_reuses_the_registered_model_a(
 
 
 def test_a_model_is_served(
-    models: Path, prepared: Path, registry: MlflowClient, here: Path, free_port: int
+    models: Path, prepared: Path, registry: MlflowClient, here: Path
 ) -> None:
     """As MLflow's users do it: the predictions of the file, and a clear 400 for another shape."""
     publish_models(models, prepared)
-    uri, log = registry._tracking_client.tracking_uri, here / "serve.log"
-    command = ["mlflow", "models", "serve", "-m", "models:/warmstart-a@champion"]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(free_port)]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=os.environ | {"MLFLOW_TRACKING_URI": uri},
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
+    uri, x = registry._tracking_client.tracking_uri, raw()
 
-    def post(x: np.ndarray) -> tuple[int, dict[str, object]]:
+    def post(url: str, samples: np.ndarray) -> tuple[int, dict[str, object]]:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{free_port}/invocations",
-            json.dumps({"inputs": x.tolist()}).encode(),
+            f"{url}/invocations",
+            json.dumps({"inputs": samples.tolist()}).encode(),
             {"Content-Type": "application/json"},
         )
         try:
@@ -287,27 +274,14 @@ def test_a_model_is_served(
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
-    try:
-        end = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/ping", timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.2)
-        x = raw()
-        status, answer = post(x)
+    with serving_model(here, uri, "models:/warmstart-a@champion") as url:
+        status, answer = post(url, x)
         assert status == 200
         np.testing.assert_allclose(answer["predictions"], by_hand(x), rtol=1e-4, atol=1e-4)
-        status, answer = post(x.reshape(-1, 6))
+        status, answer = post(url, x.reshape(-1, 6))
         assert status == 400
         assert "(-1, 2, 3)" in str(answer["message"])
         assert "(9, 6)" in str(answer["message"])
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=20)
 
 
 def test_track_brings_models_and_the_report(

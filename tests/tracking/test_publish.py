@@ -334,6 +334,26 @@ def test_what_two_machines_published_twice_is_kept_once(
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
 
 
+def test_a_run_taken_away_while_it_is_written_is_not_missed(
+    database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a publisher on another machine, that made the same run a moment earlier."""
+    write, taken = Store._write, []
+
+    def first_is_taken_away(self: Store, info: Any, run: Any) -> None:
+        if not taken:
+            taken.append(info.run_id)
+            client().delete_run(info.run_id)
+        write(self, info, run)
+
+    monkeypatch.setattr(Store, "_write", first_is_taken_away)
+    digests = trial_runs(read_records(folder / "records.parquet"), "")
+    Store(client(), alone=False).bring("compare", "initializer", digests)
+    assert len(taken) == 1
+    assert len(shown()) == TRIALS
+    assert {status for _, status, *_ in shown().values()} == {"FINISHED"}
+
+
 def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path) -> None:
     code = f"from warmstart.tracking import publish; print(publish(Path({str(folder)!r})).new)"
     processes = [python(code) for _ in range(4)]

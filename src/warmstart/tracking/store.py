@@ -6,16 +6,16 @@ What makes it safe to run at any time, any number of times, side by side:
   publisher that died, and is written again: every point has the run's own start time, so what
   is there already is the same row, and what is missing is added.
 - Publishers of one machine take turns by a lock: beside the database if that is an SQLite file
-  (creating its tables is a race that MLflow loses), else in the temporary folder.
+  (creating its tables is a race that MLflow loses), else in the temporary folder. Where the
+  database is Postgres, those of all machines do (`turn`).
 - A server has no "create unless there": publishers on two machines may create a run twice. So
-  each looks again after writing, and everyone keeps the same one, the oldest.
+  each looks again after writing, and everyone keeps the same one, the oldest. Whoever finds its
+  own run taken away by that begins again.
 """
 
 import hashlib
 import logging
 import os
-import re
-import socket
 import sqlite3
 import tempfile
 import textwrap
@@ -24,11 +24,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from warmstart.errors import InputError
+from warmstart.tracking.databases import shown, turn
 from warmstart.tracking.runs import Run, ranking
 
 DEFAULTS = {
@@ -39,6 +39,7 @@ DEFAULTS = {
     # is known after 14 s, and one that answers takes 0.1 s for the largest batch
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "7",
+    "PGCONNECT_TIMEOUT": "7",
 }
 """For the environment, where the user has not set them."""
 
@@ -48,7 +49,14 @@ BATCH = {"metrics": 1000, "params": 100}
 """What MLflow takes in one request."""
 _PAGE = 1000
 _SQLITE = "sqlite:///"
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_OVERTAKEN = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+"""MLflow's codes for writing into a deleted run and for making what another has just made."""
+_TRIES = 3
+_REFUSALS = {
+    401: ("a user that it knows", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+    403: ("permission", "ask whoever runs that server: docs/team.md"),
+}
+"""Status of HTTP -> what was expected, what to do."""
 
 
 @contextmanager
@@ -72,8 +80,8 @@ def opened(uri: str) -> Iterator["Store"]:
                     _check(local)
                     # absolute, since MLflow keeps open stores by their URI
                     uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
-                _reach(uri)
-                yield Store(MlflowClient(uri), local)
+                with turn(uri, seconds=LOCK_SECONDS):
+                    yield Store(MlflowClient(uri), local)
     except InputError:
         raise
     except Exception as error:
@@ -117,6 +125,15 @@ class Store:
 
     def bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
         """Make MLflow hold `runs`, all of one stage and study; how many it lacked."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._bring(stage, study, runs)
+            except Exception as error:
+                if self._alone or getattr(error, "error_code", None) not in _OVERTAKEN:
+                    raise
+        return self._bring(stage, study, runs)
+
+    def _bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
         wanted = {run.digest: run for run in runs}
         found = self._find(stage, study)
         missing = [run for run in runs if run.digest not in found]
@@ -250,18 +267,10 @@ def _check(database: Path) -> None:
         raise OSError("another file than when this process opened it; start the process again")
 
 
-def _reach(uri: str) -> None:
-    """Fail at once where MLflow would call a database server for minutes."""
-    place = urlsplit(uri)
-    port = _PORTS.get(place.scheme.partition("+")[0])
-    if port and place.hostname:
-        socket.create_connection((place.hostname, place.port or port), timeout=7).close()
-
-
 @contextmanager
 def _silence() -> Iterator[None]:
     """No log lines: what matters of a failure arrives as an exception."""
-    levels = {logging.getLogger(name): 0 for name in ("mlflow", "alembic", "urllib3")}
+    levels = {logging.getLogger(name): 0 for name in ("mlflow", "alembic", "sqlalchemy", "urllib3")}
     for logger in levels:
         levels[logger] = logger.level
         logger.setLevel(logging.CRITICAL + 1)
@@ -279,9 +288,10 @@ def _line(uri: str, error: Exception) -> str:
         if isinstance(cause, OSError | sqlite3.Error):  # the deepest of these says it shortest
             error = cause
         cause = cause.__cause__ or cause.__context__
-    received = textwrap.shorten(f"{type(error).__name__}: {error}", 250, placeholder=" …")
-    line = (
-        f"{uri}: expected an MLflow store that answers, received {received}; "
-        "start or mend it, or correct MLFLOW_TRACKING_URI"
+    expected, advice = _REFUSALS.get(
+        getattr(error, "get_http_status_code", int)(),
+        ("an MLflow store that answers", "start or mend it, or correct MLFLOW_TRACKING_URI"),
     )
-    return re.sub(r"//[^/@\s]+@", "//", line)
+    received = f"{type(error).__name__}: {error}".replace(uri, shown(uri))
+    received = textwrap.shorten(received, 250, placeholder=" …")
+    return f"{shown(uri)}: expected {expected}, received {received}; {advice}"
