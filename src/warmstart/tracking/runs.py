@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, ArmSummary, Interval, Record, Summary
+from warmstart.tracking.datasets import Dataset
 
 Point = tuple[str, float, int]
 """Name of a metric, its value (finite), its step."""
+
+DIGESTS = ("warmstart.record", "warmstart.summary", "warmstart.timings")
+"""Tags by one of which a run is found again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,11 @@ class Run:
     tags: dict[str, str]
     params: dict[str, str]
     metrics: tuple[Point, ...]
+    data: Dataset | None = None
+    """None: not known."""
+    span: tuple[int, int] | None = None
+    """When it began and ended, in ms since 1970; then a point's step is the second after it began.
+    None: nobody knows."""
 
 
 def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
@@ -45,7 +54,7 @@ def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
             stage=record.stage,
             study=record.study,
             name=_prefixed(record.study, record.name),
-            tags=_tags("trial", record, record.arm, commit)
+            tags=common_tags("trial", record, record.arm, commit)
             | {
                 "warmstart.record": record.digest,
                 "warmstart.seed": str(record.seed),
@@ -109,7 +118,7 @@ def _summary_run(
         stage=summary.stage,
         study=summary.study,
         name=_prefixed(summary.study, name),
-        tags=_tags("summary", summary, name, commit) | tags,
+        tags=common_tags("summary", summary, name, commit) | tags,
         params=_params(
             arm.settings,
             arm=name,
@@ -194,7 +203,8 @@ def _params(settings: Mapping[str, str], **ours: str | int | float) -> dict[str,
     return {key: str(value) for key, value in params.items() if value != ""}
 
 
-def _tags(kind: str, source: Record | Summary, arm: str, commit: str) -> dict[str, str]:
+def common_tags(kind: str, source: Record | Summary, arm: str, commit: str) -> dict[str, str]:
+    """Those that all kinds of runs have, but for empty ones."""
     tags = {
         "warmstart.kind": kind,
         "warmstart.stage": source.stage,
