@@ -144,6 +144,7 @@ def _study(
         study=f"gpu_{network}",
         data_name=data,
         task=task,
+        file=task_file,
         arms={
             name: scratch_arm(arm, phases, task_file, task, options.batch, seed=42)
             for name, arm in networks.items()

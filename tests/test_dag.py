@@ -120,6 +120,38 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
     assert run(finished, "git", "status", "--porcelain").stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("place", "task"),
+    [("pretrain", "a"), ("autoencode", "full"), ("compare/clipping", "full"), ("transfer", "b")],
+)
+def test_timings_say_what_was_trained_on_what(finished: Path, place: str, task: str) -> None:
+    card = json.loads((finished / "data/prepared/card.json").read_text())["tasks"][task]
+    found = json.loads((finished / "results" / place / "timings.json").read_text())
+    paths = (finished / "results" / place).rglob("records.parquet")
+    epochs = pd.concat([pd.read_parquet(path) for path in paths])  # one row each
+    samples = [int(json.loads(s).get("labels", card["train"]["n"])) for s in epochs["settings"]]
+    assert found["trial_epochs"] == len(epochs)
+    assert found["samples"] == sum(samples)
+    rate = len(epochs) / found["seconds"]
+    assert found["trial_epochs_per_second"] == pytest.approx(rate)
+    assert found["arms"].keys() == set(epochs["arm"])
+    assert found["versions"].keys() >= {"python", "warmstart", "keras", "tensorflow"}
+    assert set(epochs["data_digest"]) == {card["digest"]}
+    sizes = {part: card[part]["n"] for part in ("train", "validation", "test")}
+    assert found["data"] == {
+        card["digest"]: {
+            "name": f"digits/{task}",
+            "source": f"data/prepared/{task}.npz",
+            "features": 64,
+            "classes": len(card["class_names"]),
+        }
+        | sizes
+    }
+    memory = found["system"]["system/stage_memory_usage_megabytes"]
+    assert len(memory) >= found["seconds"] / 2  # once a second, if nothing came in between
+    assert max(memory.values()) > 300, "the memory of the worker is missing"
+
+
 def test_a_second_repro_finds_nothing_to_do(project: Path) -> None:
     said = run(project, "dvc", "repro").stdout
     assert "Data and pipelines are up to date." in said
@@ -136,8 +168,8 @@ def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
         project, sys.executable, "-m", "warmstart", "track", "--results", "results"
     ).stdout == (
         # 1 + 1 of A, 1 without labels, 9 + 3 of B and as many with another number of labels,
-        # 12 + 2 of the study
-        "0 runs published, 41 were there already\n"
+        # 12 + 2 of the study, and one each of these four stages, which the second run has published
+        "0 runs published, 45 were there already\n"
     )
 
 
@@ -167,7 +199,7 @@ def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path
     assert "up to date" in run(clone, "dvc", "repro").stdout
     # the runs were never in this clone's MLflow: records bring them back
     said = run(clone, sys.executable, "-m", "warmstart", "track", "--results", "results").stdout
-    assert said == "41 runs published, 0 were there already\n"
+    assert said == "45 runs published, 0 were there already\n"
 
 
 def test_a_stage_killed_in_mid_run_recovers(project: Path) -> None:

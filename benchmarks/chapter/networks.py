@@ -110,6 +110,7 @@ def repeat(question: Question, images: data.Images, scale: Scale, folder: Path) 
         study=question.name.replace(" ", "_"),
         data_name="fashion_mnist",
         task=task,
+        file=task_file,
         arms={
             name: scratch_arm(printed.network, phases, task_file, task, 32, SEED)
             for name, printed in question.arms.items()

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from warmstart.files import write_json
 from warmstart.records import (
     EPOCH_METRICS,
     ArmSummary,
@@ -17,6 +19,7 @@ from warmstart.records import (
 
 ARMS = ("he_normal", "glorot_normal", "normal_1")
 RATES = (0.01, 0.1)
+GPU_METRICS = ("gpu_0_utilization_percentage", "gpu_0_power_usage_watts")
 
 
 def made_up(
@@ -126,8 +129,57 @@ def _summary(
     )
 
 
-def write(folder: Path, records: Sequence[Record], summary: Summary | None) -> Path:
+def made_up_timings(
+    arms: Sequence[str] = ARMS, *, seconds: int = 3, gpus: Sequence[str] = ("NVIDIA H100",)
+) -> dict[str, Any]:
+    """As `stages.timings` writes them, on the data that the records name."""
+    metrics = ["system/cpu_utilization_percentage", *(f"system/{m}" for m in gpus and GPU_METRICS)]
+    return {
+        "started": "2026-11-25T14:27:03.250+00:00",
+        "seconds": seconds + 0.5,
+        "machine": {"cpu": "AMD EPYC", "cores": 2, "gpus": list(gpus), "platform": "Linux-6.1"},
+        "device": gpus[0] if gpus else "AMD EPYC",
+        "versions": {"python": "3.11.7", "keras": "3.15.1", "jax": "0.10.2"},
+        "data": {
+            "d" * 64: {
+                "name": "digits/full",
+                "source": "data/prepared/full.npz",
+                "features": 64,
+                "classes": 10,
+                "train": 1027,
+                "validation": 357,
+                "test": 413,
+            }
+        },
+        "trial_epochs": 72,
+        "samples": 73_944,
+        "trial_epochs_per_second": 72 / (seconds + 0.5),
+        "samples_per_second": 73_944 / (seconds + 0.5),
+        "arms": {
+            arm: {
+                "seconds_per_epoch": 0.01 * number,
+                "by_seed": {"0": 0.01 * number},
+                "trial_epochs_per_second": 100 / number,
+                "samples_per_second": 102_700 / number,
+            }
+            for number, arm in enumerate(arms, start=1)
+        },
+        "system": {
+            metric: {str(s): 10.5 * number + s for s in range(1, seconds + 1)}
+            for number, metric in enumerate(metrics)
+        },
+    }
+
+
+def write(
+    folder: Path,
+    records: Sequence[Record],
+    summary: Summary | None,
+    timings: dict[str, Any] | None = None,
+) -> Path:
     write_records(folder / "records.parquet", records)
     if summary:
         summary.write(folder / "summary.json")
+    if timings:
+        write_json(folder / "timings.json", timings)
     return folder

@@ -1,11 +1,13 @@
 """MLflow's pages answer the question at first sight, in a real browser."""
 
+import re
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 
+from made_up_results import made_up, made_up_timings, write
 from saved_models import network, prepare, save
 from warmstart.records import Summary
 from warmstart.tracking import publish
@@ -49,3 +51,24 @@ def test_the_registered_model_shows_its_alias(
     for version, alias in ((1, "champion"), (2, "challenger")):
         row = page.get_by_role("row").filter(has_text=f"Version {version}")
         expect(row).to_contain_text(alias, timeout=SOON)
+
+
+def test_the_system_metrics_of_a_stage(
+    page: Page, server: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are drawn over time, not steps: a point at a time of its own each."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    publish(write(here / "results/compare/depth", *made_up(study="depth"), made_up_timings()))
+    api = MlflowClient(server)
+    experiment = api.get_experiment_by_name("warmstart/compare").experiment_id
+    (run,) = api.search_runs([experiment], "tags.`warmstart.kind` = 'stage'")
+    page.goto(f"{server}/#/experiments/{experiment}/runs/{run.info.run_id}/system-metrics")
+    for name in ("cpu_utilization_percentage", "gpu_0_power_usage_watts"):
+        expect(page.get_by_text(name).first).to_be_visible(timeout=SOON)
+    line = page.locator(".js-plotly-plot .scatterlayer .trace path.js-line").first
+    expect(line).to_be_attached(timeout=SOON)
+    # from left to right; what lies between on a straight line is left out by Plotly
+    xs = [float(point.split(",")[0]) for point in re.split("[ML]", line.get_attribute("d"))[1:]]
+    assert xs[-1] - xs[0] > 100, "pixels"
+    page.goto(f"{server}/#/experiments/{experiment}/runs/{run.info.run_id}")
+    expect(page.get_by_text("digits/full").first).to_be_visible(timeout=SOON)

@@ -32,6 +32,7 @@ def make_cohort(folder: Path, network: Network, trials: int = 4, epochs: int = 2
         task_digest=task.digest,
         batch_size=16,
         root_seed=1,
+        samples=len(task.y_train),
         trials=tuple(
             Trial(arm="arm", network=network, seed=seed, learning_rate=0.1)
             for seed in range(trials)

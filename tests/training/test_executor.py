@@ -14,7 +14,7 @@ from warmstart.arms import Initializer, Network
 from warmstart.errors import InputError
 from warmstart.params import Executor
 from warmstart.training import executor
-from warmstart.training.trials import Cohort, Phase
+from warmstart.training.trials import Cohort, Effort, Phase
 
 NETWORK = Network(hidden=(8,), initializer=Initializer(name="he_normal"))
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -73,10 +73,16 @@ def test_finished_trials_are_not_trained_again(cohort: Cohort, tmp_path: Path, c
         assert len(written) == 2
         capfd.readouterr()
         both = pool.train([twins], "all")
+        # 4 trials of 2 epochs with 70 samples: twins are one, and what was finished is not counted
+        assert (pool.trained.trial_epochs, pool.trained.samples) == (8, 8 * 70)
+        assert pool.trained.seconds == sum(result.train_seconds for result in both.values())
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert both.items() >= first.items()
     assert len(both) == 4
     assert "8/8" in capfd.readouterr().err
+    with executor.start(Executor(workers=1), folder) as pool:
+        assert pool.train([twins], "again") == both
+        assert pool.trained == Effort()
 
 
 def test_a_failure_in_a_worker_is_raised_and_ends_the_others(

@@ -17,10 +17,19 @@ from warmstart.errors import InputError
 from warmstart.files import read_json, replacing, write_json
 from warmstart.params import METHODS, Params
 from warmstart.records import Record, write_records
-from warmstart.stages.timings import Stopwatch
+from warmstart.stages.timings import Stopwatch, describe
 from warmstart.training import executor
 from warmstart.training.scratch import SCRATCH
-from warmstart.training.trials import SHOWN, Autoencoder, Cohort, Learned, Phase, Result, Trial
+from warmstart.training.trials import (
+    SHOWN,
+    Autoencoder,
+    Cohort,
+    Effort,
+    Learned,
+    Phase,
+    Result,
+    Trial,
+)
 
 
 def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
@@ -74,14 +83,20 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
             method: pool.export_encoder(*trained[arm].chosen, models / f"{method}.keras")
             for method, arm in last.items()
         }
+    stopwatch.write(  # first: who sees records finds what they were made on
+        output / "timings.json",
+        seconds_per_epoch={name: {0: arm.seconds_per_epoch} for name, arm in trained.items()},
+        spent={name: arm.effort for name, arm in trained.items()},
+        trained=pool.trained,
+        data={full.digest: describe(full, params.data.name, data / "full.npz")},
+        address=params.executor.address,
+    )
     write_records(
         output / "records.parquet",
         [record for arm in trained.values() for record in arm.records(full.digest)],
     )
     write_json(output / "losses.json", {name: arm.loss() for name, arm in trained.items()})
     _write_shown(output / "shown.npz", learned, full, standardization)
-    seconds = {name: {0: arm.seconds_per_epoch} for name, arm in trained.items()}
-    stopwatch.write(output / "timings.json", seconds)
     shutil.rmtree(make.folder, ignore_errors=True)
     for method, arm in last.items():
         found = trained[arm].loss()
@@ -150,6 +165,7 @@ class _Maker:
             source=source,
             source_digest=hashlib.sha256(source.read_bytes()).hexdigest() if source else "",
             autoencoder=autoencoder,
+            samples=len(task.y_train),
             trials=tuple(
                 Trial(arm=arm, network=network, seed=0, learning_rate=rate)
                 for rate in options.learning_rates
@@ -183,8 +199,13 @@ class _Trained:
     @property
     def seconds_per_epoch(self) -> float:
         """Over all trials; compilation is not counted."""
-        epochs = sum(len(result.epochs["loss"]) for result in self.results)
-        return sum(result.train_seconds for result in self.results) / epochs
+        return self.effort.seconds / self.effort.trial_epochs
+
+    @property
+    def effort(self) -> Effort:
+        """Of all trials."""
+        each = zip(self.cohort.trials, self.results, strict=True)
+        return Effort.of((self.cohort, trial, result) for trial, result in each)
 
     def loss(self) -> dict[str, Any]:
         """Of the chosen trial after its last epoch; accuracy where there is one."""

@@ -115,6 +115,7 @@ def experiment(
         study=study,
         data_name=data_name,
         task=task,
+        file=task_file,
         arms={name: arm(network) for name, network in options.arms(study).items()},
         learning_rates=chosen.learning_rates or options.learning_rates,
         seeds=chosen.seeds or options.seeds,

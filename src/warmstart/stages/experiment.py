@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,10 @@ from warmstart.arms import Network
 from warmstart.data.task import Task
 from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
-from warmstart.stages.timings import Stopwatch
+from warmstart.stages.timings import Stopwatch, describe
 from warmstart.training import executor
 from warmstart.training.scratch import SCRATCH
-from warmstart.training.trials import Cohort, Phase, Result, Trial
+from warmstart.training.trials import Cohort, Effort, Phase, Result, Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,8 @@ class Experiment:
     study: str
     data_name: str
     task: Task
+    file: Path
+    """Where its samples come from."""
     arms: Mapping[str, Arm]
     learning_rates: Sequence[float]
     seeds: int
@@ -99,13 +102,20 @@ class Experiment:
                 best = chosen[best_of([r for r in records if r.chosen])]
                 pool.export(self.arms[best.arm].cohort_of(best.seed), best, model)
             judged = {place: e._judge(pool, results)[0] for place, e in others.items()}
+        spent = [(*pair, results[self._key(pair[1])]) for pair in self._pairs(trials)]
+        stopwatch.write(  # first: who sees records finds what they were made on
+            output / "timings.json",
+            seconds_per_epoch=_seconds_per_epoch(spent),
+            spent={arm: Effort.of(s for s in spent if s[1].arm == arm) for arm in self.arms},
+            trained=pool.trained,
+            data={e.task.digest: e._described() for e in everyone},
+            address=options.address,
+        )
         self._write(output, records)
         if seen:
             diagnostics.write(output / "diagnostics.parquet", seen)
         for place, experiment in others.items():
             experiment._write(place, judged[place])
-        spent = [results[self._key(trial)] for trial in trials]
-        stopwatch.write(output / "timings.json", _seconds_per_epoch(trials, spent))
         shutil.rmtree(folder, ignore_errors=True)
         return tuple(records)
 
@@ -141,6 +151,9 @@ class Experiment:
             n_test=len(self.task.y_test),
             reference=self.reference,
         ).write(output / "summary.json")
+
+    def _described(self) -> dict[str, Any]:
+        return describe(self.task, self.data_name, self.file)
 
     def _pairs(self, trials: Sequence[Trial]) -> list[tuple[Cohort, Trial]]:
         """Each of `trials` with the cohort that it belongs to, without trials."""
@@ -249,6 +262,7 @@ def scratch_arm(
         root_seed=seed,
         patience=patience,
         probed=probed,
+        samples=len(task.y_train),
         trials=(),
     )
     settings = network.settings() | {"batch_size": str(batch_size), "epochs": str(epochs)}
@@ -282,12 +296,12 @@ def best_of(chosen: Sequence[Record]) -> int:
 
 
 def _seconds_per_epoch(
-    trials: Sequence[Trial], results: Sequence[Result]
+    spent: Sequence[tuple[Cohort, Trial, Result]],
 ) -> dict[str, dict[int, float]]:
     """Per arm and seed, of its fastest trial, which other work on the machine disturbed least;
     compilation is not counted."""
     seconds: dict[str, dict[int, float]] = defaultdict(dict)
-    for trial, result in zip(trials, results, strict=True):
+    for _, trial, result in spent:
         taken = result.train_seconds / len(result.epochs["loss"])
         seen = seconds[trial.arm].get(trial.seed, taken)
         seconds[trial.arm][trial.seed] = min(seen, taken)

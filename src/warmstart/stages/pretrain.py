@@ -23,6 +23,7 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> tuple[Rec
         study="",
         data_name=params.data.name,
         task=task,
+        file=task_file,
         arms={"a": arm},
         learning_rates=options.learning_rates,
         seeds=1,

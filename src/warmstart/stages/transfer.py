@@ -65,6 +65,7 @@ def transfer(
         study="",
         data_name=params.data.name,
         task=task,
+        file=task_file,
         arms=arms,
         learning_rates=options.learning_rates,
         seeds=options.seeds,
@@ -82,7 +83,8 @@ def transfer(
         for n in counts
     }
     every = pairs(params, data, PAIRS) if options.all_pairs else []
-    also |= {output / "pairs" / pair.name: _on_pair(params, experiment, pair) for pair in every}
+    of_all = replace(experiment, file=data / "full.npz")
+    also |= {output / "pairs" / pair.name: _on_pair(params, of_all, pair) for pair in every}
     records = experiment.run(output, params.executor, model, also=also)
     if every:
         _judge_pairs(every, Task.read(data / "full.npz"), output / "pairs")

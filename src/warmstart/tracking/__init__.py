@@ -1,6 +1,7 @@
 """Records are the truth, MLflow is a view of them.
 
-`publish` brings MLflow what it lacks of one results folder: one run per record, one per arm.
+`publish` brings MLflow what it lacks of one results folder: one run per record, one per arm, one of
+the stage itself.
 Runs are found again by the digest of what they show, so publishing twice changes nothing, and a
 lost database, a run restored from DVC's cache or an outage all end with everything in MLflow.
 MLflow itself is imported only when there is something to publish.
@@ -15,6 +16,7 @@ from typing import Self
 
 from warmstart.errors import InputError
 from warmstart.records import Summary, read_records
+from warmstart.tracking.facts import FILE, Facts
 from warmstart.tracking.runs import Run, head, summary_runs, trial_runs
 
 __all__ = ["Published", "publish", "publish_all", "publish_quietly", "tracking_uri"]
@@ -42,7 +44,8 @@ def tracking_uri() -> str:
 
 
 def publish(folder: Path) -> Published:
-    """Publish what MLflow lacks of `folder`: its `records.parquet`, its `summary.json` if any.
+    """Publish what MLflow lacks of `folder`: its `records.parquet`, its `summary.json` and
+    `timings.json` if any.
 
     Raises:
         InputError: one line; the folder cannot be read or MLflow does not answer.
@@ -106,6 +109,11 @@ def _runs(folder: Path) -> tuple[Run, ...]:
         path = folder / "summary.json"
         if path.exists():
             runs += summary_runs(Summary.read(path), records, commit)
+        path = folder / FILE
+        facts = Facts.read(folder)
+        if records and (stage := facts.stage_run(records[0], commit)):
+            runs += (stage,)
+        runs = tuple(map(facts.add_to, runs))
     except (OSError, ValueError, KeyError, TypeError) as error:
         received = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InputError(

@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, ArmSummary, Interval, Record, Summary
+from warmstart.tracking.datasets import Dataset
 
 Point = tuple[str, float, int]
 """Name of a metric, its value (finite), its step."""
+
+DIGESTS = ("warmstart.record", "warmstart.summary", "warmstart.timings")
+"""Tags by one of which a run is found again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,11 @@ class Run:
     metrics: tuple[Point, ...]
     artifacts: Path | None = None
     """A folder of files that belong to it."""
+    data: Dataset | None = None
+    """None: not known."""
+    span: tuple[int, int] | None = None
+    """When it began and ended, in ms since 1970; then a point's step is the second after it began.
+    None: nobody knows."""
 
 
 def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
@@ -47,7 +56,7 @@ def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
             stage=record.stage,
             study=record.study,
             name=_prefixed(record.study, record.name),
-            tags=_tags("trial", record, record.arm, commit)
+            tags=common_tags("trial", record, record.arm, commit)
             | {
                 "warmstart.record": record.digest,
                 "warmstart.seed": str(record.seed),
@@ -111,7 +120,7 @@ def _summary_run(
         stage=summary.stage,
         study=summary.study,
         name=_prefixed(summary.study, name),
-        tags=_tags("summary", summary, name, commit) | tags,
+        tags=common_tags("summary", summary, name, commit) | tags,
         params=_params(
             arm.settings,
             arm=name,
@@ -196,7 +205,8 @@ def _params(settings: Mapping[str, str], **ours: str | int | float) -> dict[str,
     return {key: str(value) for key, value in params.items() if value != ""}
 
 
-def _tags(kind: str, source: Record | Summary, arm: str, commit: str) -> dict[str, str]:
+def common_tags(kind: str, source: Record | Summary, arm: str, commit: str) -> dict[str, str]:
+    """Those that all kinds of runs have, but for empty ones."""
     tags = {
         "warmstart.kind": kind,
         "warmstart.stage": source.stage,

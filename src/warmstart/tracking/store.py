@@ -29,7 +29,7 @@ from filelock import FileLock
 
 from warmstart.errors import InputError
 from warmstart.tracking.databases import shown, turn
-from warmstart.tracking.runs import Run, ranking
+from warmstart.tracking.runs import DIGESTS, Run, ranking
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -140,7 +140,10 @@ class Store:
         mended = self._settle(found, wanted)
         for run in missing:
             created = self._client.create_run(
-                self._experiment(stage).experiment_id, tags=run.tags, run_name=run.name
+                self._experiment(stage).experiment_id,
+                start_time=run.span[0] if run.span else None,
+                tags=run.tags,
+                run_name=run.name,
             )
             self._write(created.info, run)
         if missing and not self._alone:
@@ -196,7 +199,9 @@ class Store:
         found: dict[str, list[Any]] = {}
         for run in sorted(runs.values(), key=lambda r: (r.info.start_time, r.info.run_id)):
             tags = run.data.tags
-            if digest := tags.get("warmstart.record") or tags.get("warmstart.summary"):
+            if tags.get("warmstart.study", "") != study:  # without one, all of the stage came
+                continue
+            if digest := next((tags[name] for name in DIGESTS if name in tags), None):
                 found.setdefault(digest, []).append(run)
         return found
 
@@ -218,7 +223,11 @@ class Store:
         """Content and end of a run, in one request of each; harmless when repeated."""
         from mlflow.entities import Metric, Param
 
-        metrics = [Metric(name, value, info.start_time, step) for name, value, step in run.metrics]
+        ms = 1000 if run.span else 0
+        metrics = [
+            Metric(name, value, info.start_time + ms * step, step)
+            for name, value, step in run.metrics
+        ]
         params = [Param(key, value) for key, value in run.params.items()]
         while metrics or params:
             now = metrics[: BATCH["metrics"] - BATCH["params"]], params[: BATCH["params"]]
@@ -226,12 +235,16 @@ class Store:
             metrics, params = metrics[len(now[0]) :], params[len(now[1]) :]
         if run.artifacts:
             self._client.log_artifacts(info.run_id, str(run.artifacts))
-        self._client.set_terminated(info.run_id, status="FINISHED")
+        if run.data:
+            self._client.log_inputs(info.run_id, datasets=[run.data.as_input()])
+        end = run.span[1] if run.span else None
+        self._client.set_terminated(info.run_id, status="FINISHED", end_time=end)
 
     def _mark(self, found: dict[str, list[Any]], wanted: dict[str, Run]) -> None:
-        """`warmstart.current` of the summaries that were there: whether they still hold."""
+        """`warmstart.current` of runs that were there, of arms and of the stage: whether they
+        still hold."""
         for digest, (run, *_) in found.items():
-            if "warmstart.summary" in run.data.tags and run.info.status == "FINISHED":
+            if "warmstart.current" in run.data.tags and run.info.status == "FINISHED":
                 current = str(digest in wanted).lower()
                 if run.data.tags.get("warmstart.current") != current:
                     self._client.set_tag(run.info.run_id, "warmstart.current", current)

@@ -22,7 +22,7 @@ from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.params import Executor
 from warmstart.training import environment, local, scratch
-from warmstart.training.trials import Cohort, Learned, Result, Trial, cut
+from warmstart.training.trials import Cohort, Effort, Learned, Result, Trial, cut
 
 Progress = Callable[[int], None]
 Work = Callable[[Cohort, Path, Progress], Any]
@@ -54,6 +54,8 @@ class Workers:
 
     def __init__(self, place: Place, folder: Path) -> None:
         self._place, self._folder = place, folder
+        self.trained = Effort()
+        """Since the start; a trial that goes on from a killed run's checkpoint counts whole."""
 
     def train(
         self,
@@ -65,7 +67,10 @@ class Workers:
 
         `meanwhile` is done here while the workers start.
         """
-        epochs = {cohort.key(trial): cohort.epochs for cohort in cohorts for trial in cohort.trials}
+        everyone = {
+            cohort.key(trial): (cohort, trial) for cohort in cohorts for trial in cohort.trials
+        }
+        epochs = {key: cohort.epochs for key, (cohort, _) in everyone.items()}
         results = {key: scratch.read(self._folder, key) for key in epochs}
         # cut as if nothing were done: a checkpoint belongs to trials that train together
         pieces = cut([_without(cohort, {}) for cohort in cohorts], self._place.count)
@@ -88,6 +93,9 @@ class Workers:
         }
         if lost := len(results) - len(found):
             raise RuntimeError(f"{lost} of {len(results)} trials left no result")
+        self.trained += Effort.of(
+            (*everyone[k], found[k]) for k, before in results.items() if not before
+        )
         return found
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:

@@ -46,7 +46,7 @@ class Trainer:
         self.cohort, self.at_once = cohort, at_once
         by_layer = any(phase.layer_factors for phase in cohort.phases)
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
-        alike = replace(alike, task=Path(), task_digest="")
+        alike = replace(alike, task=Path(), task_digest="", samples=0)
         source = None
         if cohort.source and not cohort.autoencoder:
             source = Source.read(cohort.source, cohort.source_digest)

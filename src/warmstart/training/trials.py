@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -77,6 +78,8 @@ class Cohort:
     where they end."""
     rest: int | None = None
     """Samples in the last, smaller batch of trials with `labels`; None where they have none."""
+    samples: int = 0
+    """Of the task, to train on; for `Effort` alone. 0: not told."""
     trials: tuple[Trial, ...]
 
     @property
@@ -115,6 +118,41 @@ class Result:
     """Wall time of the epochs, without compilation; a share of it where trials train together."""
     probes: tuple[LayerProbe, ...] = ()
     """What was seen in the layers, epoch by epoch; nothing where the trial was not looked into."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much was trained."""
+
+    trial_epochs: int = 0
+    samples: int = 0
+    """A sample counts once in every epoch of every trial."""
+    seconds: float = 0.0
+    """Spent by workers on the epochs alone, summed over trials."""
+
+    @classmethod
+    def of(cls, trained: Iterable[tuple[Cohort, Trial, Result]]) -> Self:
+        epochs = samples = 0
+        seconds = 0.0
+        for cohort, trial, result in trained:
+            epochs += len(result.epochs["loss"])
+            samples += len(result.epochs["loss"]) * (trial.labels or cohort.samples)
+            seconds += result.train_seconds
+        return cls(trial_epochs=epochs, samples=samples, seconds=seconds)
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(
+            trial_epochs=self.trial_epochs + other.trial_epochs,
+            samples=self.samples + other.samples,
+            seconds=self.seconds + other.seconds,
+        )
+
+    def per_second(self, seconds: float) -> dict[str, float]:
+        """`trial_epochs_per_second` and `samples_per_second`, if it took `seconds`."""
+        return {
+            "trial_epochs_per_second": self.trial_epochs / seconds if seconds else 0.0,
+            "samples_per_second": self.samples / seconds if seconds else 0.0,
+        }
 
 
 SHOWN = 10

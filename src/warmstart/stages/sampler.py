@@ -1,0 +1,80 @@
+"""What a machine does while a block runs, second by second."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol, Self
+
+from warmstart.stages.readings import this_machine
+
+MOST = 600
+"""Samples that are kept: beyond it every other one goes, and from then on half as many come."""
+
+
+class Readable(Protocol):
+    @property
+    def gpus(self) -> tuple[str, ...]: ...
+
+    def read(self) -> Mapping[str, float]: ...
+
+
+class Sampler:
+    """Reads a machine once a second, later less often, in a thread that ends with the block.
+
+    Nothing that fails here reaches the block: what could not be read is not there.
+    """
+
+    def __init__(
+        self,
+        machine: Callable[[], AbstractContextManager[Readable]] = this_machine,
+        clock: Callable[[], float] = time.monotonic,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.gpus: tuple[str, ...] = ()
+        """Names of the machine's GPUs, known at the end."""
+        self._machine, self._clock = machine, clock
+        self._stop = stop or threading.Event()
+        self._seconds = 1
+        self._samples: dict[int, Mapping[str, float]] = {}
+
+    def __enter__(self) -> Self:
+        self._start = self._clock()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def by_metric(self) -> dict[str, dict[int, float]]:
+        """Metric -> seconds since the start -> value; nothing for what was never read."""
+        found: dict[str, dict[int, float]] = {}
+        for second, values in self._samples.items():
+            for metric, value in values.items():
+                found.setdefault(metric, {})[second] = value
+        return dict(sorted(found.items()))
+
+    def _run(self) -> None:
+        # a driver that breaks down costs the rest of the curves, not the stage
+        with suppress(Exception), self._machine() as machine:
+            self.gpus = machine.gpus
+            ended = False
+            while not ended:
+                elapsed = self._clock() - self._start
+                due = self._on_the_grid(elapsed) + self._seconds
+                ended = self._stop.wait(due - elapsed)
+                if not ended or not self._samples:  # a block that is over at once has one, too
+                    late = self._on_the_grid(self._clock() - self._start)
+                    self._keep(max(due, late), machine.read())
+
+    def _on_the_grid(self, elapsed: float) -> int:
+        """The last second at which a sample was due."""
+        return int(elapsed // self._seconds) * self._seconds
+
+    def _keep(self, second: int, values: Mapping[str, float]) -> None:
+        self._samples[second] = values
+        if len(self._samples) > MOST:
+            self._seconds *= 2
+            self._samples = {s: v for s, v in self._samples.items() if s % self._seconds == 0}
