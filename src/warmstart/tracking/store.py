@@ -8,13 +8,13 @@ What makes it safe to run at any time, any number of times, side by side:
 - Publishers of one machine take turns by a lock: beside the database if that is an SQLite file
   (creating its tables is a race that MLflow loses), else in the temporary folder.
 - A server has no "create unless there": publishers on two machines may create a run twice. So
-  each looks again after writing, and everyone keeps the same one, the oldest.
+  each looks again after writing, and everyone keeps the same one, the oldest. Who writes to one
+  that somebody else has removed meanwhile goes on.
 """
 
 import hashlib
 import logging
 import os
-import re
 import socket
 import sqlite3
 import tempfile
@@ -30,6 +30,7 @@ from filelock import FileLock
 
 from warmstart.errors import InputError
 from warmstart.tracking.runs import Run, ranking
+from warmstart.tracking.schema import bring_up_to_date, check_server, without_password
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -47,6 +48,9 @@ LOCK_SECONDS = 300
 BATCH = {"metrics": 1000, "params": 100}
 """What MLflow takes in one request."""
 _PAGE = 1000
+_REFUSED = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+"""How MLflow answers where another publisher has written the same, or deleted the run, between
+its own look and write: worth a second try."""
 _SQLITE = "sqlite:///"
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
@@ -70,10 +74,13 @@ def opened(uri: str) -> Iterator["Store"]:
             with _silence(), FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
                 if local:
                     _check(local)
+                    bring_up_to_date(local)
                     # absolute, since MLflow keeps open stores by their URI
                     uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
                 _reach(uri)
                 yield Store(MlflowClient(uri), alone=local is not None)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(_line(uri, error)) from error
 
@@ -133,7 +140,15 @@ class Store:
         """A view of the runs table that ranks the arms, opened by `?viewStateShareKey=STUDY`
         (without a study: the stage). By default MLflow's table shows no metric at all."""
         experiment, (key, view) = self._experiment(stage), ranking(stage, study)
-        if experiment.tags.get(key) != view:
+        if experiment.tags.get(key) == view:
+            return
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_experiment_tag(experiment.experiment_id, key, view)
+        except MlflowException as error:
+            if error.error_code not in _REFUSED:
+                raise
             self._client.set_experiment_tag(experiment.experiment_id, key, view)
 
     def _find(self, stage: str, study: str) -> dict[str, list[Any]]:
@@ -174,7 +189,19 @@ class Store:
         return mended
 
     def _write(self, info: Any, run: Run) -> None:
-        """Content and end of a run, in one request of each; harmless when repeated."""
+        """Content and end of a run, harmless when repeated. One that was deleted is left alone."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._log(info, run)
+        except MlflowException as error:
+            if error.error_code not in _REFUSED:
+                raise
+            if self._client.get_run(info.run_id).info.lifecycle_stage != "deleted":
+                self._log(info, run)
+
+    def _log(self, info: Any, run: Run) -> None:
+        """In one request of each."""
         from mlflow.entities import Metric, Param
 
         metrics = [Metric(name, value, info.start_time, step) for name, value, step in run.metrics]
@@ -225,11 +252,14 @@ def _check(database: Path) -> None:
 
 
 def _reach(uri: str) -> None:
-    """Fail at once where MLflow would call a database server for minutes."""
+    """Fail at once where MLflow would call a database server for minutes, or migrate it."""
     place = urlsplit(uri)
-    port = _PORTS.get(place.scheme.partition("+")[0])
-    if port and place.hostname:
-        socket.create_connection((place.hostname, place.port or port), timeout=7).close()
+    dialect, _, driver = place.scheme.partition("+")
+    if dialect in _PORTS and place.hostname:
+        address = place.hostname, place.port or _PORTS[dialect]
+        socket.create_connection(address, timeout=7).close()
+    if dialect in _PORTS or driver:
+        check_server(uri)
 
 
 @contextmanager
@@ -258,4 +288,4 @@ def _line(uri: str, error: Exception) -> str:
         f"{uri}: expected an MLflow store that answers, received {received}; "
         "start or mend it, or correct MLFLOW_TRACKING_URI"
     )
-    return re.sub(r"//[^/@\s]+@", "//", line)
+    return without_password(line)
