@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
 from warmstart.stages.timings import Stopwatch
 from warmstart.training import executor
-from warmstart.training.scratch import SCRATCH
+from warmstart.training.scratch import SCRATCH, announce
 from warmstart.training.trials import Cohort, Phase, Result, Trial
 
 
@@ -88,9 +89,12 @@ class Experiment:
         folder, others = scratch / self.title, also or {}
         with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
             everyone = (self, *others.values())
+            announce(folder, [known for e in everyone for known in e._known(e._grid())])
             grid = [pair for e in everyone for pair in e._pairs(e._grid())]
             results = pool.train(_cohorts(grid), self.title, meanwhile=_load_statistics)
             if wider := [pair for e in everyone for pair in e._pairs(e._beyond(results))]:
+                both = [(e, [*e._grid(), *e._beyond(results)]) for e in everyone]
+                announce(folder, [known for e, trials in both for known in e._known(trials)])
                 results |= pool.train(_cohorts(wider), f"{self.title}, wider grid")
             trials = [*self._grid(), *self._beyond(results)]
             records, chosen = self._judge(pool, results)
@@ -208,18 +212,27 @@ class Experiment:
         return self.arms[trial.arm].cohort_of(trial.seed).key(trial)
 
     def _record(self, trial: Trial, result: Result) -> Record:
-        return Record(
-            stage=self.stage,
-            study=self.study,
-            arm=trial.arm,
-            seed=trial.seed,
-            learning_rate=trial.learning_rate,
-            settings=self.arms[trial.arm].settings_of(trial.seed)
-            | ({} if self.labels is None else {"labels": str(self.labels)}),
-            data_digest=self.task.digest,
-            outcome=result.outcome,
-            epochs=result.epochs,
-        )
+        ((_, known),) = self._known([trial])
+        return Record(**known, outcome=result.outcome, epochs=result.epochs)
+
+    def _known(self, trials: Sequence[Trial]) -> list[tuple[str, dict[str, Any]]]:
+        """The key of each of `trials`, and the fields of its record that are known before."""
+        labels = {} if self.labels is None else {"labels": str(self.labels)}
+        return [
+            (
+                self._key(trial),
+                {
+                    "stage": self.stage,
+                    "study": self.study,
+                    "arm": trial.arm,
+                    "seed": trial.seed,
+                    "learning_rate": trial.learning_rate,
+                    "settings": self.arms[trial.arm].settings_of(trial.seed) | labels,
+                    "data_digest": self.task.digest,
+                },
+            )
+            for trial in trials
+        ]
 
 
 def _load_statistics() -> None:
