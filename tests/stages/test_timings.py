@@ -40,8 +40,9 @@ def written(path: Path, address: str | None = None) -> dict[str, Any]:
         seconds_per_epoch={"a": {0: 0.01, 1: 0.02}},
         spent={"a": ARM},
         trained=ARM + Effort(trial_epochs=10, samples=700, seconds=1.0),
-        data={TASK.digest: describe(TASK, "digits", Path("data/prepared/full.npz"))},
-        address=address,
+        facts=stopwatch.facts(
+            {TASK.digest: describe(TASK, "digits", Path("data/prepared/full.npz"))}, address
+        ),
     )
     return read_json(path)
 

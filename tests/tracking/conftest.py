@@ -1,11 +1,14 @@
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from made_up_results import made_up, write
 from mlflow_serving import serving
+from seen import Seen, seen
+from warmstart.records import read_records
+from warmstart.tracking import _runs
 from warmstart.tracking.store import DEFAULTS, opened
 
 
@@ -37,6 +40,20 @@ def database(here: Path, empty_database: Path) -> Path:
 def folder(here: Path) -> Path:
     """Results of a study: 3 arms × 2 learning rates × 3 seeds."""
     return write(here / "results/compare/initializer", *made_up())
+
+
+@pytest.fixture
+def published_at_once(here: Path, empty_database: Path) -> Callable[[Path], Seen]:
+    """What MLflow shows of a folder where nothing goes wrong."""
+
+    def publish_there(folder: Path) -> Seen:
+        copy = shutil.copy(empty_database, here / "reference.db")
+        first = read_records(folder / "records.parquet")[0]
+        with opened(f"sqlite:///{copy}") as store:
+            store.bring(first.stage, first.study, _runs(folder))
+        return seen(f"sqlite:///{copy}", first.study)
+
+    return publish_there
 
 
 @pytest.fixture

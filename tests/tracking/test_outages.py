@@ -141,18 +141,6 @@ def test_a_full_disk(database: Path, folder: Path, capfd: pytest.CaptureFixture[
     assert publish(folder).new == 0
 
 
-def test_a_database_of_another_mlflow(
-    database: Path, folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    other = sqlite3.connect(database)
-    other.execute("UPDATE alembic_version SET version_num = 'older'")
-    other.commit()
-    other.close()
-    line = warning_of(folder, capfd)
-    assert "out-of-date database schema (found version older" in line
-    assert "mlflow db upgrade" in line
-
-
 def test_mlflow_that_cannot_be_imported(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
             "warmstart.chosen": "true" if record.chosen else "false",
             "warmstart.data": record.data_digest,
             "warmstart.record": digest,
+            "warmstart.trial": dataclasses.replace(record, chosen=False, test={}).digest,
         }
         assert run.data.tags["mlflow.source.name"] == "python -m warmstart compare"
         assert run.data.tags["mlflow.source.type"] == "LOCAL"

@@ -88,8 +88,10 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
         seconds_per_epoch={name: {0: arm.seconds_per_epoch} for name, arm in trained.items()},
         spent={name: arm.effort for name, arm in trained.items()},
         trained=pool.trained,
-        data={full.digest: describe(full, params.data.name, data / "full.npz")},
-        address=params.executor.address,
+        facts=stopwatch.facts(
+            {full.digest: describe(full, params.data.name, data / "full.npz")},
+            params.executor.address,
+        ),
     )
     write_records(
         output / "records.parquet",

@@ -19,7 +19,7 @@ from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
 from warmstart.stages.timings import Stopwatch, describe
 from warmstart.training import executor
-from warmstart.training.scratch import SCRATCH
+from warmstart.training.scratch import SCRATCH, announce
 from warmstart.training.trials import Cohort, Effort, Phase, Result, Trial
 
 
@@ -91,9 +91,16 @@ class Experiment:
         folder, others = scratch / self.title, also or {}
         with Stopwatch() as stopwatch, executor.start(options, folder) as pool:
             everyone = (self, *others.values())
+            # where one of the others has the same data, they are from our file
+            data = {e.task.digest: e._described() for e in reversed(everyone)}
+            facts = stopwatch.facts(data, options.address)
+            announce(folder, [known for e in everyone for known in e._known(e._grid())], facts)
             grid = [pair for e in everyone for pair in e._pairs(e._grid())]
             results = pool.train(_cohorts(grid), self.title, meanwhile=_load_statistics)
             if wider := [pair for e in everyone for pair in e._pairs(e._beyond(results))]:
+                both = [(e, [*e._grid(), *e._beyond(results)]) for e in everyone]
+                known = [known for e, trials in both for known in e._known(trials)]
+                announce(folder, known, facts)
                 results |= pool.train(_cohorts(wider), f"{self.title}, wider grid")
             trials = [*self._grid(), *self._beyond(results)]
             records, chosen = self._judge(pool, results)
@@ -108,8 +115,7 @@ class Experiment:
             seconds_per_epoch=_seconds_per_epoch(spent),
             spent={arm: Effort.of(s for s in spent if s[1].arm == arm) for arm in self.arms},
             trained=pool.trained,
-            data={e.task.digest: e._described() for e in everyone},
-            address=options.address,
+            facts=facts,
         )
         self._write(output, records)
         if seen:
@@ -221,18 +227,27 @@ class Experiment:
         return self.arms[trial.arm].cohort_of(trial.seed).key(trial)
 
     def _record(self, trial: Trial, result: Result) -> Record:
-        return Record(
-            stage=self.stage,
-            study=self.study,
-            arm=trial.arm,
-            seed=trial.seed,
-            learning_rate=trial.learning_rate,
-            settings=self.arms[trial.arm].settings_of(trial.seed)
-            | ({} if self.labels is None else {"labels": str(self.labels)}),
-            data_digest=self.task.digest,
-            outcome=result.outcome,
-            epochs=result.epochs,
-        )
+        ((_, known),) = self._known([trial])
+        return Record(**known, outcome=result.outcome, epochs=result.epochs)
+
+    def _known(self, trials: Sequence[Trial]) -> list[tuple[str, dict[str, Any]]]:
+        """The key of each of `trials`, and the fields of its record that are known before."""
+        labels = {} if self.labels is None else {"labels": str(self.labels)}
+        return [
+            (
+                self._key(trial),
+                {
+                    "stage": self.stage,
+                    "study": self.study,
+                    "arm": trial.arm,
+                    "seed": trial.seed,
+                    "learning_rate": trial.learning_rate,
+                    "settings": self.arms[trial.arm].settings_of(trial.seed) | labels,
+                    "data_digest": self.task.digest,
+                },
+            )
+            for trial in trials
+        ]
 
 
 def _load_statistics() -> None:

@@ -10,6 +10,8 @@ from warmstart.stages.readings import this_machine
 
 MOST = 600
 """Samples that are kept: beyond it every other one goes, and from then on half as many come."""
+PATIENCE = 5.0
+"""Seconds for a GPU's driver to say which there are."""
 
 
 class Readable(Protocol):
@@ -31,8 +33,8 @@ class Sampler:
         clock: Callable[[], float] = time.monotonic,
         stop: threading.Event | None = None,
     ) -> None:
-        self.gpus: tuple[str, ...] = ()
-        """Names of the machine's GPUs, known at the end."""
+        self._gpus: tuple[str, ...] = ()
+        self._known = threading.Event()
         self._machine, self._clock = machine, clock
         self._stop = stop or threading.Event()
         self._seconds = 1
@@ -48,6 +50,12 @@ class Sampler:
         self._stop.set()
         self._thread.join()
 
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Names of the machine's GPUs, once its driver has answered; none if it does not."""
+        self._known.wait(PATIENCE)
+        return self._gpus
+
     def by_metric(self) -> dict[str, dict[int, float]]:
         """Metric -> seconds since the start -> value; nothing for what was never read."""
         found: dict[str, dict[int, float]] = {}
@@ -59,7 +67,8 @@ class Sampler:
     def _run(self) -> None:
         # a driver that breaks down costs the rest of the curves, not the stage
         with suppress(Exception), self._machine() as machine:
-            self.gpus = machine.gpus
+            self._gpus = machine.gpus
+            self._known.set()
             ended = False
             while not ended:
                 elapsed = self._clock() - self._start
@@ -68,6 +77,8 @@ class Sampler:
                 if not ended or not self._samples:  # a block that is over at once has one, too
                     late = self._on_the_grid(self._clock() - self._start)
                     self._keep(max(due, late), machine.read())
+
+        self._known.set()
 
     def _on_the_grid(self, elapsed: float) -> int:
         """The last second at which a sample was due."""

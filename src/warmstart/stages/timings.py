@@ -33,6 +33,18 @@ class Stopwatch:
         self._sampler.__exit__()
         self.seconds = time.perf_counter() - self._start
 
+    def facts(self, data: Mapping[str, Mapping[str, Any]], address: str | None) -> dict[str, Any]:
+        """What is known from the start: device, versions, data.
+
+        Args:
+            data: digest -> `describe` of the task.
+            address: of the Dask scheduler, if that is where the workers are.
+        """
+        backend = environment.backend()
+        device = "Dask workers" if address else _device(backend, self._sampler.gpus) or _cpu()
+        versions = {"python": platform.python_version()} | environment.versions(backend)
+        return {"device": device, "versions": versions, "data": data}
+
     def write(
         self,
         path: Path,
@@ -40,8 +52,7 @@ class Stopwatch:
         seconds_per_epoch: Mapping[str, Mapping[int, float]],
         spent: Mapping[str, Effort],
         trained: Effort,
-        data: Mapping[str, Mapping[str, Any]],
-        address: str | None,
+        facts: Mapping[str, Any],
     ) -> None:
         """`timings.json`: when, on what, with which versions and data; wall seconds; how much was
         trained, in all and per second; of each arm the seconds per epoch, seed by seed and their
@@ -52,10 +63,8 @@ class Stopwatch:
             seconds_per_epoch: arm -> seed -> seconds.
             spent: arm -> what all of its trials took.
             trained: by this stage in this time.
-            data: digest -> `describe` of the task.
-            address: of the Dask scheduler, if that is where the workers are.
+            facts: see there.
         """
-        backend, cpu = environment.backend(), _cpu()
         arms = {
             arm: {
                 "seconds_per_epoch": sum(seconds.values()) / len(seconds),
@@ -68,14 +77,12 @@ class Stopwatch:
             "started": self._began.isoformat(timespec="milliseconds"),
             "seconds": self.seconds,
             "machine": {
-                "cpu": cpu,
+                "cpu": _cpu(),
                 "cores": len(os.sched_getaffinity(0)),
                 "gpus": list(self._sampler.gpus),
                 "platform": platform.platform(),
             },
-            "device": "Dask workers" if address else _device(backend, self._sampler.gpus) or cpu,
-            "versions": {"python": platform.python_version()} | environment.versions(backend),
-            "data": data,
+            **facts,
             "trial_epochs": trained.trial_epochs,
             "samples": trained.samples,
             **trained.per_second(self.seconds),

@@ -67,18 +67,24 @@ def publish(folder: Path) -> Published:
 
 
 def publish_all(root: Path) -> Published:
-    """`publish` every folder at or below `root` that holds records.
+    """`publish` every folder at or below `root` that holds records, and the trials that a stage
+    which is at work, or was killed, has finished.
 
     Raises:
         InputError: one line, as `publish`, or when there is nothing to publish.
     """
+    from warmstart.tracking.live import Live
+
+    trials, total = Live(since_now=False), Published()
+    while (batch := trials.publish()) != Published():
+        total += batch
     folders = sorted(path.parent for path in root.rglob("records.parquet"))
     if not folders:
         raise InputError(
             f"{root}: expected records.parquet of a stage below it, found none; "
             "run the pipeline (`make run`) or fetch its results (`dvc pull`) first"
         )
-    return sum((publish(folder) for folder in folders), Published())
+    return sum((publish(folder) for folder in folders), total)
 
 
 def publish_quietly(folder: Path, publisher: Callable[[Path], object] = publish) -> None:

@@ -23,7 +23,7 @@ def turn(uri: str, *, seconds: int) -> Iterator[None]:
     Raises:
         OSError: the database does not answer, does not let us in or stays another's.
     """
-    kind = uri.partition(":")[0].partition("+")[0]
+    kind = _kind(uri)
     if kind not in _PORTS:
         yield
         return
@@ -51,6 +51,15 @@ def turn(uri: str, *, seconds: int) -> Iterator[None]:
         raise OSError(str(error.orig)) from None
     with connection:
         yield
+
+
+def is_database(uri: str) -> bool:
+    """Whether SQLAlchemy is asked for it, and not a server of MLflow's or a folder."""
+    return _kind(uri) in _PORTS or "+" in uri.partition("://")[0]
+
+
+def _kind(uri: str) -> str:
+    return uri.partition(":")[0].partition("+")[0]
 
 
 def shown(uri: str) -> str:

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from warmstart.errors import InputError
 from warmstart.tracking import publish, publish_quietly
+from warmstart.tracking.live import Live
 
 FOLLOWED = "WARMSTART_FOLLOWED"
 """Environment variable by which stages know that somebody else publishes what they write."""
@@ -52,7 +53,9 @@ def publish_until_closed(stream: TextIO, root: Path) -> None:
 
 def _publish_while(goes_on: Callable[[], bool], root: Path, before: Found) -> None:
     published = before
+    live = Live()
     while goes_on():
+        live.publish_quietly()
         now = _found(root)
         for folder, seen in now.items():
             # a stage writes several files: wait until they have stayed the same
@@ -62,6 +65,7 @@ def _publish_while(goes_on: Callable[[], bool], root: Path, before: Found) -> No
     for folder, seen in _found(root).items():
         if published.get(folder) != seen:
             publish_quietly(folder)
+    live.publish_quietly()  # of a stage that failed or was killed
 
 
 def _found(root: Path) -> Found:

@@ -59,6 +59,7 @@ def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
             tags=common_tags("trial", record, record.arm, commit)
             | {
                 "warmstart.record": record.digest,
+                "warmstart.trial": _untested(record),
                 "warmstart.seed": str(record.seed),
                 "warmstart.outcome": record.outcome,
                 "warmstart.chosen": str(record.chosen).lower(),
@@ -74,6 +75,15 @@ def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
             + _scalars({m: record.test.get(m) for m in TEST_METRICS}, len(record.epochs["loss"])),
         )
         for record in records
+    )
+
+
+def _untested(record: Record) -> str:
+    """Digest of what was known of a trial before learning rates were chosen."""
+    return (
+        dataclasses.replace(record, chosen=False, test={}).digest
+        if record.chosen
+        else record.digest
     )
 
 

@@ -28,8 +28,10 @@ from typing import Any
 from filelock import FileLock
 
 from warmstart.errors import InputError
+from warmstart.records import TEST_METRICS
 from warmstart.tracking.databases import shown, turn
 from warmstart.tracking.runs import DIGESTS, Run, ranking
+from warmstart.tracking.schema import bring_up_to_date, check_server
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -78,9 +80,12 @@ def opened(uri: str) -> Iterator["Store"]:
             with _silence(), FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
                 if local:
                     _check(local)
+                    bring_up_to_date(local)
                     # absolute, since MLflow keeps open stores by their URI
                     uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
                 with turn(uri, seconds=LOCK_SECONDS):
+                    if not local:
+                        check_server(uri)
                     yield Store(MlflowClient(uri), local)
     except InputError:
         raise
@@ -138,14 +143,16 @@ class Store:
         found = self._find(stage, study)
         missing = [run for run in runs if run.digest not in found]
         mended = self._settle(found, wanted)
+        early = {
+            digest: run.info
+            for digest, (run, *_) in found.items()
+            if run.data.tags.get("warmstart.trial") == digest and run.info.status == "FINISHED"
+        }
         for run in missing:
-            created = self._client.create_run(
-                self._experiment(stage).experiment_id,
-                start_time=run.span[0] if run.span else None,
-                tags=run.tags,
-                run_name=run.name,
-            )
-            self._write(created.info, run)
+            if info := early.get(run.tags.get("warmstart.trial", "")):
+                self._complete(info, run)
+                continue
+            self.add(run)
         if missing and not self._alone:
             found = self._find(stage, study)
             self._settle(found, wanted)
@@ -153,6 +160,39 @@ class Store:
         if any(run.metrics for run in runs):
             self._offer(stage, study)
         return len(missing) + mended
+
+    def trials(self, stage: str, study: str) -> dict[str, Any]:
+        """Those of a stage and study that are there, tested or not: MLflow's run of each by the
+        digest that it has before it is tested. None is there twice."""
+        found = self._find(stage, study).values()
+        for double in (run for _, *doubles in found for run in doubles):
+            self._client.delete_run(double.info.run_id)
+        return {run.data.tags.get("warmstart.trial", ""): run for run, *_ in found}
+
+    def add(self, run: Run, there: Any = None) -> None:
+        """Publish `run`, which nobody else has published, or not to its end: `there`."""
+        if there is None:
+            experiment = self._experiment(run.stage).experiment_id
+            there = self._client.create_run(
+                experiment,
+                start_time=run.span[0] if run.span else None,
+                tags=run.tags,
+                run_name=run.name,
+            )
+        self._write(there.info, run)
+
+    def _complete(self, info: Any, run: Run) -> None:
+        """Make `run` of the one that was published before the trial was tested. Its digest comes
+        last, so this is done again where it was not done to its end."""
+        from mlflow.entities import Metric, RunTag
+
+        tests = [
+            Metric(name, value, info.start_time, step)
+            for name, value, step in run.metrics
+            if name in TEST_METRICS
+        ]
+        tags = [RunTag(key, value) for key, value in run.tags.items()]
+        self._client.log_batch(info.run_id, metrics=tests, tags=tags, synchronous=True)
 
     def _experiment(self, stage: str) -> Any:
         """The stage's experiment. One that was deleted comes back: it is a view."""

@@ -1,10 +1,12 @@
 """Unfinished work of a stage, so that a run that was killed goes on where it stood.
 
-Finished trials lie in the folder as `KEY.npz`, those that were in training in `running/`. The
+Finished trials lie in the folder as `KEY.npz`, those that were in training in `running/`, and what
+is to be trained stands in `trials.json`, for whoever wants to show trials as they finish. The
 folder lies outside DVC's outs, which DVC empties before it runs a stage.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,37 @@ from typing import Any
 import numpy as np
 
 from warmstart.diagnostics import LayerProbe, pack, unpack
-from warmstart.files import replacing
-from warmstart.records import EPOCH_METRICS
+from warmstart.files import read_json, replacing, write_json
+from warmstart.records import EPOCH_METRICS, Record
 from warmstart.training.trials import Result
 
 SCRATCH = Path(".warmstart")
 """Unfinished work, below the current folder; removed when its stage succeeds."""
+
+
+PLAN = "trials.json"
+
+
+def announce(
+    folder: Path, trials: Sequence[tuple[str, Mapping[str, Any]]], facts: Mapping[str, Any]
+) -> None:
+    """Say which trials are going to be trained: the key of each, and the fields of its `Record`
+    that are known before. Two records may have one key: they are trained once. `facts` are what
+    the stage's `timings.json` will say of device, versions and data."""
+    write_json(folder / PLAN, {"facts": facts, "trials": [list(trial) for trial in trials]})
+
+
+def announced(folder: Path) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
+    """What `announce` has said last: trials, facts."""
+    plan = read_json(folder / PLAN)
+    return [(key, known) for key, known in plan["trials"]], plan["facts"]
+
+
+def untested(folder: Path, key: str, known: Mapping[str, Any]) -> Record | None:
+    """The record that an announced trial has before learning rates are chosen, once it is
+    trained."""
+    result = read(folder, key)
+    return Record(**known, outcome=result.outcome, epochs=result.epochs) if result else None
 
 
 def write(folder: Path, result: Result, weights: list[np.ndarray]) -> None:

@@ -1,0 +1,64 @@
+"""A stage says what it trains before it does, and its records say the same."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test_compare import study
+from warmstart.params import Executor
+from warmstart.records import EPOCH_METRICS
+from warmstart.training import executor, scratch
+from warmstart.training.trials import Cohort, Result
+
+
+class Workers:
+    """Higher learning rates are better, so that the grid is extended; nothing is trained."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.found: set[str] = set()
+
+    def train(self, cohorts: Sequence[Cohort], *_: Any, **__: Any) -> Mapping[str, Result]:
+        results = {}
+        announced = {key for key, _ in scratch.announced(self._folder)}
+        for cohort in cohorts:
+            for trial in cohort.trials:
+                key = cohort.key(trial)
+                assert key in announced
+                curve = (trial.learning_rate / 10, trial.learning_rate / 5 + trial.seed / 100)
+                results[key] = Result(
+                    key=key,
+                    outcome="completed",
+                    epochs=dict.fromkeys(EPOCH_METRICS, curve),
+                    train_seconds=1.0,
+                )
+                scratch.write(self._folder, results[key], [])
+        return results
+
+    def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
+        trials = scratch.announced(self._folder)
+        found = [scratch.untested(self._folder, *trial) for trial in trials]
+        self.found = {record.digest for record in found if record}
+        return {cohort.key(trial): (0.3, 0.9) for cohort in cohorts for trial in cohort.trials}
+
+
+@pytest.mark.parametrize("folds", [None, 3])
+def test_what_is_announced_becomes_the_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folds: int | None
+) -> None:
+    made = study(tmp_path, **({"folds": folds} if folds else {}))
+    pools = []
+
+    @contextmanager
+    def start(_: Executor, folder: Path) -> Iterator[Workers]:
+        pools.append(Workers(folder))
+        yield pools[0]
+
+    monkeypatch.setattr(executor, "start", start)
+    records = made.run(tmp_path / "output", Executor(), scratch=tmp_path / "scratch")
+    assert len(records) == 2 * 3 * 6  # two arms, one rate beyond the two of the grid, six seeds
+    assert pools[0].found == {replace(r, chosen=False, test={}).digest for r in records}
