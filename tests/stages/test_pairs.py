@@ -21,7 +21,7 @@ from warmstart.networks import mlp, saving
 from warmstart.params import Params
 from warmstart.records import Outcome, read_records
 from warmstart.stages.transfer import transfer
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.trials import Cohort, Effort, Result, Trial
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("elm", "oak", "ash", "fir")
@@ -79,6 +79,7 @@ class MadeUp:
         """Classes of A -> learning rates it was tried at."""
         self.keys: list[str] = []
         """Of all trials that were trained."""
+        self.trained = Effort()
         self.b: list[tuple[tuple[str, ...], str]] = []
         """Classes and A's digest of every cohort of B that starts on one."""
 
@@ -150,6 +151,21 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MadeUp]:
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as monkeypatch:
         return folder, run(folder, known(), monkeypatch)
+
+
+def test_every_record_finds_its_data_in_the_timings(finished: tuple[Path, MadeUp]) -> None:
+    folder = finished[0]
+    data = json.loads((folder / "results/transfer/timings.json").read_text())["data"]
+    paths = (folder / "results/transfer").rglob("records.parquet")
+    seen = {path.parent.name: {r.data_digest for r in read_records(path)} for path in paths}
+    assert set(data) == set.union(*seen.values())
+    for place, digests in seen.items():
+        (digest,) = digests
+        found = data[digest]
+        # the first pair is the stage's own task B
+        file = "full" if "-" in place and place != "0-1" else "b"
+        assert found["source"] == str(folder / f"data/{file}.npz")
+        assert (found["features"], found["classes"]) == (5, 2)
 
 
 def test_no_model_a_has_seen_the_classes_of_its_task_b(finished: tuple[Path, MadeUp]) -> None:
