@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from test_compare import study
+from warmstart.files import read_json
 from warmstart.params import Executor
 from warmstart.records import EPOCH_METRICS
 from warmstart.training import executor, scratch
-from warmstart.training.trials import Cohort, Result
+from warmstart.training.trials import Cohort, Effort, Result
 
 
 class Workers:
@@ -21,10 +22,11 @@ class Workers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.found: set[str] = set()
+        self.trained = Effort()
 
     def train(self, cohorts: Sequence[Cohort], *_: Any, **__: Any) -> Mapping[str, Result]:
         results = {}
-        announced = {key for key, _ in scratch.announced(self._folder)}
+        announced = {key for key, _ in scratch.announced(self._folder)[0]}
         for cohort in cohorts:
             for trial in cohort.trials:
                 key = cohort.key(trial)
@@ -40,7 +42,8 @@ class Workers:
         return results
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
-        trials = scratch.announced(self._folder)
+        trials, facts = scratch.announced(self._folder)
+        self.facts = facts
         found = [scratch.untested(self._folder, *trial) for trial in trials]
         self.found = {record.digest for record in found if record}
         return {cohort.key(trial): (0.3, 0.9) for cohort in cohorts for trial in cohort.trials}
@@ -62,3 +65,6 @@ def test_what_is_announced_becomes_the_records(
     records = made.run(tmp_path / "output", Executor(), scratch=tmp_path / "scratch")
     assert len(records) == 2 * 3 * 6  # two arms, one rate beyond the two of the grid, six seeds
     assert pools[0].found == {replace(r, chosen=False, test={}).digest for r in records}
+    timings = read_json(tmp_path / "output/timings.json")
+    assert pools[0].facts == {key: timings[key] for key in ("device", "versions", "data")}
+    assert set(timings["data"]) == {record.data_digest for record in records}

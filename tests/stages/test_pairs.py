@@ -15,8 +15,10 @@ from scipy.stats import spearmanr, ttest_rel
 
 from warmstart import params
 from warmstart.arms import Network
+from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
+from warmstart.files import write_json
 from warmstart.networks import mlp, saving
 from warmstart.params import Params
 from warmstart.records import Outcome, read_records
@@ -139,6 +141,8 @@ def run(
         "b": full.only("b", (0, 1)),
     }.items():
         task.write(folder / f"data/{name}.npz")
+    Standardization.none(5).write(folder / "data/standardize.npz")
+    write_json(folder / "data/card.json", {"feature_shape": [5]})
     network = options.pretrain.network.resolve(5)
     saving.save(mlp.build(network, 5, 2, seed=1), folder / "a.keras")
     sources = {"on_a": folder / "a.keras"}

@@ -8,7 +8,7 @@ from made_up_results import made_up, write
 from mlflow_serving import serving
 from seen import Seen, seen
 from warmstart.records import read_records
-from warmstart.tracking import _runs
+from warmstart.tracking import _runs, follow
 from warmstart.tracking.store import DEFAULTS, opened
 
 
@@ -24,6 +24,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, empty, with no MLflow settings but those of warmstart's."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(follow, "give_way", lambda: None)  # tests go on in this process
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for name, value in DEFAULTS.items():
         monkeypatch.setenv(name, value)

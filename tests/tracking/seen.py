@@ -4,13 +4,23 @@ from collections import Counter
 
 from mlflow import MlflowClient
 
+from warmstart.tracking.runs import DIGESTS
+
 Seen = dict[
-    str, tuple[str, str, dict[str, str], dict[str, str], dict[str, list[tuple[int, float]]]]
+    str,
+    tuple[
+        str,
+        str,
+        dict[str, str],
+        dict[str, str],
+        dict[str, list[tuple[int, float]]],
+        list[tuple[str, str]],
+    ],
 ]
 
 
 def seen(uri: str, study: str = "initializer", stage: str = "compare") -> Seen:
-    """Name, status, parameters, tags and curves of a study's runs, by digest.
+    """Name, status, parameters, tags, curves and data sets of a study's runs, by digest.
 
     Fails where a digest has two runs, a run two values for a point, or a run is not finished.
     """
@@ -26,8 +36,9 @@ def seen(uri: str, study: str = "initializer", stage: str = "compare") -> Seen:
             points = client.get_metric_history(run.info.run_id, metric)
             curves[metric] = sorted((point.step, point.value) for point in points)
             assert max(Counter(step for step, _ in curves[metric]).values()) == 1
-        digest = tags.get("warmstart.record") or tags["warmstart.summary"]
+        digest = next(tags[name] for name in DIGESTS if name in tags)
+        data = [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs]
         assert digest not in found, "a digest has two runs"
         assert run.info.status == "FINISHED"
-        found[digest] = run.info.run_name, run.info.status, run.data.params, tags, curves
+        found[digest] = run.info.run_name, run.info.status, run.data.params, tags, curves, data
     return found

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -95,3 +96,12 @@ def test_the_command_line_hands_on_arguments_and_exit_code(here: Path) -> None:
     with pytest.raises(SystemExit) as raised:
         command_line.main(["track", "--results", "results", "--during", "sh", "-c", "exit 5"])
     assert raised.value.code == 5
+
+
+def test_those_who_train_have_the_cores_first(here: Path) -> None:
+    tell = "import os; print(os.getpriority(0, 0), os.getpriority(0, os.getppid()))"
+    # we give way once the command has been started
+    wait = "import os, time\nwhile not os.getpriority(0, os.getppid()): time.sleep(0.01)\n"
+    command = [sys.executable, "-m", "warmstart", "track", "--results", "results", "--during"]
+    output = subprocess.check_output([*command, sys.executable, "-c", wait + tell], text=True)
+    assert output == "0 10\n"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, write
+from made_up_results import made_up, made_up_timings, write
 from seen import Seen, seen
 from warmstart import __main__ as command_line
 from warmstart.records import Record
@@ -23,6 +23,8 @@ from warmstart.training import scratch
 from warmstart.training.trials import Result
 
 FOLDER = Path(".warmstart/compare@initializer")
+TIMINGS = made_up_timings()
+FACTS = {key: TIMINGS[key] for key in ("device", "versions", "data")}
 KNOWN = ("stage", "study", "arm", "seed", "learning_rate", "settings", "data_digest")
 
 
@@ -33,7 +35,7 @@ def key(record: Record) -> str:
 def begin(records: Sequence[Record]) -> None:
     """As a stage that is going to train `records`."""
     known = [(key(r), {name: getattr(r, name) for name in KNOWN}) for r in records]
-    scratch.announce(FOLDER, known)
+    scratch.announce(FOLDER, known, FACTS)
 
 
 def train(*records: Record) -> None:
@@ -72,19 +74,21 @@ def test_a_trial_is_there_when_it_is_trained_and_complete_when_its_stage_ends(
     assert trials.publish() == Published()
     first = seen(uri)
     assert first.keys() == untested(records[:5])
-    assert {tags["warmstart.chosen"] for _, _, _, tags, _ in first.values()} == {"false"}
+    for _, _, _, tags, _, data in first.values():
+        assert (tags["warmstart.chosen"], tags["warmstart.device"]) == ("false", "NVIDIA H100")
+        assert data == [("digits/full", "d" * 36)]
 
     train(*records[5:])
     assert trials.publish() == Published(new=13, present=0)
     before = ids(database)
     assert before.keys() == untested(records)
-    folder = write(Path("results/compare/initializer"), records, summary)
+    folder = write(Path("results/compare/initializer"), records, summary, TIMINGS)
     # of 18 trials 9 were chosen
-    assert publish(folder) == Published(new=9 + 3, present=9)
+    assert publish(folder) == Published(new=9 + 3 + 1, present=9)
     assert seen(uri) == published_at_once(folder)
     assert ids(database) == before, "the same runs"
     assert ids(database, "deleted") == {}
-    assert publish(folder) == Published(new=0, present=21)
+    assert publish(folder) == Published(new=0, present=22)
     # somebody else looks at what the stage has not removed yet
     assert Live(since_now=False).publish() == Published(new=0, present=18)
 
@@ -147,7 +151,7 @@ def test_half_a_trial_is_mended_whether_its_stage_ends_or_not(
         with pytest.raises(KeyboardInterrupt):
             Live(since_now=False).publish()
     if ends:
-        folder = write(Path("results/compare/initializer"), records, summary)
+        folder = write(Path("results/compare/initializer"), records, summary, TIMINGS)
         publish(folder)
         assert seen(f"sqlite:///{database}") == published_at_once(folder)
     else:
@@ -163,7 +167,7 @@ def test_a_publisher_killed_while_it_completes_trials(
     train(*records)
     Live(since_now=False).publish()
     before = ids(database)
-    folder = write(Path("results/compare/initializer"), records, summary)
+    folder = write(Path("results/compare/initializer"), records, summary, TIMINGS)
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_batch", dies_at(3))
         with pytest.raises(KeyboardInterrupt):

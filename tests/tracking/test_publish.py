@@ -330,7 +330,7 @@ def test_what_two_machines_published_twice_is_kept_once(
 
     monkeypatch.setattr(Store, "_find", first_sees_nothing)
     digests = trial_runs(read_records(folder / "records.parquet"), "")
-    Store(client(), alone=False).bring("compare", "initializer", digests)
+    Store(client(), None).bring("compare", "initializer", digests)
     assert len(looks) == 2
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
 
@@ -349,7 +349,7 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
 
     monkeypatch.setattr(Store, "_write", first_is_taken_away)
     digests = trial_runs(read_records(folder / "records.parquet"), "")
-    Store(client(), alone=False).bring("compare", "initializer", digests)
+    Store(client(), None).bring("compare", "initializer", digests)
     assert len(taken) == 1
     assert len(shown()) == TRIALS
     assert {status for _, status, *_ in shown().values()} == {"FINISHED"}

@@ -170,10 +170,10 @@ def test_a_run_that_another_machine_removes_under_us(
     expected = published_at_once(folder)
     api = MlflowClient(f"sqlite:///{database}")
     wanted = {run.digest: run for run in _runs(folder)}
-    theirs = Store(api, alone=False)
+    theirs = Store(api, None)
 
     class Ours(MlflowClient):
-        def create_run(self, experiment_id: str, **given: Any) -> Any:
+        def create_run(self, experiment_id: str, start_time: Any = None, **given: Any) -> Any:
             ours = api.create_run(experiment_id, **given)
             before = ours.info.start_time - 1000
             older = api.create_run(experiment_id, before, **given)
@@ -182,7 +182,7 @@ def test_a_run_that_another_machine_removes_under_us(
             api.delete_run(ours.info.run_id)
             return ours
 
-    Store(Ours(api.tracking_uri), alone=False).bring("compare", "initializer", [*wanted.values()])
+    Store(Ours(api.tracking_uri), None).bring("compare", "initializer", [*wanted.values()])
     assert seen(api.tracking_uri) == expected
 
 

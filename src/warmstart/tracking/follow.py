@@ -19,6 +19,8 @@ FOLLOWED = "WARMSTART_FOLLOWED"
 """Environment variable by which stages know that somebody else publishes what they write."""
 
 LOOK_SECONDS = 1.0
+NICE = 10
+"""Our priority beside a pipeline."""
 
 Found = dict[Path, tuple[int, ...]]
 """Folders with records -> when their files were last written, in ns."""
@@ -41,6 +43,7 @@ def publish_during(command: Sequence[str], root: Path) -> int:
             f"--during: expected a command to run, received {' '.join(command) or 'nothing'} "
             f"({error}); name one, as in --during dvc repro"
         ) from None
+    give_way()
     with process:
         _publish_while(lambda: _runs(process), root, before)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
@@ -48,7 +51,13 @@ def publish_during(command: Sequence[str], root: Path) -> int:
 
 def publish_until_closed(stream: TextIO, root: Path) -> None:
     """As `publish_during`, until `stream` is at its end: for a pipeline that starts us."""
+    give_way()
     _publish_while(lambda: _is_open(stream), root, _found(root))
+
+
+def give_way() -> None:
+    """Let those who train have the cores first."""
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 def _publish_while(goes_on: Callable[[], bool], root: Path, before: Found) -> None:

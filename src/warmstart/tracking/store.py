@@ -134,7 +134,7 @@ class Store:
             try:
                 return self._bring(stage, study, runs)
             except Exception as error:
-                if self._alone or getattr(error, "error_code", None) not in _OVERTAKEN:
+                if not _overtaken(error):
                     raise
         return self._bring(stage, study, runs)
 
@@ -148,11 +148,19 @@ class Store:
             for digest, (run, *_) in found.items()
             if run.data.tags.get("warmstart.trial") == digest and run.info.status == "FINISHED"
         }
+        late: Exception | None = None
         for run in missing:
-            if info := early.get(run.tags.get("warmstart.trial", "")):
-                self._complete(info, run)
-                continue
-            self.add(run)
+            try:
+                if info := early.get(run.tags.get("warmstart.trial", "")):
+                    self._complete(info, run)
+                else:
+                    self.add(run)
+            except Exception as error:
+                if not _overtaken(error):
+                    raise
+                late = error
+        if late:  # the others are there now
+            raise late
         if missing and not self._alone:
             found = self._find(stage, study)
             self._settle(found, wanted)
@@ -288,6 +296,11 @@ class Store:
                 current = str(digest in wanted).lower()
                 if run.data.tags.get("warmstart.current") != current:
                     self._client.set_tag(run.info.run_id, "warmstart.current", current)
+
+
+def _overtaken(error: Exception) -> bool:
+    """Whether another publisher came first, so that it is worth beginning again."""
+    return getattr(error, "error_code", None) in _OVERTAKEN
 
 
 def _database(uri: str) -> Path | None:
