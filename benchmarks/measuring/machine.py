@@ -16,6 +16,7 @@ _PACKAGES = (
     "tensorflow",
     "jax",
     "numpy",
+    "mlflow",
     "keras-tuner",
     "optuna",
     "ray",

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +57,44 @@ def run(job: Job, environment: Mapping[str, str] = ON_CORES) -> Run:
     Raises:
         JobError: if its process fails.
     """
+    done = call(
+        [sys.executable, "-m", "engines", job.to_json()],
+        {**environment, **_OWN.get(job.engine, {})},
+    )
+    return Run(
+        job=job,
+        report=Report.from_json(done.printed.splitlines()[-1]),
+        seconds=done.seconds,
+        memory_mib=done.memory_mib,
+        disturbed=done.disturbed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a command took; as in `Run`."""
+
+    printed: str
+    """On standard output."""
+    seconds: float
+    memory_mib: float
+    disturbed: float
+
+
+def call(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+) -> Call:
+    """Run `command` in `folder`, with `environment` beside ours; nothing of it stays running.
+
+    Raises:
+        JobError: if it fails.
+    """
     with tempfile.TemporaryFile("w+") as said:
         start, busy = time.perf_counter(), _busy_seconds()
         child = subprocess.Popen(
-            [sys.executable, "-m", "engines", job.to_json()],
-            env=os.environ | _ENVIRONMENT | environment | _OWN.get(job.engine, {}),
+            command,
+            cwd=folder,
+            env=os.environ | _ENVIRONMENT | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -72,10 +105,10 @@ def run(job: Job, environment: Mapping[str, str] = ON_CORES) -> Run:
             seconds, busy = time.perf_counter() - start, _busy_seconds() - busy
         if child.returncode:
             said.seek(0)
-            raise JobError(f"{job.engine} ended with {child.returncode}\n{said.read()[-3000:]}")
-    return Run(
-        job=job,
-        report=Report.from_json(printed.splitlines()[-1]),
+            what = " ".join(command[1:4])
+            raise JobError(f"{what} ended with {child.returncode}\n{said.read()[-3000:]}")
+    return Call(
+        printed=printed,
         seconds=seconds,
         memory_mib=family.peak / 2**20,
         disturbed=max(0.0, busy - family.busy_seconds) / (seconds * psutil.cpu_count()),

@@ -9,7 +9,7 @@ from mlflow_serving import serving
 from seen import Seen, seen
 from warmstart.records import read_records
 from warmstart.tracking import _runs, follow
-from warmstart.tracking.store import DEFAULTS, opened
+from warmstart.tracking.opening import DEFAULTS, opened
 
 
 @pytest.fixture(scope="session")

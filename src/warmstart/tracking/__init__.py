@@ -57,7 +57,7 @@ def publish(folder: Path) -> Published:
     total = Published()
     if not places:
         return total
-    from warmstart.tracking.store import opened
+    from warmstart.tracking.opening import opened
 
     with opened(tracking_uri()) as store:
         for (stage, study), runs in places.items():

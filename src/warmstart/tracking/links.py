@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from warmstart.errors import InputError
 from warmstart.tracking import tracking_uri
-from warmstart.tracking.store import opened
+from warmstart.tracking.opening import opened
 
 LOCAL = "http://127.0.0.1:5000"
 """Where `make mlflow` serves its pages."""

@@ -77,7 +77,7 @@ class Live:
         return Published(new=new, present=len(found) - new)
 
     def _bring(self, runs: Sequence[Run]) -> int:
-        from warmstart.tracking.store import opened
+        from warmstart.tracking.opening import opened
 
         new = 0
         with opened(tracking_uri()) as store:

@@ -13,8 +13,8 @@ from warmstart.analysis.words import points
 from warmstart.errors import InputError
 from warmstart.tracking import tracking_uri
 from warmstart.tracking.candidates import Candidate, candidates
+from warmstart.tracking.opening import opened
 from warmstart.tracking.registry import CHAMPION, Registry, download
-from warmstart.tracking.store import opened
 
 CHALLENGER = "challenger"
 _ON_THE_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}

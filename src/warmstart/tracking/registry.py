@@ -13,7 +13,8 @@ import numpy as np
 from warmstart.errors import InputError
 from warmstart.tracking import tracking_uri
 from warmstart.tracking.candidates import Candidate
-from warmstart.tracking.store import Store, opened
+from warmstart.tracking.opening import opened
+from warmstart.tracking.store import Store
 
 CHAMPION = "champion"
 _EXAMPLES = 2

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from warmstart.tracking import tracking_uri
+from warmstart.tracking.opening import opened
 from warmstart.tracking.runs import Run, head
-from warmstart.tracking.store import opened
 
 STAGE = "report"
 

@@ -1,4 +1,4 @@
-"""Runs -> MLflow. The only import of mlflow.
+"""Runs -> MLflow.
 
 What makes it safe to run at any time, any number of times, side by side:
 
@@ -13,84 +13,19 @@ What makes it safe to run at any time, any number of times, side by side:
   own run taken away by that begins again.
 """
 
-import hashlib
-import logging
-import os
-import sqlite3
-import tempfile
-import textwrap
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from warmstart.errors import InputError
 from warmstart.records import TEST_METRICS
-from warmstart.tracking.databases import shown, turn
 from warmstart.tracking.runs import DIGESTS, Run, ranking
-from warmstart.tracking.schema import bring_up_to_date, check_server
 
-DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # MLflow alone retries for minutes. Two attempts of at most 7 s each: a server that is down
-    # is known after 14 s, and one that answers takes 0.1 s for the largest batch
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "7",
-    "PGCONNECT_TIMEOUT": "7",
-}
-"""For the environment, where the user has not set them."""
-
-LOCK_SECONDS = 300
-"""How long to wait for publishers before us: 1,000 trials take each of them about 40 s."""
 BATCH = {"metrics": 1000, "params": 100}
 """What MLflow takes in one request."""
 _PAGE = 1000
-_SQLITE = "sqlite:///"
 _OVERTAKEN = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 """MLflow's codes for writing into a deleted run and for making what another has just made."""
 _TRIES = 3
-_REFUSALS = {
-    401: ("a user that it knows", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
-    403: ("permission", "ask whoever runs that server: docs/team.md"),
-}
-"""Status of HTTP -> what was expected, what to do."""
-
-
-@contextmanager
-def opened(uri: str) -> Iterator["Store"]:
-    """The store at `uri`, created if need be, for this publisher alone.
-
-    Raises:
-        InputError: for whatever fails inside, in one line.
-    """
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    try:
-        local = _database(uri)
-        with warnings.catch_warnings():
-            # other people's deprecations, in the middle of a stage's output
-            warnings.simplefilter("ignore")
-            from mlflow import MlflowClient
-
-            with _silence(), FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
-                if local:
-                    _check(local)
-                    bring_up_to_date(local)
-                    # absolute, since MLflow keeps open stores by their URI
-                    uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
-                with turn(uri, seconds=LOCK_SECONDS):
-                    if not local:
-                        check_server(uri)
-                    yield Store(MlflowClient(uri), local)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(_line(uri, error)) from error
 
 
 class Store:
@@ -301,63 +236,3 @@ class Store:
 def _overtaken(error: Exception) -> bool:
     """Whether another publisher came first, so that it is worth beginning again."""
     return getattr(error, "error_code", None) in _OVERTAKEN
-
-
-def _database(uri: str) -> Path | None:
-    """The file behind an SQLite URI, else None."""
-    path = uri.removeprefix(_SQLITE).partition("?")[0]
-    return Path(path).absolute() if uri.startswith(_SQLITE) and path else None
-
-
-def _lock(uri: str, local: Path | None) -> Path:
-    if local:
-        local.parent.mkdir(parents=True, exist_ok=True)
-        return local.with_name(f"{local.name}.lock")
-    # one per user: another user's file would not open
-    name = hashlib.sha256(f"{Path.home()} {uri}".encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"warmstart-{name}.lock"
-
-
-_seen: dict[Path, int] = {}
-
-
-def _check(database: Path) -> None:
-    """Fail at once where MLflow would try for minutes (unwritable, no database) or would go on
-    with a file that is no more (its connections outlive it)."""
-    with closing(sqlite3.connect(database, timeout=10, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")  # read-only databases let this pass
-        connection.execute("CREATE TABLE warmstart_may_write (x)")
-        connection.execute("ROLLBACK")
-    inode = database.stat().st_ino
-    if _seen.setdefault(database, inode) != inode:
-        raise OSError("another file than when this process opened it; start the process again")
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """No log lines: what matters of a failure arrives as an exception."""
-    levels = {logging.getLogger(name): 0 for name in ("mlflow", "alembic", "sqlalchemy", "urllib3")}
-    for logger in levels:
-        levels[logger] = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in levels.items():
-            logger.setLevel(level)
-
-
-def _line(uri: str, error: Exception) -> str:
-    """Where, expected, received, what to do, without the URI's password."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError | sqlite3.Error):  # the deepest of these says it shortest
-            error = cause
-        cause = cause.__cause__ or cause.__context__
-    expected, advice = _REFUSALS.get(
-        getattr(error, "get_http_status_code", int)(),
-        ("an MLflow store that answers", "start or mend it, or correct MLFLOW_TRACKING_URI"),
-    )
-    received = f"{type(error).__name__}: {error}".replace(uri, shown(uri))
-    received = textwrap.shorten(received, 250, placeholder=" …")
-    return f"{shown(uri)}: expected {expected}, received {received}; {advice}"

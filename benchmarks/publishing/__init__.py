@@ -1,0 +1,1 @@
+"""What MLflow costs: the parts of `benchmarks/tracking.py`."""
