@@ -82,8 +82,9 @@ test: setup ## run the whole suite
 test-jax: setup ## run the tests of networks and training on Keras's JAX backend
 	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_probe.py tests/training/test_worker.py
 
-bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune (25 minutes)
+bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune, and what MLflow costs (an hour)
 	@.venv-bench/bin/python benchmarks/engine.py
+	@.venv-bench/bin/python benchmarks/tracking.py --parts publish training
 
 bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py

@@ -10,8 +10,10 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from measuring import machine
+from measuring.text import DISTURBED
 from publishing import publish, scale, training
 from warmstart.files import read_json, write_json
 
@@ -34,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
                 options.quick,
                 options.repetitions,
             )
-        print("", *part.lines(rows), "", sep="\n", flush=True)
+        print("", *part.lines(rows), *_notes(rows), "", sep="\n", flush=True)
         command = ["python", "benchmarks/tracking.py", "--parts", name]
         command += ["--repetitions", str(options.repetitions)]
         found[name] = {
@@ -49,6 +51,13 @@ def main(argv: Sequence[str]) -> int:
     if output:
         print(f"written: {output}")
     return 0
+
+
+def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
+    worst = max(row.get("disturbed", 0.0) for row in rows)
+    if worst <= DISTURBED:
+        return []
+    return [f"others took up to {worst:.0%} of the cores' time: measure again on a quiet machine"]
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

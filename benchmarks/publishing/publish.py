@@ -19,7 +19,7 @@ AIM = 7
 
 def measure(folder: Path, quick: bool, repetitions: int) -> list[dict[str, Any]]:
     """A row for each way and store. All are measured once before any a second time."""
-    trials, logged = (16, 4) if quick else (512, 32)
+    trials, logged = (16, 2) if quick else (512, 16)
     rates, seeds = (0.01, 0.03, 0.1, 0.3), 2 if quick else 8
     arms = [f"arm_{n}" for n in range(trials // (len(rates) * seeds))]
     results, database = folder / "results", empty(folder / "empty.db")

@@ -71,7 +71,7 @@ def _write_params(path: Path, quick: bool) -> Path:
         "epochs": 2 if quick else 20,
         "studies": {STUDY: {"arms": arms}},
     }
-    params["compare"]["base"]["hidden"] = [300, 100]
+    params["compare"]["base"]["hidden"] = [500, 300, 100]
     with path.open("w") as file:
         yaml.dump(params, file)
     return path

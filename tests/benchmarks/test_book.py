@@ -16,7 +16,7 @@ import pytest
 from warmstart.data.task import Task
 from warmstart.records import EPOCH_METRICS
 from warmstart.training import executor
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.trials import Cohort, Effort, Result, Trial
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import book
@@ -33,12 +33,13 @@ class Pool:
     """Workers that write down what they are given."""
 
     def __init__(self) -> None:
-        self.trained: list[tuple[str, Cohort, Task]] = []
+        self.trained = Effort()
+        self.asked: list[tuple[str, Cohort, Task]] = []
 
     def train(
         self, cohorts: Sequence[Cohort], label: str, meanwhile: object = None
     ) -> dict[str, Result]:
-        self.trained += [(label, cohort, Task.read(cohort.task)) for cohort in cohorts]
+        self.asked += [(label, cohort, Task.read(cohort.task)) for cohort in cohorts]
         return {
             cohort.key(trial): Result(
                 key=cohort.key(trial),
@@ -108,7 +109,7 @@ def test_networks_are_those_of_the_notebooks(ran: tuple[list[Row], Pool]) -> Non
             cohort.epochs,
             cohort.batch_size,
         )
-        for _, cohort, _ in pool.trained
+        for _, cohort, _ in pool.asked
         for trial in cohort.trials
     }
     wide, deep, a = (300, 100), (100,) * 100, (300, 100, 50, 50, 50)
@@ -123,7 +124,7 @@ def test_networks_are_those_of_the_notebooks(ran: tuple[list[Row], Pool]) -> Non
     assert trials[("a", (100,) * 3, "relu")] == ("he_normal", 1e-3, 20, 32)
     slopes = {
         trial.arm: trial.network.activation.negative_slope
-        for _, cohort, _ in pool.trained
+        for _, cohort, _ in pool.asked
         for trial in cohort.trials
         if trial.arm.startswith("leaky")
     }
@@ -132,7 +133,7 @@ def test_networks_are_those_of_the_notebooks(ran: tuple[list[Row], Pool]) -> Non
 
 def test_samples_are_split_and_scaled_as_there(ran: tuple[list[Row], Pool]) -> None:
     _, pool = ran
-    tasks = {label: task for label, _, task in pool.trained}
+    tasks = {label: task for label, _, task in pool.asked}
     second = tasks[
         "book@leaky_ReLU_and_PReLU"
     ]  # validates on the first, the third edition on the last
@@ -164,7 +165,7 @@ def test_a_limit_shrinks_every_part() -> None:
 
 def test_each_seed_of_b_starts_on_its_own_a(ran: tuple[list[Row], Pool]) -> None:
     _, pool = ran
-    on_a = [c for label, c, _ in pool.trained if label == "book, B, sandal or shirt" and c.source]
+    on_a = [c for label, c, _ in pool.asked if label == "book, B, sandal or shirt" and c.source]
     assert len(on_a) == 4  # 2 seeds at 2 rates
     for cohort in on_a:
         (trial,) = cohort.trials

@@ -48,7 +48,7 @@ def published_at_once(here: Path, empty_database: Path) -> Callable[[Path], Seen
     """What MLflow shows of a folder where nothing goes wrong."""
 
     def publish_there(folder: Path) -> Seen:
-        copy = shutil.copy(empty_database, here / "reference.db")
+        copy = shutil.copy(empty_database, here / f"reference-{folder.name}.db")
         first = read_records(folder / "records.parquet")[0]
         with opened(f"sqlite:///{copy}") as store:
             store.bring(first.stage, first.study, _runs(folder))
