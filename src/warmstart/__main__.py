@@ -83,7 +83,7 @@ def _report(options: argparse.Namespace) -> None:
     from warmstart.tracking.follow import FOLLOWED
     from warmstart.tracking.links import links_quietly
 
-    links = [(link.text, link.url) for link in links_quietly()]
+    links = links_quietly()
     report(known, options.results, options.data, options.models, options.output, links)
     if FOLLOWED not in os.environ:
         _publish_products(options.models, options.data, options.output)
@@ -117,7 +117,7 @@ def _links(options: argparse.Namespace) -> None:
     from warmstart.tracking.links import links
 
     for link in links():
-        print(f"{link.text}\n    {link.url}")
+        print(f"{link.about} {link.text}:\n    {link.url}".lstrip())
 
 
 def _publish_products(

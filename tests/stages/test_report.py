@@ -20,6 +20,7 @@ from warmstart.diagnostics import LayerProbe
 from warmstart.files import write_json
 from warmstart.records import Record, Summary, read_records, write_records
 from warmstart.stages.report import report
+from warmstart.tracking.links import Link
 
 sys.path.append(str(Path(__file__).parents[1] / "analysis"))
 from fabricated import finished, study, trial
@@ -403,12 +404,13 @@ def test_it_links_to_pages_of_the_tracker_and_keeps_its_pictures(project: Path) 
         project / "prepared",
         project / "models",
         output,
-        [("activation: ranking", url)],
+        [Link("activation", "ranking", url), Link("activation", "curves", f"{url}&e")],
     )
-    assert f"[activation: ranking]({url})." in (output / "report.md").read_text()
+    line = f"- activation: [ranking]({url}), [curves]({url}&e)\n"
+    assert line in (output / "report.md").read_text()
     escaped = url.replace("&", "&amp;")
     html = (output / "report.html").read_text()
-    assert f'<a href="{escaped}">activation: ranking</a>.' in html
+    assert f'<li>activation: <a href="{escaped}">ranking</a>, <a' in html
     names = {path.stem for path in (output / "pictures").glob("*.svg")}
     assert {"initializer_ranking", "initializer_curves", "transfer_seeds"} <= names
     for path in (output / "pictures").iterdir():

@@ -10,7 +10,11 @@ from mlflow import MlflowClient
 from made_up_results import made_up, write
 from warmstart.__main__ import main
 from warmstart.tracking import publish, publish_all
-from warmstart.tracking.links import LOCAL, links, links_quietly
+from warmstart.tracking.links import LOCAL, Link, links, links_quietly
+
+
+def title(link: Link) -> str:
+    return f"{link.about} {link.text}".strip()
 
 
 def parts(url: str) -> tuple[str, dict[str, str]]:
@@ -25,21 +29,21 @@ def test_each_study_has_its_pages(database: Path, folder: Path, here: Path) -> N
     publish_all(here / "results")
     client = MlflowClient(f"sqlite:///{database}")
     experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
-    found = {link.text: parts(link.url) for link in links()}
+    found = {title(link): parts(link.url) for link in links()}
     assert list(found) == [
-        "depth: ranking",
-        "depth: curves of all arms",
-        "depth: the seeds of deep",
-        "initializer: ranking",
-        "initializer: curves of all arms",
-        "initializer: the seeds of he_normal",
+        "depth ranking",
+        "depth curves of all arms",
+        "depth seeds of deep",
+        "initializer ranking",
+        "initializer curves of all arms",
+        "initializer seeds of he_normal",
         "registered models",
     ]
     page = f"/experiments/{experiment}/runs"
     ranking = {"workflowType": "machine_learning", "viewStateShareKey": "depth"}
-    assert found["depth: ranking"] == (page, ranking)
-    assert found["depth: curves of all arms"] == (page, ranking | {"compareRunsMode": "CHART"})
-    path, query = found["initializer: the seeds of he_normal"]
+    assert found["depth ranking"] == (page, ranking)
+    assert found["depth curves of all arms"] == (page, ranking | {"compareRunsMode": "CHART"})
+    path, query = found["initializer seeds of he_normal"]
     runs = client.search_runs([experiment], query["searchFilter"])
     assert path == page
     assert {run.info.run_name for run in runs} == {
@@ -52,7 +56,10 @@ def test_a_against_b(database: Path, here: Path) -> None:
     assert "A against B" not in {link.text for link in links()}
     arms = ("on_a", "scratch", "on_a_head_only")
     write(here / "results/transfer", *made_up(stage="transfer", study="", arms=arms, root=1))
+    few = made_up(stage="transfer", study="labels_50", arms=arms, root=2)
+    write(here / "results/transfer/labels/50", *few)
     publish_all(here / "results")
+    assert {link.about for link in links()} == {"pretrain", "transfer", ""}
     (url,) = (link.url for link in links() if link.text == "A against B")
     path, query = parts(url)
     client = MlflowClient(f"sqlite:///{database}")
@@ -66,7 +73,7 @@ def test_only_what_holds_is_linked(database: Path, folder: Path) -> None:
     publish(folder)
     write(folder, *made_up(arms=("orthogonal", "he_normal", "normal_1"), root=9))
     publish(folder)
-    assert "initializer: the seeds of orthogonal" in {link.text for link in links()}
+    assert "initializer seeds of orthogonal" in {title(link) for link in links()}
 
 
 def test_printed(database: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +82,7 @@ def test_printed(database: Path, folder: Path, capsys: pytest.CaptureFixture[str
     publish(folder)
     assert main(["links"]) == 0
     first, second, *_ = capsys.readouterr().out.splitlines()
-    assert first == "initializer: ranking"
+    assert first == "initializer ranking:"
     assert second == f"    {links()[0].url}"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from warmstart.analysis import claims, encoders, label_efficiency, layers, page, pairs, series
 from warmstart.analysis.advice import advise
@@ -13,13 +14,24 @@ from warmstart.params import Params
 from warmstart.records import Summary
 
 
+class Linked(Protocol):
+    """A page, and the study or stage that it is about, if it is one."""
+
+    @property
+    def about(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+
+
 def report(
     params: Params,
     results: Path,
     prepared: Path,
     models: Path,
     output: Path,
-    links: Sequence[tuple[str, str]] = (),
+    links: Sequence[Linked] = (),
 ) -> None:
     """Write `report.html` (self-contained), `report.md`, `claims.json`, its pictures as
     `pictures/*.svg` and `plots/*.json` for `dvc plots` into `output`, from whatever stages have
@@ -31,7 +43,7 @@ def report(
         prepared: folder with `card.json`.
         models: folder with `a.keras` and `b.keras`.
         output: folder to write to.
-        links: text and address of further pages, as of a tracker's.
+        links: to further pages, as of a tracker's.
     """
     pretrain = read_results(results / "pretrain")
     transfer = read_results(results / "transfer")

@@ -52,7 +52,8 @@ class Candidate:
         """Of one raw sample."""
         return tuple(self.card["input"]["shape"])
 
-    def load(self) -> Any:
+    @cached_property
+    def model(self) -> Any:
         """A `keras.Sequential` that takes raw samples `(batch, *shape)` and has no layers but
         Keras's own."""
         from warmstart.networks import raw_input  # loads Keras

@@ -10,32 +10,43 @@ from numpy.typing import NDArray
 from warmstart.analysis.statistics import interval
 from warmstart.records import Interval
 
+_AT_ONCE = 4096
+"""Samples; `predict` would compile a program for each model first."""
+
+
+def load(path: Path) -> keras.Sequential:
+    """The model in a `.keras` file, in Keras's safe mode."""
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def takes(model: keras.Sequential, shape: Sequence[int], classes: int) -> bool:
+    """Whether `model` takes samples of this shape and tells as many classes apart."""
+    return (*model.input_shape[1:], model.output_shape[-1]) == (*shape, classes)
+
 
 def accuracy_difference(
-    challenger: Path, champion: Path, x: NDArray[np.float32], y: NDArray[np.int32]
+    challenger: keras.Sequential,
+    champion: keras.Sequential,
+    x: NDArray[np.float32],
+    y: NDArray[np.int32],
 ) -> Interval:
     """Accuracy of `challenger` minus that of `champion`, paired by sample, with its 95 % interval.
 
     Args:
-        challenger, champion: `.keras` files that take samples like `x` and give one logit for each
-            class.
+        challenger, champion: take samples like `x` and give one logit for each class.
         x: `(n, …)` raw validation samples.
         y: `(n,)` their labels.
     """
-    one, other = (_right(path, x, y) for path in (challenger, champion))
+    one, other = (_right(model, x, y) for model in (challenger, champion))
     return interval((one - other).tolist())
 
 
-def takes(model: Path, shape: Sequence[int], classes: int) -> bool:
-    """Whether `model` takes samples of this shape and tells as many classes apart."""
-    loaded = _load(model)
-    return (*loaded.input_shape[1:], loaded.output_shape[-1]) == (*shape, classes)
-
-
-def _right(path: Path, x: NDArray[np.float32], y: NDArray[np.int32]) -> NDArray[np.float64]:
+def _right(
+    model: keras.Sequential, x: NDArray[np.float32], y: NDArray[np.int32]
+) -> NDArray[np.float64]:
     """(n,): 1 where the model says the label, else 0."""
-    return (_load(path).predict(x, verbose=0).argmax(axis=1) == y).astype(np.float64)
-
-
-def _load(path: Path) -> keras.Sequential:
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    logits = [
+        keras.ops.convert_to_numpy(model(x[start : start + _AT_ONCE], training=False))
+        for start in range(0, len(x), _AT_ONCE)
+    ]
+    return (np.concatenate(logits).argmax(axis=1) == y).astype(np.float64)

@@ -21,6 +21,8 @@ _AGAINST = {("pretrain", "a"), ("transfer", "scratch"), ("transfer", "on_a")}
 class Link:
     """A page of MLflow."""
 
+    about: str
+    """Study or stage; empty: several."""
     text: str
     url: str
 
@@ -39,13 +41,16 @@ def links() -> tuple[Link, ...]:
     found: list[Link] = []
     for number in sorted({int(run.info.experiment_id) for run in summaries}):
         of_stage = [run for run in summaries if int(run.info.experiment_id) == number]
-        for study in sorted({_tag(run, "study") for run in of_stage}):
+        studies = sorted({_tag(run, "study") for run in of_stage})
+        # those of transfer are runs with other labels or pairs of classes, up to 50
+        for study in studies if "" not in studies else [""]:
             found += _of_study(base, number, [r for r in of_stage if _tag(r, "study") == study])
-    both = [run for run in summaries if (_tag(run, "stage"), _tag(run, "arm")) in _AGAINST]
+    whole = [run for run in summaries if not _tag(run, "study")]
+    both = [run for run in whole if (_tag(run, "stage"), _tag(run, "arm")) in _AGAINST]
     if len(both) == len(_AGAINST):
-        found.append(Link("A against B", _comparison(base, both)))
+        found.append(Link("", "A against B", _comparison(base, both)))
     if summaries:
-        found.append(Link("registered models", f"{base}/#/models"))
+        found.append(Link("", "registered models", f"{base}/#/models"))
     return tuple(found)
 
 
@@ -71,9 +76,9 @@ def _of_study(base: str, experiment: int, summaries: list[Any]) -> Iterable[Link
         "data": _tag(best, "data"),
     }
     only = " AND ".join(f"tags.`warmstart.{key}` = '{v}'" for key, v in seeds.items() if v)
-    yield Link(f"{name}: ranking", view)
-    yield Link(f"{name}: curves of all arms", f"{view}&compareRunsMode=CHART")
-    yield Link(f"{name}: the seeds of {arm}", f"{page}&searchFilter={quote(only, safe='')}")
+    yield Link(name, "ranking", view)
+    yield Link(name, "curves of all arms", f"{view}&compareRunsMode=CHART")
+    yield Link(name, f"seeds of {arm}", f"{page}&searchFilter={quote(only, safe='')}")
 
 
 def _comparison(base: str, runs: list[Any]) -> str:

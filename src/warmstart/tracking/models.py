@@ -7,7 +7,9 @@ nothing. One that a killed publisher left without its alias gets it from the nex
 
 import os
 import tempfile
+import textwrap
 from pathlib import Path
+from typing import Any
 
 from warmstart.analysis.words import points
 from warmstart.errors import InputError
@@ -17,8 +19,13 @@ from warmstart.tracking.opening import opened
 from warmstart.tracking.registry import CHAMPION, Registry, download
 
 CHALLENGER = "challenger"
-_ON_THE_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-"""For Keras, if it is loaded: the GPU belongs to those who train."""
+_ON_THE_CPU = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "JAX_PLATFORMS": "cpu",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+"""For Keras, if it is loaded: the GPU belongs to those who train; and as quiet as workers are."""
 
 
 def publish_models(models: Path, prepared: Path) -> int:
@@ -41,8 +48,9 @@ def publish_models(models: Path, prepared: Path) -> int:
             for unsettled in found.values():
                 registry.settle(unsettled)
         challenged = set()
+        champions: dict[tuple[str, str], Any] = {}
         for candidate in missing:
-            alias, reason = _judge(candidate, registry, prepared)
+            alias, reason = _judge(candidate, registry, prepared, champions)
             # of those that lost, `challenger` is the best, which comes first
             given = alias if alias == CHAMPION or candidate.name not in challenged else ""
             challenged |= {candidate.name} if given == CHALLENGER else set()
@@ -50,10 +58,14 @@ def publish_models(models: Path, prepared: Path) -> int:
         return len(missing)
 
 
-def _judge(candidate: Candidate, registry: Registry, prepared: Path) -> tuple[str, str]:
-    """Which alias it deserves, and why."""
-    from warmstart.networks import saving
-    from warmstart.tracking.champion import accuracy_difference, takes
+def _judge(
+    candidate: Candidate,
+    registry: Registry,
+    prepared: Path,
+    champions: dict[tuple[str, str], Any],
+) -> tuple[str, str]:
+    """Which alias it deserves, and why. `champions` are those that have been loaded."""
+    from warmstart.tracking.champion import accuracy_difference, load, takes
 
     champion = registry.champion(candidate.name)
     if champion is None:
@@ -62,18 +74,21 @@ def _judge(candidate: Candidate, registry: Registry, prepared: Path) -> tuple[st
     samples = candidate.samples(prepared)
     if samples is None:
         return CHALLENGER, f"Challenger: not compared with {against}, for want of samples."
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            other = download(
-                registry.store, champion.name, version=champion.version, folder=folder / "champion"
-            )
-        except InputError as error:
-            return CHALLENGER, f"Challenger: {against} cannot be loaded ({error})."
-        if not takes(other, candidate.shape, len(candidate.card["data"]["classes"])):
-            return CHALLENGER, f"Challenger: {against} takes other samples or knows other classes."
-        saving.save(candidate.load(), folder / "challenger.keras")
-        found = accuracy_difference(folder / "challenger.keras", other, *samples)
+    place = champion.name, str(champion.version)
+    if place not in champions:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                file = download(
+                    registry.store, place[0], version=place[1], folder=Path(folder) / "champion"
+                )
+                champions[place] = load(file)
+            except (InputError, TypeError, ValueError) as error:
+                received = textwrap.shorten(str(error), 300, placeholder=" …")
+                return CHALLENGER, f"Challenger: {against} cannot be loaded ({received})."
+    other = champions[place]
+    if not takes(other, candidate.shape, len(candidate.card["data"]["classes"])):
+        return CHALLENGER, f"Challenger: {against} takes other samples or knows other classes."
+    found = accuracy_difference(candidate.model, other, *samples)
     shown = f"{points(found)} on {len(samples.y):,} validation samples against {against}"
     if champion.tags.get("warmstart.data") != candidate.card["data"]["digest"]:
         shown += ", which was trained on other data"

@@ -173,7 +173,7 @@ def _save(candidate: Candidate, path: Path, logged: Any, prepared: Path) -> None
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    model, samples = candidate.load(), candidate.samples(prepared)
+    model, samples = candidate.model, candidate.samples(prepared)
     path.mkdir()  # MLflow saves the example before it makes it
     floats = np.dtype(np.float32)
     mlflow.keras.save_model(
