@@ -16,8 +16,9 @@ import pytest
 from warmstart import diagnostics, params
 from warmstart.analysis.pairs import Pairs, judge
 from warmstart.analysis.statistics import summarize
+from warmstart.analysis.style import LIGHT
 from warmstart.diagnostics import LayerProbe
-from warmstart.files import write_json
+from warmstart.files import read_json, write_json
 from warmstart.records import Record, Summary, read_records, write_records
 from warmstart.stages.report import report
 from warmstart.tracking.links import Link
@@ -411,6 +412,9 @@ def test_it_links_to_pages_of_the_tracker_and_keeps_its_pictures(project: Path) 
     escaped = url.replace("&", "&amp;")
     html = (output / "report.html").read_text()
     assert f'<li>activation: <a href="{escaped}">ranking</a>, <a' in html
+    hues = read_json(output / "colours.json")
+    dots = re.findall(r'background: var\(--arm-(\d)\)"></i>(he_normal|glorot_normal)<', html)
+    assert {hues["initializer"][arm] for _, arm in dots} == {LIGHT[int(n)] for n, _ in dots}
     names = {path.stem for path in (output / "pictures").glob("*.svg")}
     assert {"initializer_ranking", "initializer_curves", "transfer_seeds"} <= names
     for path in (output / "pictures").iterdir():

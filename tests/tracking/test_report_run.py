@@ -6,6 +6,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+from warmstart.files import write_json
+from warmstart.tracking import publish
 from warmstart.tracking.report import publish_report
 
 
@@ -58,6 +60,20 @@ def test_artifacts_lie_beside_the_database(
     publish_report(reports)
     assert list(elsewhere.iterdir()) == []
     assert [p.read_text() for p in here.glob("mlartifacts/**/report.html")] == ["<p>one</p>"]
+
+
+def test_arms_have_the_colours_of_the_report(
+    reports: Path, database: Path, folder: Path, here: Path
+) -> None:
+    hues = {"he_normal": "#0072b2", "normal_1": "#d55e00"}
+    write_json(reports / "colours.json", {"initializer": hues, "depth": {"he_normal": "#000000"}})
+    publish(folder)
+    publish_report(reports)
+    client = MlflowClient(f"sqlite:///{database}")
+    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    runs = client.search_runs([experiment], "tags.`warmstart.kind` = 'summary'")
+    seen = {run.data.tags["warmstart.arm"]: run.data.tags.get("mlflow.runColor") for run in runs}
+    assert seen == hues | {"glorot_normal": None}
 
 
 def test_no_report_no_run(here: Path) -> None:

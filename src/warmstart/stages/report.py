@@ -8,7 +8,7 @@ from warmstart.analysis import claims, encoders, label_efficiency, layers, page,
 from warmstart.analysis.advice import advise
 from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import read_results
-from warmstart.analysis.style import palette
+from warmstart.analysis.style import colour, palette
 from warmstart.files import read_json, replacing, write_json
 from warmstart.params import Params
 from warmstart.records import Summary
@@ -34,8 +34,8 @@ def report(
     links: Sequence[Linked] = (),
 ) -> None:
     """Write `report.html` (self-contained), `report.md`, `claims.json`, its pictures as
-    `pictures/*.svg` and `plots/*.json` for `dvc plots` into `output`, from whatever stages have
-    results below `results`.
+    `pictures/*.svg`, the colours of arms in them as `colours.json`, and `plots/*.json` for
+    `dvc plots` into `output`, from whatever stages have results below `results`.
 
     Args:
         params: of the run.
@@ -110,6 +110,12 @@ def report(
         with replacing(output / name) as unfinished:
             unfinished.write_text(page.render(f"{name}.j2", **content), encoding="utf-8")
     write_json(output / "claims.json", claims.as_json(judged))
+    # for whoever draws the same arms elsewhere
+    hues = {
+        found.name: {arm: colour(slot) for arm, slot in colours[found.name].items()}
+        for found in everything
+    }
+    write_json(output / "colours.json", hues)
     drawn = {
         f"{found.name}_{kind}": svg
         for found in everything

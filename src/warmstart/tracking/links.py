@@ -12,7 +12,6 @@ from warmstart.tracking.opening import opened
 
 LOCAL = "http://127.0.0.1:5000"
 """Where `make mlflow` serves its pages."""
-_CURRENT = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
 _AGAINST = {("pretrain", "a"), ("transfer", "scratch"), ("transfer", "on_a")}
 """Stage and arm of what is compared as A against B."""
 
@@ -37,7 +36,7 @@ def links() -> tuple[Link, ...]:
     uri = tracking_uri()
     base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL
     with opened(uri) as store:
-        summaries = list(store.summaries(_CURRENT))
+        summaries = list(store.summaries())
     found: list[Link] = []
     for number in sorted({int(run.info.experiment_id) for run in summaries}):
         of_stage = [run for run in summaries if int(run.info.experiment_id) == number]

@@ -3,16 +3,19 @@
 import hashlib
 from pathlib import Path
 
+from warmstart.files import read_json
 from warmstart.tracking import tracking_uri
 from warmstart.tracking.opening import opened
 from warmstart.tracking.runs import Run, head
 
 STAGE = "report"
+COLOURS = "colours.json"
+"""Study or stage -> arm -> colour."""
 
 
 def publish_report(folder: Path) -> int:
-    """Bring MLflow the files of the report in `folder`, once for each content; how many runs it
-    lacked.
+    """Bring MLflow the files of the report in `folder`, once for each content, and the colours that
+    arms have there; how many runs it lacked.
 
     Raises:
         InputError: one line; MLflow does not answer.
@@ -41,7 +44,13 @@ def publish_report(folder: Path) -> int:
         metrics=(),
         artifacts=folder,
     )
+    colours = read_json(folder / COLOURS) if (folder / COLOURS).exists() else {}
     with opened(tracking_uri()) as store:
+        for arm in store.summaries() if colours else ():
+            tags = arm.data.tags
+            place = tags.get("warmstart.study") or tags["warmstart.stage"]
+            if hue := colours.get(place, {}).get(tags["warmstart.arm"]):
+                store.colour(arm, hue)
         return store.bring(STAGE, "", [run])
 
 

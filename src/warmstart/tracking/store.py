@@ -26,6 +26,8 @@ _PAGE = 1000
 _OVERTAKEN = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 """MLflow's codes for writing into a deleted run and for making what another has just made."""
 _TRIES = 3
+_COLOUR = "mlflow.runColor"
+"""The tag that MLflow's charts go by."""
 
 
 class Store:
@@ -52,8 +54,9 @@ class Store:
         )
         return experiment, found[0] if found else None
 
-    def summaries(self, only: str) -> Iterator[Any]:
-        """Runs of all our experiments that the filter `only` lets pass."""
+    def summaries(self) -> Iterator[Any]:
+        """Of arms, in all our experiments, those that hold."""
+        only = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
         ours = [
             experiment.experiment_id
             for experiment in self._client.search_experiments(
@@ -62,6 +65,11 @@ class Store:
         ]
         if ours:
             yield from self._client.search_runs(ours, only, max_results=_PAGE)
+
+    def colour(self, run: Any, hue: str) -> None:
+        """Have MLflow draw `run` in `hue`, as `#rrggbb`."""
+        if run.data.tags.get(_COLOUR) != hue:
+            self._client.set_tag(run.info.run_id, _COLOUR, hue)
 
     def bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
         """Make MLflow hold `runs`, all of one stage and study; how many it lacked."""
