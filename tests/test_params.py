@@ -329,7 +329,7 @@ def test_a_stage_with_bad_parameters_writes_nothing(tmp_path: Path) -> None:
 
 def test_an_unknown_study_is_the_users_input(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    done = run(tmp_path, "compare", "inits", "--data", "d", "--output", "o")
+    done = run(tmp_path, "compare", "inits", "--data", "d", "--model", "m", "--output", "o")
     assert done.returncode == 2
     assert "study: expected one of compare.studies (initializer, activation" in done.stderr
 
