@@ -39,7 +39,7 @@ def flow(server: Server) -> Callable[..., FlowRun]:
             env=environment(**{"PREFECT_API_URL": server.url, **more}),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,  # seconds; far more than it takes, since a busy machine is no failure
         )
         return FlowRun(done.returncode, done.stdout, done.stderr)
 
@@ -122,4 +122,4 @@ def served(
             yield project
         finally:
             serving.send_signal(signal.SIGTERM)
-            serving.wait(60)
+            serving.wait(180)
