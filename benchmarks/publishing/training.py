@@ -83,7 +83,7 @@ def _train(way: str, compare: list[str], place: Path, empty_database: Path) -> d
     database = place / "mlflow.db"
     database.write_bytes(empty_database.read_bytes())
     results = place / "results"
-    command = [*compare, "--output", str(results / STUDY)]
+    command = [*compare, "--model", str(place / "best.keras"), "--output", str(results / STUDY)]
     if way == "beside":
         command = [*compare[:3], "track", "--results", str(results), "--during", *command]
     environment = {**ON_CORES, **ENVIRONMENT, "MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
