@@ -1,7 +1,6 @@
 """One flow on several machines: two workers, each with a clone of its own, and a common remote."""
 
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -70,8 +69,9 @@ def worker(name: str, folder: Path, settings: dict[str, str]) -> Iterator[None]:
         try:
             yield
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(180)  # far more than it takes, as on a busy machine
+            # Prefect's worker, when told to end, sometimes fails in its own handler and stays
+            process.kill()
+            process.wait(60)
 
 
 def test_stages_run_on_two_machines_that_share_no_disk(
