@@ -100,17 +100,18 @@ def _track(options: argparse.Namespace) -> None:
     from warmstart.tracking import publish_all
     from warmstart.tracking.follow import publish_during, publish_until_closed
 
-    products = options.models, options.data, options.reports
+    places = options.models, options.data, options.reports
     if options.follow:
         publish_until_closed(sys.stdin, options.results)
-        _publish_products(*products)
+        _publish_products(*places)
     elif options.during is not None:
         code = publish_during(options.during, options.results)
-        _publish_products(*products)
+        _publish_products(*places)
         sys.exit(code)
     else:
         print(publish_all(options.results))
-        _publish_products(*products, how=lambda folder, publisher: publisher(folder))
+        for folder, publisher in _products(*places):
+            publisher(folder)
 
 
 def _links(options: argparse.Namespace) -> None:
@@ -120,22 +121,25 @@ def _links(options: argparse.Namespace) -> None:
         print(f"{link.about} {link.text}:\n    {link.url}".lstrip())
 
 
-def _publish_products(
-    models: Path | None,
-    data: Path | None,
-    reports: Path | None,
-    how: Callable[[Path, Callable[[Path], object]], object] | None = None,
-) -> None:
-    """Models and the report, which follow from the records; by default quietly."""
-    from warmstart.tracking import publish_quietly
+def _products(
+    models: Path | None, data: Path | None, reports: Path | None
+) -> Iterator[tuple[Path, Callable[[Path], object]]]:
+    """What follows from the records, models and the report: each folder with its publisher."""
     from warmstart.tracking.models import publish_models
     from warmstart.tracking.report import publish_report
 
-    how = how or publish_quietly
     if models and data:
-        how(models, lambda folder: publish_models(folder, data))
+        yield models, lambda folder: publish_models(folder, data)
     if reports:
-        how(reports, publish_report)
+        yield reports, publish_report
+
+
+def _publish_products(*places: Path | None) -> None:
+    """As `_publish`: it must not cost what was made."""
+    from warmstart.tracking import publish_quietly
+
+    for folder, publisher in _products(*places):
+        publish_quietly(folder, publisher)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from warmstart.data.view import View
 from warmstart.files import read_json, write_json
 from warmstart.records import Record
-from warmstart.stages.experiment import best_of
+from warmstart.stages.experiment import best_record
 
 
 def write(
@@ -24,9 +24,8 @@ def write(
     """
     from warmstart.analysis.statistics import interval  # see experiment._load_statistics
 
-    task, tested = view.task, [record for record in records if record.chosen]
-    best = tested[best_of(tested)]
-    alike = [record for record in tested if record.arm == best.arm]
+    task, best = view.task, best_record(records)
+    alike = [record for record in records if record.chosen and record.arm == best.arm]
     classes = ", ".join(task.class_names)
     write_json(
         model.with_suffix(".json"),

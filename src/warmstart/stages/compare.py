@@ -12,7 +12,7 @@ from warmstart.errors import InputError
 from warmstart.params import Compare, Params
 from warmstart.records import Record
 from warmstart.stages import card
-from warmstart.stages.experiment import Arm, Experiment, best_of, scratch_arm
+from warmstart.stages.experiment import Arm, Experiment, best_record, scratch_arm
 from warmstart.training.scratch import SCRATCH
 from warmstart.training.trials import Phase
 
@@ -57,8 +57,7 @@ def views(options: Compare, whole: View, seed: int) -> tuple[View, ...]:
 
 def view_of_best(study: Experiment, records: Sequence[Record], seen: Sequence[View]) -> View:
     """What the best trial of `records` saw of `seen`, the views that `study` was made with."""
-    chosen = [record for record in records if record.chosen]
-    best = chosen[best_of(chosen)]
+    best = best_record(records)
     view = seen[best.seed % len(seen)]
     return view if study.arms[best.arm].network.standardize else view.raw()
 

@@ -310,6 +310,12 @@ def best_of(chosen: Sequence[Record]) -> int:
     return max(range(len(chosen)), key=lambda i: (means[chosen[i].arm], last(chosen[i])))
 
 
+def best_record(records: Sequence[Record]) -> Record:
+    """`best_of` those of `records` that were chosen."""
+    chosen = [record for record in records if record.chosen]
+    return chosen[best_of(chosen)]
+
+
 def _seconds_per_epoch(
     spent: Sequence[tuple[Cohort, Trial, Result]],
 ) -> dict[str, dict[int, float]]:
