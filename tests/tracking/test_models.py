@@ -52,7 +52,7 @@ def versions(registry: MlflowClient) -> dict[str, dict[str, str]]:
     """Model -> version -> study."""
     return {
         model.name: {
-            str(v.version): v.tags["warmstart.study"]
+            str(v.version): v.tags.get("warmstart.study", "")
             for v in registry.search_model_versions(f"name='{model.name}'")
         }
         for model in registry.search_registered_models()

@@ -131,6 +131,7 @@ class Registry:
             "warmstart.arm": card["arm"],
             "warmstart.data": card["data"]["digest"],
         }
+        tags = {key: value for key, value in tags.items() if value}
         for left in client.search_logged_models(
             [experiment], f"tags.`warmstart.model` = '{candidate.digest}'"
         ):  # by a publisher that was killed
@@ -160,7 +161,7 @@ class Registry:
                 candidate.name,
                 f"models:/{logged.model_id}",
                 run.info.run_id if run else None,
-                tags=tags | {"warmstart.alias": alias},
+                tags=tags | ({"warmstart.alias": alias} if alias else {}),
                 description=f"{candidate.text} {reason}",
                 model_id=logged.model_id,
             )
