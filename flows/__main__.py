@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
 
 from flows.graph import ProjectError, Stage, read_stages
+from flows.lockfiles import mend_lock
 from flows.pipeline import pipeline
+from flows.place import occupied
 from flows.processes import leave_nothing_behind
 
 START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
@@ -39,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = vars(_parser().parse_args(argv))
     how = given.pop("how")
     try:
+        with suppress(ProjectError), occupied(wait=False):  # with a flow there, it is its own
+            mend_lock()
         stages = read_stages(given["targets"])
         for name in ("width", "minutes"):
             if given[name] is not None and given[name] <= 0:

@@ -1,12 +1,11 @@
-"""DVC's own graph as plain data. The only import of dvc.
+"""DVC's own graph as plain data.
 
 `Repo().index.graph` has resolved `matrix`, `${...}` and overlapping paths already; a reading of
 our own could only disagree with it. It is internal API: DVC is pinned, tests/flows pins this use.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +16,6 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import apply_overrides
-from dvc.utils.serialize import load_yaml, modify_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 
 logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
@@ -141,26 +139,3 @@ def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:
     ]:
         raise ProjectError("\n".join(problems))
     return set().union(*found.values())
-
-
-@contextmanager
-def lock_in_order(stages: Sequence[Stage]) -> Iterator[None]:
-    """Leave the dvc.lock that bare `dvc repro` leaves: each stage adds its entry when it ends.
-
-    What was there before is written down, for the flow after one that was killed.
-    """
-    note = Path(".dvc/tmp/flow.order")
-    before = note.read_text().split("\n") if note.exists() else _locked()
-    note.write_text("\n".join(before))
-    yield
-    after = _locked()
-    added = [stage.name for stage in stages if stage.name in after and stage.name not in before]
-    if [name for name in after if name in added] != added:
-        with Repo(_wait_for_lock=True) as repo, repo.lock, modify_yaml("dvc.lock") as lock:
-            for name in added:
-                lock["stages"][name] = lock["stages"].pop(name)
-    note.unlink()
-
-
-def _locked() -> list[str]:
-    return list(load_yaml("dvc.lock")["stages"]) if Path("dvc.lock").exists() else []

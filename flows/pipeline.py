@@ -22,7 +22,8 @@ from prefect.utilities.annotations import allow_failure
 from pydantic import Field
 
 from flows import shown
-from flows.graph import ProjectError, Stage, lock_in_order, override, read_stages
+from flows.graph import ProjectError, Stage, override, read_stages
+from flows.lockfiles import lock_in_order, mend_lock
 from flows.place import git_revision, occupied, worktree
 from flows.processes import leave_nothing_behind
 from flows.stage import Outcome, StageProcesses, beside
@@ -90,6 +91,7 @@ def pipeline(
     about = shown.introduce()
     try:
         with worktree(revision, flow_run.name) if revision else occupied(wait) as kept:
+            mend_lock()
             override(set)
             stages = read_stages(targets)
             processes = StageProcesses(

@@ -42,7 +42,8 @@ def end_marked(mark: str) -> None:
     asked: set[int] = set()
     while pids := set(_find_marked(mark.encode())):
         late = time.monotonic() > deadline
-        for pid in pids if late else pids - asked:
+        # parents first: a DVC that sees its stage end writes its files, and dies at it
+        for pid in sorted(pids if late else pids - asked):
             with suppress(ProcessLookupError):  # ended by itself in the meantime
                 os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
         asked |= pids

@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from uuid import uuid4
 
+from flows.lockfiles import mend_rwlock
 from flows.processes import GRACE_SECONDS, end_marked
 
 # ends a whole process group, of which it makes itself the head
@@ -25,7 +26,7 @@ REPRO = ("repro", "--single-item")
 # `dvc repro` has no machine-readable output; it says one of these before the stage can speak.
 RAN, RESTORED, UNCHANGED = "Running stage '", "is cached - skipping run", "didn't change, skipping"
 SIGNS = {RAN: "Ran", RESTORED: "Restored", UNCHANGED: "Unchanged"}
-LOCKED = ("is busy, it is being blocked", "Unable to acquire lock")
+LOCKED = ("is busy, it is being blocked", "Unable to acquire lock", "Unable to read RWLock-file")
 PERCENT = re.compile(r"(\d{1,3}) ?%")
 
 
@@ -80,6 +81,7 @@ class StageProcesses:
             errors += [line] if line.startswith("ERROR: ") else []
             log(line)
 
+        mend_rwlock()
         code = self._dvc(repro, hear, progress)
         if code == 0 and self._push:
             code = self._dvc(["push", "--run-cache", stage], hear, progress)

@@ -21,8 +21,8 @@ def importers(package: str) -> list[str]:
     return sorted(path.name for path in FLOWS.glob("*.py") if package in imports(path))
 
 
-def test_only_the_graph_imports_dvc() -> None:
-    assert importers("dvc") == ["graph.py"]
+def test_only_the_graph_and_the_lock_files_import_dvc() -> None:
+    assert importers("dvc") == ["graph.py", "lockfiles.py"]
 
 
 def test_only_the_flow_and_its_pages_import_prefect() -> None:
@@ -42,7 +42,7 @@ def test_stages_run_without_prefect_and_the_watcher_needs_only_python() -> None:
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
     """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
     lines = {path.name: code_lines(path) for path in FLOWS.glob("*.py")}
-    assert sum(lines.values()) < 730, lines
+    assert sum(lines.values()) < 770, lines
     assert max(lines.values()) < 130, lines
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from flows.graph import ProjectError, Stage, lock_in_order, override, read_stages
+from flows.graph import ProjectError, Stage, override, read_stages
 from foreign_project import STAGES, dvc
 
 # DVC's own, inside the trie of its outputs
@@ -114,17 +114,6 @@ def test_no_stage_no_project_and_the_wrong_directory(
         read_stages()
 
 
-def test_the_lock_takes_bare_dvcs_order_and_keeps_what_was_there(here: Path) -> None:
-    entry = "  {}:\n    cmd: x # of {}\n"
-    head = "schema: '2.0'\nstages:\n"
-    stages = read_stages()
-    (here / "dvc.lock").write_text(head + entry.format("alone", "alone"))
-    with lock_in_order(stages), (here / "dvc.lock").open("a") as lock:
-        lock.writelines(entry.format(name, name) for name in ["right", "left", "split"])
-    order = ["alone", "split", "left", "right"]
-    assert (here / "dvc.lock").read_text() == head + "".join(entry.format(n, n) for n in order)
-
-
 def states() -> dict[str, str]:
     return {stage.name: stage.state for stage in read_stages()}
 
@@ -170,18 +159,3 @@ def test_parameters_change_as_dvc_changes_them(here: Path) -> None:
             ProjectError, match=f"^set: expected NAME=VALUE .* received .*{wrong[-3:]}"
         ):
             override([wrong])
-
-
-def test_the_flow_after_a_killed_one_puts_that_ones_entries_in_order_too(here: Path) -> None:
-    entry = "  {}:\n    cmd: x\n"
-    head = "schema: '2.0'\nstages:\n"
-    (here / "dvc.lock").write_text(head + entry.format("alone"))
-    killed = lock_in_order(read_stages())
-    killed.__enter__()
-    with (here / "dvc.lock").open("a") as lock:
-        lock.writelines(entry.format(name) for name in ["right", "split"])
-    with lock_in_order(read_stages()), (here / "dvc.lock").open("a") as lock:
-        lock.write(entry.format("left"))
-    order = ["alone", "split", "left", "right"]
-    assert (here / "dvc.lock").read_text() == head + "".join(entry.format(n) for n in order)
-    assert not (here / ".dvc/tmp/flow.order").exists()
