@@ -53,7 +53,7 @@ def run_stage(stage: str, work: Callable[[str], Outcome]) -> State:
     return state(name=outcome.name, message=message, data=outcome)
 
 
-@flow(name="dvc-pipeline", on_failure=HOOKS, on_crashed=HOOKS)
+@flow(name=shown.FLOW_NAME, on_failure=HOOKS, on_crashed=HOOKS)
 def pipeline(
     targets: Sequence[str] = (),
     set: Sequence[str] = (),
@@ -87,7 +87,7 @@ def pipeline(
         metrics: show those that match this pattern beside the last run's
     """
     leave_nothing_behind()
-    shown.bury_the_dead("dvc-pipeline")
+    shown.bury_the_dead()
     about = shown.introduce()
     try:
         with worktree(revision, flow_run.name) if revision else occupied(wait) as kept:

@@ -20,6 +20,14 @@ from uuid import uuid4
 
 GRACE_SECONDS = 3.0
 
+OBITUARY = """
+from prefect.settings import PREFECT_API_URL
+if PREFECT_API_URL.value():  # the temporary server has gone with the flow
+    from flows.shown import bury_the_dead
+    bury_the_dead()
+"""
+"""What the watcher runs at last; Prefect's server would take the flow for running."""
+
 
 @cache  # one watcher for a process, whoever asks
 def leave_nothing_behind() -> None:
@@ -83,3 +91,4 @@ def _find_marked(mark: bytes) -> Iterator[int]:
 
 if __name__ == "__main__" and not sys.stdin.read():  # the watcher
     end_marked(sys.argv[1])
+    os.execv(sys.executable, [sys.executable, "-c", OBITUARY])

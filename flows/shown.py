@@ -20,6 +20,7 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
+from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Crashed
@@ -32,6 +33,7 @@ MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
 PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
 """Before the name of a flow's process, as a tag of its run."""
 
+FLOW_NAME = "dvc-pipeline"
 ALIVE = ["RUNNING", "CANCELLING"]
 
 ROWS = 200
@@ -130,32 +132,33 @@ def _address(run: object) -> str:
     return f"{ui}/runs/flow-run/{run}" if ui else ""
 
 
-def bury_the_dead(flow: str) -> None:
-    """Mark as crashed the runs of `flow` whose process on this machine is gone.
+def bury_the_dead() -> None:
+    """Mark as crashed the flow's runs whose process on this machine is gone, and tell of it.
 
     Nobody else does where a kill took worker and flow: they would be running for ever.
     """
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(
-            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow]}}),
+            flow_filter=FlowFilter.model_validate({"name": {"any_": [FLOW_NAME]}}),
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ALIVE}}}),
         ):
             here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
             if any(not is_alive(name) for name in here):
                 dead: State[Any] = Crashed(message="its process is gone")
                 client.set_flow_run_state(run.id, dead, force=True)
+                tell_of_failure(None, run, dead)
 
 
-def tell_of_failure(flow: Any, run: FlowRun, state: State) -> None:
+def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
     """Send a line to the webhook of FLOW_ALERT_URL, if set: `{"text": …}`, as chats take it."""
     url = os.environ.get("FLOW_ALERT_URL")
     if not url:
         return
-    text = f"{flow.name} {run.name}: {state.name}, {state.message} {_address(run.id)}"
+    text = f"{FLOW_NAME} {run.name}: {state.name}, {state.message} {_address(run.id)}"
     try:
         httpx.post(url, json={"text": text}, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        get_run_logger().warning("FLOW_ALERT_URL: nobody was told, %s", error)
+        get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", error)
 
 
 def _key(name: str) -> str:

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from foreign_project import FlowRun, Server, environment, is_running, wait_until
+from flows.shown import FLOW_NAME, PROCESS
+from foreign_project import FlowRun, Server, Webhook, environment, is_running, wait_until
 
 COMMAND = [sys.executable, "-m", "flows", "more"]
 
@@ -56,21 +57,40 @@ def test_nothing_outlives_a_killed_flow_and_the_next_run_recovers(
     assert (project / ".prefect" / "prefect.db").exists()
 
 
-def test_a_run_that_died_is_marked_as_crashed_by_the_next(
-    project: Path, flow: Callable[..., FlowRun], server: Server
-) -> None:
+def state_of(server: Server, name: str) -> tuple[str, str]:
+    (run,) = server.post("flow_runs/filter", {"flow_runs": {"name": {"any_": [name]}}})
+    return run["state"]["type"], run["state"]["message"]
+
+
+CRASHED = ("CRASHED", "its process is gone")
+
+
+def test_a_killed_run_is_marked_as_crashed_and_told_of(project: Path, server: Server) -> None:
     with (project / "dvc.yaml").open("a") as file:
         file.write("  more: {cmd: touch begun; sleep 600, outs: [more.txt]}\n")
-    env = environment(PREFECT_API_URL=server.url)
-    with (project / "log").open("w") as log:
+    with Webhook() as webhook, (project / "log").open("w") as log:
+        env = environment(PREFECT_API_URL=server.url, FLOW_ALERT_URL=webhook.url)
         killed = subprocess.Popen(COMMAND, cwd=project, env=env, stdout=log, stderr=log)
-    wait_until((project / "begun").exists, (project / "log").read_text)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
-    name = (project / "log").read_text().split("Beginning flow run '")[1].split("'")[0]
-    run = FlowRun(-9, "", f"Beginning flow run '{name}'")
-    assert server.flow_run(run)["state"]["type"] == "RUNNING"  # nobody could tell
+        wait_until((project / "begun").exists, (project / "log").read_text)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+        name = (project / "log").read_text().split("Beginning flow run '")[1].split("'")[0]
+        wait_until(lambda: state_of(server, name) == CRASHED, lambda: state_of(server, name))
+        wait_until(lambda: bool(webhook.said), (project / "log").read_text)
+    assert f"{name}: Crashed, its process is gone" in webhook.said[0]["text"]
 
+
+def test_a_run_whose_machine_went_down_is_marked_by_the_next(
+    project: Path, flow: Callable[..., FlowRun], server: Server
+) -> None:
+    """And so one is whose server was away when it died."""
+    name = uuid4().hex
+    run = {
+        "flow_id": server.post("flows/", {"name": FLOW_NAME})["id"],
+        "name": name,
+        "tags": [f"{PROCESS}0badb007.1.1"],  # of another boot
+        "state": {"type": "RUNNING", "message": "at work"},
+    }
+    server.post("flow_runs/", run)
     assert flow(project, "alone").states == {"alone": "Ran"}
-    state = server.flow_run(run)["state"]
-    assert (state["type"], state["message"]) == ("CRASHED", "its process is gone")
+    assert state_of(server, name) == CRASHED
