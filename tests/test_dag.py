@@ -138,6 +138,7 @@ def test_timings_say_what_was_trained_on_what(finished: Path, place: str, task: 
     rate = len(epochs) / found["seconds"]
     assert found["trial_epochs_per_second"] == pytest.approx(rate)
     assert found["arms"].keys() == set(epochs["arm"])
+    assert all(arm["system"] for arm in found["arms"].values())  # of the seconds it trained in
     assert found["versions"].keys() >= {"python", "warmstart", "keras", "tensorflow"}
     assert set(epochs["data_digest"]) == {card["digest"]}
     sizes = {part: card[part]["n"] for part in ("train", "validation", "test")}

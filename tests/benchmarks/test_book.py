@@ -48,6 +48,7 @@ class Pool:
                     EPOCH_METRICS, (0.1,) * (cohort.epochs - 1) + (accuracy_of(trial),)
                 ),
                 train_seconds=1.0,
+                span=(0.0, 1.0),
             )
             for cohort in cohorts
             for trial in cohort.trials

@@ -37,6 +37,7 @@ class Workers:
                     outcome="completed",
                     epochs=dict.fromkeys(EPOCH_METRICS, curve),
                     train_seconds=1.0,
+                    span=(0.0, 1.0),
                 )
                 scratch.write(self._folder, results[key], [])
         return results

@@ -103,7 +103,13 @@ class MadeUp:
                 self.b.append((task.class_names, cohort.source_digest))
         epochs = dict.fromkeys(("loss", "accuracy", "val_loss"), (0.5,) * cohort.epochs)
         epochs["val_accuracy"] = (accuracy,) * cohort.epochs
-        return Result(key=cohort.key(trial), outcome=self.outcome, epochs=epochs, train_seconds=1.0)
+        return Result(
+            key=cohort.key(trial),
+            outcome=self.outcome,
+            epochs=epochs,
+            train_seconds=1.0,
+            span=(0.0, 1.0),
+        )
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         return {

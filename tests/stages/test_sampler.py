@@ -71,6 +71,17 @@ def test_once_a_second() -> None:
     }
 
 
+def test_means_are_of_the_samples_that_overlap() -> None:
+    """Load is n at second n, and stands for what was since second n - 1."""
+    machine = Machine(Time(4.5))
+    with Sampler(opened(machine), machine.time, machine.time) as sampler:
+        pass
+    assert sampler.means([(0.2, 0.3)]) == {"load": 1.0, "seldom": 1.0}
+    assert sampler.means([(1.0, 1.5), (1.2, 3.5)])["load"] == 3.0  # 2, 3, 4
+    assert sampler.means([(1.0, 2.0), (3.0, 4.0)])["load"] == 3.0  # 2, 4
+    assert sampler.means([(-9.0, -1.0)]) == sampler.means([]) == {}
+
+
 def test_a_block_that_is_over_at_once_has_one_sample() -> None:
     assert sampled(Machine(Time(0.25))) == {"load": {1: 0.25}}
 

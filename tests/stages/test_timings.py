@@ -28,7 +28,8 @@ TASK = Task.of(
         for xy in "xy"
     },
 )
-ARM = Effort(trial_epochs=40, samples=2800, seconds=0.5)
+LONG_AGO, ALWAYS = (0.0, 1.0), (0.0, 1e12)
+ARM = Effort(trial_epochs=40, samples=2800, seconds=0.5, spans=frozenset({LONG_AGO, ALWAYS}))
 
 
 def written(path: Path, address: str | None = None) -> dict[str, Any]:
@@ -57,7 +58,8 @@ def test_everything_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert machine["cores"] == len(os.sched_getaffinity(0))
     assert machine["gpus"] == []
     assert found.pop("device") == machine["cpu"]
-    assert [list(samples) for samples in found.pop("system").values()] == [["1"]] * 4
+    system = found.pop("system")
+    assert [list(samples) for samples in system.values()] == [["1"]] * 4
     assert found.pop("versions") == {
         "python": platform.python_version(),
         "warmstart": __version__,
@@ -88,6 +90,7 @@ def test_everything_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 "by_seed": {"0": 0.01, "1": 0.02},
                 "trial_epochs_per_second": 80.0,
                 "samples_per_second": 5600.0,
+                "system": {metric: samples["1"] for metric, samples in system.items()},
             }
         },
     }

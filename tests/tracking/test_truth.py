@@ -227,6 +227,11 @@ def stage_of(row: Any, timings: Shown, common: dict[str, str]) -> Shown:
         for rate in rates
     }
     points |= {
+        (f"{metric.split('/')[1]}_by_arm/{arm.replace('+', ' ')}", 0, 0): mean
+        for arm, found in timings["arms"].items()
+        for metric, mean in found["system"].items()
+    }
+    points |= {
         (metric, int(second), 1000 * int(second)): value
         for metric, samples in timings["system"].items()
         for second, value in samples.items()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, Self
 
@@ -63,6 +63,22 @@ class Sampler:
             for metric, value in values.items():
                 found.setdefault(metric, {})[second] = value
         return dict(sorted(found.items()))
+
+    def means(self, spans: Iterable[tuple[float, float]]) -> dict[str, float]:
+        """Metric -> mean of its samples within `spans`, which are in seconds since the start. A
+        sample stands for the time since the one before it."""
+        spans = list(spans)
+        found = {}
+        for metric, samples in self.by_metric().items():
+            begins = [0, *list(samples)[:-1]]
+            within = [
+                value
+                for begin, (end, value) in zip(begins, samples.items(), strict=True)
+                if any(first < end and last > begin for first, last in spans)
+            ]
+            if within:
+                found[metric] = sum(within) / len(within)
+        return found
 
     def _run(self) -> None:
         # a driver that breaks down costs the rest of the curves, not the stage

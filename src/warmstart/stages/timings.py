@@ -56,7 +56,8 @@ class Stopwatch:
     ) -> None:
         """`timings.json`: when, on what, with which versions and data; wall seconds; how much was
         trained, in all and per second; of each arm the seconds per epoch, seed by seed and their
-        mean, and what a worker trained per second; the samples of the machine.
+        mean, what a worker trained per second, and what the machine did meanwhile; the samples of
+        the machine.
 
         Args:
             path: to write to.
@@ -70,6 +71,7 @@ class Stopwatch:
                 "seconds_per_epoch": sum(seconds.values()) / len(seconds),
                 "by_seed": {str(seed): value for seed, value in seconds.items()},
                 **spent[arm].per_second(spent[arm].seconds),
+                "system": self._means(spent[arm]),
             }
             for arm, seconds in seconds_per_epoch.items()
         }
@@ -90,6 +92,11 @@ class Stopwatch:
             "system": self._sampler.by_metric(),
         }
         write_json(path, content)
+
+    def _means(self, effort: Effort) -> dict[str, float]:
+        """Metric of the machine -> its mean over the time that was spent on this."""
+        start = self._began.timestamp()
+        return self._sampler.means((first - start, last - start) for first, last in effort.spans)
 
 
 def describe(task: Task, data_name: str, file: Path) -> dict[str, Any]:

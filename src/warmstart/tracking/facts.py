@@ -82,14 +82,14 @@ class Facts:
 
 
 def _throughput(content: Mapping[str, Any]) -> list[Point]:
-    """Of the stage, and of each arm on one worker."""
+    """Of the stage, and of each arm on one worker, with the means of what the machine did then."""
     rates = ("trial_epochs_per_second", "samples_per_second")
     whole = {name: content[name] for name in ("seconds", "trial_epochs", "samples", *rates)}
-    # the plus in an arm's name is no letter to MLflow; arms have no spaces
     by_arm = {
-        f"{rate}_by_arm/{arm.replace('+', ' ')}": found[rate]
-        for rate in rates
+        # the plus in an arm's name is no letter to MLflow; arms have no spaces
+        f"{name.removeprefix('system/')}_by_arm/{arm.replace('+', ' ')}": value
         for arm, found in content["arms"].items()
+        for name, value in ({rate: found[rate] for rate in rates} | found["system"]).items()
     }
     return [(name, float(value), 0) for name, value in (whole | by_arm).items()]
 

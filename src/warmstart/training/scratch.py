@@ -56,6 +56,7 @@ def write(folder: Path, result: Result, weights: list[np.ndarray]) -> None:
             unfinished,
             outcome=np.array(result.outcome),
             train_seconds=np.array(result.train_seconds),
+            span=np.array(result.span),
             probes=pack(result.probes),
             **arrays,
         )
@@ -72,6 +73,7 @@ def read(folder: Path, key: str) -> Result | None:
             outcome="diverged" if str(file["outcome"]) == "diverged" else "completed",
             epochs={m: tuple(file[f"epochs_{m}"].tolist()) for m in EPOCH_METRICS},
             train_seconds=float(file["train_seconds"]),
+            span=tuple(file["span"].tolist()),
             probes=unpack(file["probes"]),
         )
 

@@ -77,6 +77,7 @@ class Trainer:
         in the epoch whose metrics are not finite or whose loss is out of bounds; its weights are
         then those before that epoch.
         """
+        began = time.time()
         self._program.use(self._samples.data)
         if self._probe:
             self._probe.use(*samples(self._samples.task))
@@ -94,13 +95,14 @@ class Trainer:
         progress(len(standing.rows) * len(trials))
         self._go_on(seats, standing, watch, checkpoint, lambda: progress(len(trials)))
         progress((self.cohort.epochs - len(standing.rows)) * len(trials))
-        rows = np.array(standing.rows)
+        rows, span = np.array(standing.rows), (began, time.time())
         return [
             (
                 _result(
                     key,
                     rows[: watch.epochs[i], i],
                     standing.seconds / len(trials),
+                    span,
                     standing.probes[i],
                 ),
                 standing.states[i][: len(self._fresh)],
@@ -215,7 +217,13 @@ class Trainer:
         )
 
 
-def _result(key: str, rows: np.ndarray, seconds: float, probes: tuple[LayerProbe, ...]) -> Result:
+def _result(
+    key: str,
+    rows: np.ndarray,
+    seconds: float,
+    span: tuple[float, float],
+    probes: tuple[LayerProbe, ...],
+) -> Result:
     """Of `rows` (epochs, 5), the last of which may be one in which the trial diverged."""
     metrics = rows[:, : len(EPOCH_METRICS)]
     diverged = len(rows) > 0 and not rows[-1, len(EPOCH_METRICS)]
@@ -226,5 +234,6 @@ def _result(key: str, rows: np.ndarray, seconds: float, probes: tuple[LayerProbe
         outcome="diverged" if diverged else "completed",
         epochs=dict(zip(EPOCH_METRICS, map(tuple, metrics.T.tolist()), strict=True)),
         train_seconds=seconds,
+        span=span,
         probes=probes,
     )

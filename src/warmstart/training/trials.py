@@ -116,6 +116,8 @@ class Result:
     epochs: dict[str, tuple[float, ...]]
     train_seconds: float
     """Wall time of the epochs, without compilation; a share of it where trials train together."""
+    span: tuple[float, float]
+    """When training it, and those it trains together with, began and ended, in Unix time."""
     probes: tuple[LayerProbe, ...] = ()
     """What was seen in the layers, epoch by epoch; nothing where the trial was not looked into."""
 
@@ -129,22 +131,27 @@ class Effort:
     """A sample counts once in every epoch of every trial."""
     seconds: float = 0.0
     """Spent by workers on the epochs alone, summed over trials."""
+    spans: frozenset[tuple[float, float]] = frozenset()
+    """When, in Unix time; trials that train together share one."""
 
     @classmethod
     def of(cls, trained: Iterable[tuple[Cohort, Trial, Result]]) -> Self:
         epochs = samples = 0
         seconds = 0.0
+        spans = set()
         for cohort, trial, result in trained:
             epochs += len(result.epochs["loss"])
             samples += len(result.epochs["loss"]) * (trial.labels or cohort.samples)
             seconds += result.train_seconds
-        return cls(trial_epochs=epochs, samples=samples, seconds=seconds)
+            spans.add(result.span)
+        return cls(trial_epochs=epochs, samples=samples, seconds=seconds, spans=frozenset(spans))
 
     def __add__(self, other: "Effort") -> "Effort":
         return Effort(
             trial_epochs=self.trial_epochs + other.trial_epochs,
             samples=self.samples + other.samples,
             seconds=self.seconds + other.seconds,
+            spans=self.spans | other.spans,
         )
 
     def per_second(self, seconds: float) -> dict[str, float]:
