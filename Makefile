@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow plan serve prefect mlflow track book test test-jax bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow plan serve prefect mlflow track book test test-slow test-jax bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,8 +76,11 @@ track: setup ## publish to MLflow what it lacks of the results
 book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 minutes)
 	@$(BIN)/dvc repro --force benchmarks/dvc.yaml:book
 
-test: setup ## run the whole suite
+test: setup ## run the suite
 	@$(BIN)/python -m pytest
+
+test-slow: setup ## run what takes longer: kills, outages, browsers, other servers, several machines
+	@$(BIN)/python -m pytest -m slow
 
 test-jax: setup ## run the tests of networks and training on Keras's JAX backend
 	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_probe.py tests/training/test_worker.py

@@ -162,6 +162,7 @@ def test_a_second_repro_finds_nothing_to_do(project: Path) -> None:
     assert "Running stage" not in said
 
 
+@pytest.mark.slow
 def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
     before = digests(project)
     run(project, "dvc", "repro", "--force")
@@ -201,6 +202,7 @@ def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path
     assert said == "45 runs published, 0 were there already\n"
 
 
+@pytest.mark.slow
 def test_a_stage_killed_in_mid_run_recovers(project: Path) -> None:
     known = YAML_FILE.load(project / "params.yaml")
     known["compare"]["epochs"] = 200  # long enough to be killed in

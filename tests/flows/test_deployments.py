@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 
 from foreign_project import STAGES, Server, dvc, git, is_running, wait_until
 
+pytestmark = pytest.mark.slow
+
 CRONS = {"nightly": ["0 2 * * *"], "weekly": ["0 4 * * 0"], "on-demand": []}
 
 

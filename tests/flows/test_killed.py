@@ -9,9 +9,12 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from flows.shown import FLOW_NAME, PROCESS
 from foreign_project import FlowRun, Server, Webhook, environment, is_running, wait_until
 
+pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-m", "flows", "more"]
 
 

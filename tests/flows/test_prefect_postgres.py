@@ -8,6 +8,8 @@ from foreign_project import Server
 from postgres import USER, Postgres
 from prefect_serving import prefect_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

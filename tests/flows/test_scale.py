@@ -12,6 +12,8 @@ import yaml
 
 from foreign_project import FlowRun, Server, dvc, environment, git
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 # Ends well only if the other one is there at the same time, which one worker alone cannot do.
 MEET_SH = """\

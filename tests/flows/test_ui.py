@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from foreign_project import STAGES, FlowRun, Server
 
+pytestmark = pytest.mark.slow
 SOON = 30_000  # ms
 
 

@@ -15,6 +15,8 @@ from made_up_results import made_up, write
 from seen import Seen, seen
 from warmstart.tracking import Published, publish
 
+pytestmark = pytest.mark.slow
+
 MORTAL = Path(__file__).with_name("mortal_publisher.py")
 
 

@@ -18,6 +18,8 @@ from warmstart.__main__ import main
 from warmstart.errors import InputError
 from warmstart.tracking import Published, publish, publish_quietly
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs/team.md"
 
 

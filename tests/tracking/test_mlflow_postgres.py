@@ -18,6 +18,8 @@ from warmstart.tracking import Published, publish, publish_quietly
 from warmstart.tracking.databases import shown
 from warmstart.tracking.runs import summary_runs, trial_runs
 
+pytestmark = pytest.mark.slow
+
 RUNS = 21
 
 

@@ -13,6 +13,8 @@ from warmstart.records import Summary
 from warmstart.tracking import publish
 from warmstart.tracking.models import publish_models
 
+pytestmark = pytest.mark.slow
+
 SOON = 30_000  # ms
 
 

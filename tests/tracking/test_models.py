@@ -255,6 +255,7 @@ def test_transfer_reuses_the_registered_model_a(
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), plain.predict(x, verbose=0))
 
 
+@pytest.mark.slow
 def test_a_model_is_served(
     models: Path, prepared: Path, registry: MlflowClient, here: Path
 ) -> None:

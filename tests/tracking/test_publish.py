@@ -365,6 +365,7 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
     assert {status for _, status, *_ in shown().values()} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path) -> None:
     code = f"from warmstart.tracking import publish; print(publish(Path({str(folder)!r})).new)"
     processes = [python(code) for _ in range(4)]

@@ -22,6 +22,8 @@ from warmstart import __main__ as command_line
 from warmstart.tracking import Published, _runs, publish, publish_quietly
 from warmstart.tracking.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -17,6 +17,8 @@ from warmstart.params import Executor
 from warmstart.training import cluster, executor
 from warmstart.training.trials import Cohort
 
+pytestmark = pytest.mark.slow
+
 NETWORK = Network(hidden=(8,))
 
 

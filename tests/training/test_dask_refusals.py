@@ -13,6 +13,8 @@ from warmstart.errors import InputError
 from warmstart.params import Executor
 from warmstart.training import cluster, environment, executor
 
+pytestmark = pytest.mark.slow
+
 
 def refused(options: Executor, folder: Path) -> str:
     """The line, the first if there are several, that says why no work can be done."""
