@@ -79,6 +79,7 @@ def test_means_are_of_the_samples_that_overlap() -> None:
     assert sampler.means([(0.2, 0.3)]) == {"load": 1.0, "seldom": 1.0}
     assert sampler.means([(1.0, 1.5), (1.2, 3.5)])["load"] == 3.0  # 2, 3, 4
     assert sampler.means([(1.0, 2.0), (3.0, 4.0)])["load"] == 3.0  # 2, 4
+    assert sampler.means([(7.0, 8.0)])["load"] == 4.0  # the last one
     assert sampler.means([(-9.0, -1.0)]) == sampler.means([]) == {}
 
 

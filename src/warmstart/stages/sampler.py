@@ -1,9 +1,11 @@
 """What a machine does while a block runs, second by second."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
+from itertools import pairwise
 from typing import Protocol, Self
 
 from warmstart.stages.readings import this_machine
@@ -66,14 +68,14 @@ class Sampler:
 
     def means(self, spans: Iterable[tuple[float, float]]) -> dict[str, float]:
         """Metric -> mean of its samples within `spans`, which are in seconds since the start. A
-        sample stands for the time since the one before it."""
+        sample stands for the time since the one before it, the last one for what follows, too."""
         spans = list(spans)
         found = {}
         for metric, samples in self.by_metric().items():
-            begins = [0, *list(samples)[:-1]]
+            borders = [0, *list(samples)[:-1], math.inf]
             within = [
                 value
-                for begin, (end, value) in zip(begins, samples.items(), strict=True)
+                for value, (begin, end) in zip(samples.values(), pairwise(borders), strict=True)
                 if any(first < end and last > begin for first, last in spans)
             ]
             if within:
