@@ -207,6 +207,7 @@ def test_many_runs_and_many_points_pass_the_limits_of_a_request(
     assert all(curve(longest, metric).keys() == set(range(1, 301)) for metric in EPOCH_METRICS)
 
 
+@pytest.mark.slow
 def test_a_deleted_database_gets_everything_back(here: Path, folder: Path) -> None:
     """Also from nothing at all, and without a word on the console."""
     seen = []
@@ -241,6 +242,7 @@ def test_a_database_replaced_under_a_living_process_is_noticed(
         publish(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_in", ["log_batch", "set_terminated"])
 def test_a_half_published_run_is_mended(
     database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, dies_in: str
