@@ -1,4 +1,10 @@
-from warmstart.analysis.style import palette
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from warmstart.analysis.style import DARK, LIGHT, colour, palette, stroke
 
 
 def test_an_arm_keeps_its_slot_from_study_to_study() -> None:
@@ -14,3 +20,25 @@ def test_two_arms_of_a_study_never_share_a_slot() -> None:
     found = palette({"one": ["a"], "two": ["x"], "three": ["x", "a", "y"]})
     assert found["two"] == {"x": 0}
     assert sorted(found["three"].values()) == [0, 1, 2]
+
+
+def lab(hue: str) -> np.ndarray:
+    """(3,) CIE L*a*b* of an sRGB colour under D65 (IEC 61966-2-1, CIE 15)."""
+    shares = np.array(to_rgb(hue))
+    linear = np.where(shares > 0.04045, ((shares + 0.055) / 1.055) ** 2.4, shares / 12.92)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.cbrt(to_xyz @ linear / [0.9505, 1, 1.089])  # none is as dark as the linear part
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("hues", [LIGHT, DARK])
+def test_fourteen_arms_have_colours_that_can_be_told_apart(hues: tuple[str, ...]) -> None:
+    apart = [np.linalg.norm(lab(one) - lab(other)) for one, other in combinations(hues, 2)]
+    assert len(apart) == 14 * 13 / 2
+    assert min(apart) > 12  # 2.3 is just noticeable
+
+
+def test_where_hues_come_round_again_shade_and_stroke_differ() -> None:
+    assert (colour(0), colour(7)) == ("#0072b2", "#004a73")
+    assert len({str(stroke(slot)) for slot in (0, 7, 14)}) == 3
+    assert stroke(0) == stroke(6)

@@ -19,10 +19,21 @@ from matplotlib.lines import Line2D
 
 # Okabe & Ito, "Color Universal Design" (2008), told apart with every kind of colour vision. Their
 # yellow is unreadable on white: an ochre here. Their black is the page's own ink.
-LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00")
-DARK = ("#4ba3e3", "#f0803c", "#2fc79a", "#e39bc4", "#f2b73f", "#8fd0f5", "#c9b840")
+_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00")
+_DARK = ("#4ba3e3", "#f0803c", "#2fc79a", "#e39bc4", "#f2b73f", "#8fd0f5", "#c9b840")
 STROKES: tuple[object, ...] = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
-"""Colours come round again after seven arms; then the stroke tells them apart."""
+"""After seven arms the hues come round again, darker and drawn by another stroke."""
+
+
+def _darker(hues: Sequence[str]) -> tuple[str, ...]:
+    """65 %: as far from the others as they come, and readable on a dark page."""
+    return tuple(f"#{''.join(f'{c * 65 // 100:02x}' for c in bytes.fromhex(h[1:]))}" for h in hues)
+
+
+LIGHT = (*_LIGHT, *_darker(_LIGHT))
+"""Colours of arms on a white page."""
+DARK = (*_DARK, *_darker(_DARK))
+"""The same arms' on a dark one."""
 
 INK, MUTED, RULE = "#010203", "#010204", "#010205"
 _STAND_INS = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)"}
@@ -79,7 +90,7 @@ def colour(index: int) -> str:
 
 def stroke(index: int) -> object:
     """Line style of the arm in slot `index`."""
-    return STROKES[index // len(LIGHT) % len(STROKES)]
+    return STROKES[index // len(_LIGHT) % len(STROKES)]
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:
