@@ -25,9 +25,11 @@ BEFORE = FOLDER / "flow.dvc.lock"
 def mend_rwlock() -> None:
     """Forget which paths are held where DVC was killed while it wrote that down."""
     held = FOLDER / RWLOCK_FILE
-    # under DVC's own guard: else a file that is being written looks the same
+    if _is_json(held):
+        return
+    # under DVC's own guard, for which it waits half a second: a file that is being written looks so
     with make_lock(str(FOLDER / RWLOCK_LOCK), tmp_dir=str(FOLDER), wait=True):
-        if held.exists() and not _is_json(held):
+        if not _is_json(held):
             held.unlink()
 
 
@@ -56,8 +58,11 @@ def lock_in_order(stages: Sequence[Stage]) -> Iterator[None]:
 
 
 def _is_json(path: Path) -> bool:
+    """Or not there."""
     try:
         json.loads(path.read_text())
+    except FileNotFoundError:
+        pass
     except ValueError:
         return False
     return True
