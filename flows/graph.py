@@ -6,8 +6,10 @@ our own could only disagree with it. It is internal API: DVC is pinned, tests/fl
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,25 @@ def cache_folder() -> str:
     """Where DVC's cache of the project here lies."""
     with Repo() as repo:
         return str(repo.cache.local_cache_dir)
+
+
+def changed_metrics(since: str, pattern: str) -> list[dict[str, object]]:
+    """Rows of the metrics here that match `pattern` and are not those of the revision `since`."""
+    differ: dict[str, Any] = {}
+    with Repo() as repo, suppress(DvcException):  # no such revision: nothing to compare with
+        differ = repo.metrics.diff(since).get("diff", {})
+    return [
+        {
+            "file": path,
+            "metric": name,
+            "before": metric.get("old"),
+            "now": metric.get("new"),
+            "change": metric.get("diff"),
+        }
+        for path, metrics in differ.items()
+        for name, metric in metrics.items()
+        if fnmatch(name, pattern)
+    ]
 
 
 def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:

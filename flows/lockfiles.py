@@ -34,10 +34,14 @@ def mend_rwlock() -> None:
 
 
 def mend_lock() -> None:
-    """Take back the dvc.lock from before a flow that was killed, if what it left is unreadable."""
-    if BEFORE.exists() and not _is_readable():
-        LOCK.rename(FOLDER / "dvc.lock.unreadable")
+    """Take back the dvc.lock from before a flow that was killed, if what it left is unreadable.
+
+    One with a merge's conflicts is a person's to solve.
+    """
+    if BEFORE.exists() and not _is_readable() and "<<<<<<<" not in LOCK.read_text():
+        kept = LOCK.rename(FOLDER / "dvc.lock.unreadable")
         _put(LOCK, BEFORE.read_text())
+        print(f"{LOCK}: unreadable since a flow was killed, now as before it; the other is {kept}")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Where a flow works: in the checkout, or in a git worktree of its own. One flow in each."""
 
 import fcntl
-import json
 import os
 import shlex
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, chdir, contextmanager, suppress
-from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
 
@@ -99,24 +97,10 @@ def git_revision() -> str:
     return _ask("git", "rev-parse", "--quiet", "--verify", "HEAD")
 
 
-def changed_metrics(pattern: str) -> list[dict[str, object]]:
-    """Rows of the metrics here that match `pattern` and are not those of the newest experiment, or
-    where there is none, of what is committed."""
+def last_results() -> str:
+    """The revision of the newest experiment, or where there is none, what is committed."""
     newest = ("--sort=-creatordate", "--count=1", "--format=%(objectname)")
-    since = _ask("git", "for-each-ref", *newest, "refs/exps/[0-9a-f]*/**") or "HEAD"
-    differ = json.loads(_ask(*DVC, "metrics", "diff", "--json", since) or "{}")
-    return [
-        {
-            "file": path,
-            "metric": name,
-            "before": metric.get("old"),
-            "now": metric.get("new"),
-            "change": metric.get("diff"),
-        }
-        for path, metrics in differ.items()
-        for name, metric in metrics.items()
-        if fnmatch(name, pattern)
-    ]
+    return _ask("git", "for-each-ref", *newest, "refs/exps/[0-9a-f]*/**") or "HEAD"
 
 
 def _ask(*command: str) -> str:

@@ -25,8 +25,8 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Crashed
 
-from flows.graph import Stage
-from flows.place import changed_metrics, git_revision
+from flows.graph import Stage, changed_metrics
+from flows.place import git_revision, last_results
 from flows.processes import is_alive, this_process
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
@@ -92,7 +92,7 @@ def _show_stages(stages: Sequence[Stage], states: Mapping[str, State]) -> None:
 
 def _show_metrics(pattern: str) -> None:
     """A table of the metrics that have changed since the last run."""
-    rows = changed_metrics(pattern)
+    rows = changed_metrics(last_results(), pattern)
     more = f"; {len(rows) - ROWS} more in `dvc metrics diff`" if len(rows) > ROWS else ""
     if rows:
         create_table_artifact(rows[:ROWS], "dvc-metrics", f"Metrics beside the last run's{more}")

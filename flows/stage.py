@@ -19,13 +19,23 @@ from flows.processes import GRACE_SECONDS, end_marked
 
 # ends a whole process group, of which it makes itself the head
 TIMEOUT, LATE = ("timeout", f"--kill-after={GRACE_SECONDS}"), 124
-# --wait-for-lock: the repository lock is short, and stages side by side meet at it often.
-DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
-# --single-item: the order is the caller's; shared ancestors would block each other.
-REPRO = ("repro", "--single-item")
+# Stages side by side meet often at DVC's locks, which are short: for the repository's it would look
+# each half second, for the guard of its list of held paths it would give up after three.
+IMPATIENT = """
+import sys
+from functools import partial
+from dvc import cli, lock, rwlock
+lock.DEFAULT_TIMEOUT = 0.3  # it looks six times in this
+rwlock.make_lock = partial(lock.make_lock, wait=True)
+sys.exit(cli.main(["--wait-for-lock", *sys.argv[1:]]))
+"""
+DVC = (sys.executable, "-c", IMPATIENT)
 # `dvc repro` has no machine-readable output; it says one of these before the stage can speak.
-RAN, RESTORED, UNCHANGED = "Running stage '", "is cached - skipping run", "didn't change, skipping"
-SIGNS = {RAN: "Ran", RESTORED: "Restored", UNCHANGED: "Unchanged"}
+SIGNS = {
+    "Running stage '": "Ran",
+    "is cached - skipping run": "Restored",
+    "didn't change, skipping": "Unchanged",
+}
 LOCKED = ("is busy, it is being blocked", "Unable to acquire lock", "Unable to read RWLock-file")
 PERCENT = re.compile(r"(\d{1,3}) ?%")
 
@@ -73,7 +83,8 @@ class StageProcesses:
         """Bring one stage up to date; `log` gets each line of its output as soon as it ends,
         `progress` what its progress bars say, in percent."""
         started, name, errors = time.monotonic(), "", [""]
-        repro = [*REPRO, *["--force"] * force, *["--pull"] * self._pull, stage]
+        # --single-item: the order is the caller's; shared ancestors would block each other
+        repro = ["repro", "--single-item", *["--force"] * force, *["--pull"] * self._pull, stage]
 
         def hear(line: str) -> None:
             nonlocal name, errors
@@ -101,7 +112,15 @@ class StageProcesses:
     ) -> int:
         """A DVC command's exit code, LATE if it took too long."""
         limit = [*TIMEOUT, f"{self._minutes}m"] if self._minutes else []
-        with self._start([*limit, *DVC, *arguments]) as process:
+        with subprocess.Popen(
+            [*limit, *DVC, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+        ) as process:
+            if self._closed.is_set():
+                process.kill()
             assert process.stdout
             # ends of lines as they are: what ends with \r is drawn over, a progress bar
             with TextIOWrapper(process.stdout, newline="", errors="replace") as output:
@@ -119,18 +138,6 @@ class StageProcesses:
             if last:
                 log(last)
         return process.returncode
-
-    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self._environment,
-        )
-        if self._closed.is_set():
-            process.kill()
-        return process
 
 
 @contextmanager

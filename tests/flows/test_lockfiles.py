@@ -59,7 +59,9 @@ def test_what_a_killed_flow_lost_comes_back_at_its_place(here: Path) -> None:
     assert lock.read_text() == HEAD + entries("split", "left", "right")
 
 
-def test_wherever_the_lock_was_cut_off_the_next_flow_can_read_it(here: Path) -> None:
+def test_wherever_the_lock_was_cut_off_the_next_flow_can_read_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lock = here / "dvc.lock"
     dvc(here, "repro", "split", "left")
     whole = lock.read_text()
@@ -71,10 +73,19 @@ def test_wherever_the_lock_was_cut_off_the_next_flow_can_read_it(here: Path) -> 
         assert {stage.name for stage in read_stages()} >= {"split", "left"}
         taken_back += lock.read_text() == whole
     assert taken_back > 0
+    assert capsys.readouterr().out.count("dvc.lock: unreadable since a flow was killed") > 0
 
 
 def test_an_unreadable_lock_is_the_users_where_no_flow_was_killed(here: Path) -> None:
     lock = here / "dvc.lock"
+    lock.write_text(HEAD + "  spl")
+    mend_lock()
+    assert lock.read_text() == HEAD + "  spl"
+
+
+def test_so_is_one_that_was_merged_after_a_flow_was_killed(here: Path) -> None:
+    lock = here / "dvc.lock"
+    lock_in_order(read_stages()).__enter__()  # killed
     lock.write_text("<<<<<<< HEAD\n")
     mend_lock()
     assert lock.read_text() == "<<<<<<< HEAD\n"

@@ -5,11 +5,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from dvc import cli, lock, rwlock
+from dvc.fs import localfs
 
 from flows.processes import is_alive, this_process
-from flows.stage import Outcome, StageProcesses
+from flows.stage import IMPATIENT, Outcome, StageProcesses
 from foreign_project import environment, hold, is_running
 
 
@@ -146,3 +149,27 @@ def test_a_process_is_known_by_its_name_and_by_nothing_else() -> None:
     assert not is_alive(name)  # though it was not buried yet
     other.communicate()
     assert not is_alive(name)
+
+
+def test_dvc_looks_again_for_a_short_lock_after_a_twentieth_of_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And as often as it takes, also for the guard of the list of held paths."""
+    monkeypatch.setattr(lock, "DEFAULT_TIMEOUT", lock.DEFAULT_TIMEOUT)  # put back afterwards
+    monkeypatch.setattr(rwlock, "make_lock", rwlock.make_lock)
+    monkeypatch.setattr(cli, "main", lambda argv: argv[0])
+    with pytest.raises(SystemExit, match="--wait-for-lock"):
+        exec(IMPATIENT)
+    held = lock.make_lock(str(tmp_path / rwlock.RWLOCK_LOCK))
+    held.lock()
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 9:
+            held.unlock()
+
+    monkeypatch.setattr(lock, "time", SimpleNamespace(sleep=sleep))
+    with rwlock._edit_rwlock(str(tmp_path), localfs, hardlink=False):
+        pass
+    assert waited == pytest.approx([0.05] * 9)
