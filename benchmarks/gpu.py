@@ -26,7 +26,8 @@ from warmstart.data import fashion_mnist
 from warmstart.data.task import Task
 from warmstart.files import read_json, write_json
 from warmstart.params import Executor
-from warmstart.stages.experiment import Experiment, scratch_arm
+from warmstart.stages.arm import scratch_arm
+from warmstart.stages.experiment import Experiment
 from warmstart.training import environment
 from warmstart.training.trials import Phase
 

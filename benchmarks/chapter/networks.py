@@ -9,7 +9,8 @@ from chapter import data
 from chapter.rows import SEED, Row, Scale, difference, last
 from warmstart.arms import Network
 from warmstart.params import Executor
-from warmstart.stages.experiment import Experiment, scratch_arm
+from warmstart.stages.arm import scratch_arm
+from warmstart.stages.experiment import Experiment
 from warmstart.training.trials import Phase
 
 SECOND = "notebook of the 2nd edition, ageron/handson-ml2"

@@ -14,7 +14,8 @@ from warmstart.arms import Network
 from warmstart.data.task import Task
 from warmstart.networks.stack import Stack
 from warmstart.params import Executor
-from warmstart.stages.experiment import SCRATCH, scratch_arm
+from warmstart.stages.arm import scratch_arm
+from warmstart.stages.experiment import SCRATCH
 from warmstart.stages.transfer import on_source
 from warmstart.training import executor
 from warmstart.training.executor import Workers

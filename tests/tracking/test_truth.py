@@ -229,7 +229,7 @@ def stage_of(row: Any, timings: Shown, common: dict[str, str]) -> Shown:
     points |= {
         (f"{metric.split('/')[1]}_by_arm/{arm.replace('+', ' ')}", 0, 0): mean
         for arm, found in timings["arms"].items()
-        for metric, mean in found["system"].items()
+        for metric, mean in found.get("system", {}).items()
     }
     points |= {
         (metric, int(second), 1000 * int(second)): value

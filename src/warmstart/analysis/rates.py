@@ -1,4 +1,4 @@
-"""Which learning rate each arm gets: the best one on validation data."""
+"""What validation data choose: each arm's learning rate, and the trial whose network is kept."""
 
 import math
 from collections import defaultdict
@@ -51,6 +51,26 @@ def beyond_the_edge(records: Sequence[Record]) -> dict[str, float]:
             neighbour = grid[1] if best == grid[0] else grid[-2]
             found[arm] = float(f"{best * best / neighbour:.3g}")
     return found
+
+
+def best_of(chosen: Sequence[Record]) -> int:
+    """Position of the trial to keep: of the arm with the best mean validation accuracy, the seed
+    with the best; lower validation loss breaks ties. The test set has no say."""
+    last = [(accuracy, -loss) for accuracy, loss in map(last_epoch, chosen)]
+    of_arm: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for record, score in zip(chosen, last, strict=True):
+        of_arm[record.arm].append(score)
+    means = {
+        arm: (mean(accuracy for accuracy, _ in scores), mean(loss for _, loss in scores))
+        for arm, scores in of_arm.items()
+    }
+    return max(range(len(chosen)), key=lambda i: (means[chosen[i].arm], last[i]))
+
+
+def best_record(records: Sequence[Record]) -> Record:
+    """`best_of` those of `records` that were chosen."""
+    chosen = [record for record in records if record.chosen]
+    return chosen[best_of(chosen)]
 
 
 def last_epoch(record: Record) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from warmstart.analysis.rates import best_record
 from warmstart.arms import Network
 from warmstart.data.task import Task
 from warmstart.data.view import View, cross_validation
@@ -12,7 +13,8 @@ from warmstart.errors import InputError
 from warmstart.params import Compare, Params
 from warmstart.records import Record
 from warmstart.stages import card
-from warmstart.stages.experiment import Arm, Experiment, best_record, scratch_arm
+from warmstart.stages.arm import Arm, scratch_arm
+from warmstart.stages.experiment import Experiment
 from warmstart.training.scratch import SCRATCH
 from warmstart.training.trials import Phase
 

@@ -12,40 +12,15 @@ from typing import Any
 import numpy as np
 
 from warmstart import diagnostics
-from warmstart.analysis.rates import beyond_the_edge, choose_learning_rates
-from warmstart.arms import Network
+from warmstart.analysis.rates import best_of, beyond_the_edge, choose_learning_rates
 from warmstart.data.task import Task
 from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
+from warmstart.stages.arm import Arm
 from warmstart.stages.timings import Stopwatch, describe
 from warmstart.training import executor
 from warmstart.training.scratch import SCRATCH, announce
-from warmstart.training.trials import Cohort, Effort, Phase, Result, Trial
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """How the trials of one arm start and train."""
-
-    cohort: Cohort
-    """Without trials."""
-    network: Network
-    """Resolved."""
-    settings: dict[str, str]
-    folds: tuple[Cohort, ...] = ()
-    """Of a cross-validation, in which trials of seed s belong to number s modulo their count, which
-    differ in their task; empty: all belong to `cohort`."""
-
-    def cohort_of(self, seed: int) -> Cohort:
-        """That of the trials of `seed`, without trials."""
-        return self.folds[seed % len(self.folds)] if self.folds else self.cohort
-
-    def settings_of(self, seed: int) -> dict[str, str]:
-        """Those of the trials of `seed`; folds are counted from 1."""
-        if not self.folds:
-            return self.settings
-        count = len(self.folds)
-        return self.settings | {"folds": str(count), "fold": str(seed % count + 1)}
+from warmstart.training.trials import Cohort, Effort, Result, Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,35 +230,6 @@ def _load_statistics() -> None:
     import warmstart.analysis.statistics  # noqa: F401
 
 
-def scratch_arm(
-    network: Network,
-    phases: Sequence[Phase],
-    task_file: Path,
-    task: Task,
-    batch_size: int,
-    seed: int,
-    patience: int | None = None,
-    probed: bool = False,
-) -> Arm:
-    """An arm whose network starts from nothing but its initializer."""
-    network = network.resolve(task.features)
-    epochs = sum(phase.epochs for phase in phases)
-    cohort = Cohort(
-        structure=network.structure(),
-        phases=tuple(phases),
-        task=task_file,
-        task_digest=task.digest,
-        batch_size=batch_size,
-        root_seed=seed,
-        patience=patience,
-        probed=probed,
-        samples=len(task.y_train),
-        trials=(),
-    )
-    settings = network.settings() | {"batch_size": str(batch_size), "epochs": str(epochs)}
-    return Arm(cohort=cohort, network=network, settings=settings)
-
-
 def _cohorts(pairs: Sequence[tuple[Cohort, Trial]]) -> list[Cohort]:
     """Trials with the cohorts they belong to, in as few cohorts as there are different programs.
     What two experiments have in common is trained once, wherever its files lie."""
@@ -292,28 +238,6 @@ def _cohorts(pairs: Sequence[tuple[Cohort, Trial]]) -> list[Cohort]:
         rest = None if trial.labels is None else trial.labels % cohort.batch_size
         groups[replace(cohort, rest=rest)].append(trial)
     return [replace(cohort, trials=tuple(members)) for cohort, members in groups.items()]
-
-
-def best_of(chosen: Sequence[Record]) -> int:
-    """Position of the trial to keep: of the arm with the best mean validation accuracy, the seed
-    with the best; lower validation loss breaks ties. The test set has no say."""
-
-    def last(record: Record) -> tuple[float, float]:
-        if record.outcome == "diverged":
-            return 0.0, -np.inf
-        return record.epochs["val_accuracy"][-1], -record.epochs["val_loss"][-1]
-
-    means = {
-        arm: tuple(np.mean([last(r) for r in chosen if r.arm == arm], axis=0))
-        for arm in {r.arm for r in chosen}
-    }
-    return max(range(len(chosen)), key=lambda i: (means[chosen[i].arm], last(chosen[i])))
-
-
-def best_record(records: Sequence[Record]) -> Record:
-    """`best_of` those of `records` that were chosen."""
-    chosen = [record for record in records if record.chosen]
-    return chosen[best_of(chosen)]
 
 
 def _seconds_per_epoch(

@@ -9,7 +9,7 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.params import Params
-from warmstart.stages.experiment import scratch_arm
+from warmstart.stages.arm import scratch_arm
 from warmstart.stages.pretrain import pretrain
 from warmstart.training import executor
 from warmstart.training.trials import Cohort, Phase, Trial

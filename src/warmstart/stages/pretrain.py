@@ -6,7 +6,8 @@ from warmstart.data.view import View
 from warmstart.params import Params
 from warmstart.records import Record
 from warmstart.stages import card
-from warmstart.stages.experiment import Experiment, scratch_arm
+from warmstart.stages.arm import scratch_arm
+from warmstart.stages.experiment import Experiment
 from warmstart.training.trials import Phase
 
 

@@ -16,7 +16,8 @@ from warmstart.files import write_json
 from warmstart.params import Params, StrategyName, Transfer
 from warmstart.records import Summary, read_records
 from warmstart.stages import card
-from warmstart.stages.experiment import Arm, Experiment, scratch_arm
+from warmstart.stages.arm import Arm, scratch_arm
+from warmstart.stages.experiment import Experiment
 from warmstart.stages.pairs import Pair, pairs
 from warmstart.training import scratch as unfinished
 from warmstart.training.strategies import Strategy, strategies

@@ -89,7 +89,7 @@ def _throughput(content: Mapping[str, Any]) -> list[Point]:
         # the plus in an arm's name is no letter to MLflow; arms have no spaces
         f"{name.removeprefix('system/')}_by_arm/{arm.replace('+', ' ')}": value
         for arm, found in content["arms"].items()
-        for name, value in ({rate: found[rate] for rate in rates} | found["system"]).items()
+        for name, value in ({r: found[r] for r in rates} | found.get("system", {})).items()
     }
     return [(name, float(value), 0) for name, value in (whole | by_arm).items()]
 
