@@ -93,15 +93,13 @@ def _epochs(wanted: Selection) -> Iterator[Combination]:
 
 
 def _study(wanted: Selection) -> Iterator[Combination]:
-    # Ray's default, a new process for every trial, takes longer than all others together
-    rivals = STUDIES if wanted.full or wanted.engines else STUDIES[:-1]
     for network, batch, samples in product(
         wanted.networks or (tuple(NETWORKS) if wanted.full else ("deep",)),
         wanted.batches or (32,),
         wanted.samples or (SHORT,),
     ):
         yield "floor", network, batch, samples, wanted.cores
-        for v, engine in product(wanted.v or (32,), (*OURS, *rivals)):
+        for v, engine in product(wanted.v or (32,), (*OURS, *STUDIES)):
             yield engine, network, batch, samples, v
 
 
