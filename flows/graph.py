@@ -129,19 +129,16 @@ def cache_folder() -> str:
         return str(repo.cache.local_cache_dir)
 
 
+COLUMNS = {"old": "before", "new": "now", "diff": "change"}
+
+
 def changed_metrics(since: str, pattern: str) -> list[dict[str, object]]:
     """Rows of the metrics here that match `pattern` and are not those of the revision `since`."""
     differ: dict[str, Any] = {}
     with Repo() as repo, suppress(DvcException):  # no such revision: nothing to compare with
         differ = repo.metrics.diff(since).get("diff", {})
     return [
-        {
-            "file": path,
-            "metric": name,
-            "before": metric.get("old"),
-            "now": metric.get("new"),
-            "change": metric.get("diff"),
-        }
+        {"file": path, "metric": name} | {to: metric.get(key) for key, to in COLUMNS.items()}
         for path, metrics in differ.items()
         for name, metric in metrics.items()
         if fnmatch(name, pattern)

@@ -42,7 +42,7 @@ def test_stages_run_without_prefect_and_the_watcher_needs_only_python() -> None:
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
     """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
     lines = {path.name: code_lines(path) for path in FLOWS.glob("*.py")}
-    assert sum(lines.values()) < 800, lines
+    assert sum(lines.values()) < 790, lines
     assert max(lines.values()) < 130, lines
 
 
