@@ -21,14 +21,14 @@ from measuring import machine
 from measuring.data import WHOLE, write_made_up, write_tasks
 from measuring.gpus import Sampler
 from measuring.process import run
-from warmstart.arms import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Initializer, Network
+from warmstart.config.params import Executor
 from warmstart.data import fashion_mnist
 from warmstart.data.task import Task
 from warmstart.files import read_json, write_json
-from warmstart.params import Executor
+from warmstart.runtime import environment
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.experiment import Experiment
-from warmstart.training import environment
 from warmstart.training.trials import Phase
 
 RESULTS = Path(__file__).parent / "results"

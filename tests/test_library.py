@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 import warmstart
-from warmstart import library, params
+from warmstart import library
+from warmstart.config import params
 from warmstart.data.memory import from_memory
 from warmstart.data.split import split_full
 from warmstart.errors import InputError

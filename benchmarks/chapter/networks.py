@@ -7,8 +7,8 @@ from typing import Any
 
 from chapter import data
 from chapter.rows import SEED, Row, Scale, difference, last
-from warmstart.arms import Network
-from warmstart.params import Executor
+from warmstart.config.arm import Network
+from warmstart.config.params import Executor
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.experiment import Experiment
 from warmstart.training.trials import Phase

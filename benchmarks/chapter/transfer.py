@@ -8,17 +8,17 @@ from pathlib import Path
 from chapter import data
 from chapter.networks import SECOND, THIRD, network
 from chapter.rows import SEED, Row, Scale
-from warmstart import params
 from warmstart.analysis.inference import error_ratio
-from warmstart.arms import Network
+from warmstart.config import params
+from warmstart.config.arm import Network
+from warmstart.config.params import Executor
 from warmstart.data.task import Task
 from warmstart.networks.stack import Stack
-from warmstart.params import Executor
+from warmstart.runtime import pool as executor
+from warmstart.runtime.pool import Workers
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.experiment import SCRATCH
 from warmstart.stages.transfer import on_source
-from warmstart.training import executor
-from warmstart.training.executor import Workers
 from warmstart.training.strategies import freeze_then_thaw
 from warmstart.training.trials import Cohort, Phase, Trial
 

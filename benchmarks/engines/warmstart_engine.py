@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 from engines.job import NETWORKS, Job, Report, Trained
-from warmstart.arms import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Initializer, Network
+from warmstart.config.params import Executor
 from warmstart.data.task import Task
-from warmstart.params import Executor
-from warmstart.training import executor
+from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Phase, Result, Trial
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from warmstart.config.params import KNOWN_CLASSES
 from warmstart.data import fashion_mnist
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
-from warmstart.params import KNOWN_CLASSES
 
 WHOLE = 55_000
 

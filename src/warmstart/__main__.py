@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from warmstart import params
+from warmstart.config import params
 from warmstart.errors import InputError
-from warmstart.processes import end_with_parent
+from warmstart.runtime.lifetime import end_with_parent
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,8 +15,9 @@ from warmstart.analysis import page
 from warmstart.analysis.advice import advise
 from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import Results, read_results
-from warmstart.arms import Activation, Frozen
-from warmstart.checking import check
+from warmstart.config.arm import Activation, Frozen
+from warmstart.config.checking import check
+from warmstart.config.params import Compare, Data, Executor, Seed
 from warmstart.data.dataset import Dataset
 from warmstart.data.memory import from_memory
 from warmstart.data.split import split_full
@@ -24,7 +25,6 @@ from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.params import Compare, Data, Executor, Seed
 from warmstart.stages.compare import experiment, view_of_best, views
 
 _WHERE = "warmstart.compare"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fabricated import finished
-from warmstart import params
 from warmstart.analysis.advice import Advice, advise
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
+from warmstart.config import params
 
 COMPARE = params.load(Path(__file__).parents[2] / "params.yaml").compare
 BASE = [0.90, 0.91, 0.93, 0.92, 0.90]

@@ -13,10 +13,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from fabricated import finished, trial
-from warmstart import params
 from warmstart.analysis import claims, measures, rules
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
+from warmstart.config import params
 from warmstart.records import Record
 
 RULE = rules.Rule(

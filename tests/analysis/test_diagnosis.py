@@ -10,7 +10,7 @@ import pytest
 
 from warmstart import diagnostics
 from warmstart.analysis.diagnosis import flags
-from warmstart.arms import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Initializer, Network
 from warmstart.networks import mlp
 from warmstart.training.probe import Probe
 

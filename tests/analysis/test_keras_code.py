@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from warmstart.analysis.keras_code import keras_code
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.networks import mlp
 from warmstart.training import optimizers
 

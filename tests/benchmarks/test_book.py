@@ -15,7 +15,7 @@ import pytest
 
 from warmstart.data.task import Task
 from warmstart.records import EPOCH_METRICS
-from warmstart.training import executor
+from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Effort, Result, Trial
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from warmstart.config.params import Data
 from warmstart.data import fashion_mnist, idx
 from warmstart.data.sources import load
 from warmstart.errors import InputError
-from warmstart.params import Data
 
 WRITE = "[(folder / (n + '.gz')).write_bytes(gzip.compress(c)) for n, c in %r.items()]"
 """A download that succeeds, of the files filled in."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from warmstart.config.params import Data
 from warmstart.data.sources import Dataset, load
 from warmstart.errors import InputError
-from warmstart.params import Data
 
 X = np.random.default_rng(0).integers(0, 256, (16, 3, 2)).astype(np.uint8)
 Y = np.tile([0, 1, 2, 3], 4).astype(np.uint8)

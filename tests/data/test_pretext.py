@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from warmstart import params
+from warmstart.config import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
 from warmstart.data.split import Split, split

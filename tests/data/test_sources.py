@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from warmstart.config.params import KNOWN_CLASSES, Data
 from warmstart.data.sources import load
-from warmstart.params import KNOWN_CLASSES, Data
 
 DIGITS = Data(name="digits", path="nowhere", validation_fraction=0.2, test_fraction=0.2)
 
@@ -28,7 +28,7 @@ def test_digits_are_the_ones_everybody_knows() -> None:
 
 def test_loading_digits_needs_no_tensorflow() -> None:
     code = (
-        "import sys; from warmstart.data.sources import load; from warmstart.params import Data;"
+        "import sys; from warmstart.data.sources import load; from warmstart.config.params import Data;"
         "load(Data(name='digits', path='p', validation_fraction=0.2, test_fraction=0.2));"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )

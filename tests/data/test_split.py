@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from warmstart.config.params import Data, Transfer, load
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.split import Rows, Split, split
 from warmstart.errors import InputError
-from warmstart.params import Data, Transfer, load
 
 TRANSFER = load(Path(__file__).parents[2] / "params.yaml").transfer
 BALANCED = [40] * 5

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.arms import Activation, Initializer
+from warmstart.config.arm import Activation, Initializer
 from warmstart.networks import activations, initializers
 from warmstart.networks.activations import RReLU
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.arms import Activation, BatchNorm, Network
+from warmstart.config.arm import Activation, BatchNorm, Network
 from warmstart.networks import autoencoder, mlp, saving, transfer
 
 NETWORK = Network(hidden=(10, 6), activation=Activation(name="selu")).resolve(8)

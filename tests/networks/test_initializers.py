@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from warmstart.arms import PAIRING, Initializer, Network
+from warmstart.config.arm import PAIRING, Initializer, Network
 from warmstart.networks import initializers, mlp
 
 FAN_IN, FAN_OUT = 400, 100

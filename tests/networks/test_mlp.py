@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.arms import Activation, Network
+from warmstart.config.arm import Activation, Network
 from warmstart.networks import mlp, saving
 
 

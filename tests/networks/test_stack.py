@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.errors import InputError
 from warmstart.networks import mlp, saving, transfer
 from warmstart.networks.stack import Stack

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from warmstart import params
 from warmstart.__main__ import main
 from warmstart.analysis.statistics import summarize
+from warmstart.config import params
 from warmstart.files import write_json
 from warmstart.records import write_records
 

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmstart import params
-from warmstart.arms import Activation, Network, Optimizer
+from warmstart.config import params
+from warmstart.config.arm import Activation, Network, Optimizer
+from warmstart.config.params import Params
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import transfer
-from warmstart.params import Params
 from warmstart.records import read_records
+from warmstart.runtime.pool import Workers
 from warmstart.stages.autoencode import autoencode
-from warmstart.training.executor import Workers
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("stacked", "denoising", "rotation")
@@ -87,7 +87,7 @@ def in_this_process(options: object, folder: Path) -> Iterator[Workers]:
 
 
 def run(folder: Path, options: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warmstart.training.executor.start", in_this_process)
+    monkeypatch.setattr("warmstart.runtime.pool.start", in_this_process)
     monkeypatch.chdir(folder)
     autoencode(options, folder, folder / "models", folder / "results")
 

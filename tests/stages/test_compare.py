@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmstart.checking import check
+from warmstart.config.checking import check
+from warmstart.config.params import Compare
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.data.view import View
-from warmstart.params import Compare
 from warmstart.stages.compare import experiment, views
 from warmstart.stages.experiment import Experiment
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr, ttest_rel
 
-from warmstart import params
-from warmstart.arms import Network
+from warmstart.config import params
+from warmstart.config.arm import Network
+from warmstart.config.params import Params
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import mlp, saving
-from warmstart.params import Params
 from warmstart.records import Outcome, read_records
 from warmstart.stages.transfer import transfer
 from warmstart.training.trials import Cohort, Effort, Result, Trial
@@ -138,7 +138,7 @@ def run(
     def start(options: object, folder: Path) -> Iterator[MadeUp]:
         yield workers
 
-    monkeypatch.setattr("warmstart.training.executor.start", start)
+    monkeypatch.setattr("warmstart.runtime.pool.start", start)
     monkeypatch.chdir(folder)
     full = full_task()
     for name, task in {

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from warmstart.config.params import Params, load
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import Task, split
 from warmstart.data.standardize import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
-from warmstart.params import Params, load
 from warmstart.stages.prepare import prepare
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml")

@@ -13,10 +13,11 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from warmstart import diagnostics, params
+from warmstart import diagnostics
 from warmstart.analysis.pairs import Pairs, judge
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.style import LIGHT
+from warmstart.config import params
 from warmstart.diagnostics import LayerProbe
 from warmstart.files import read_json, write_json
 from warmstart.records import Record, Summary, read_records, write_records

@@ -5,14 +5,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.analysis import cards as card
+from warmstart.config.arm import Network
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.files import write_json
 from warmstart.networks import mlp, saving
 from warmstart.records import Record
-from warmstart.stages import card
 
 SHAPE, CLASSES = (2, 3), ("elm", "oak", "yew")
 MEAN, SCALE = np.arange(6) + 0.5, np.arange(6) + 2.0

@@ -16,10 +16,10 @@ from made_up_results import made_up, made_up_timings, write
 from seen import Seen, seen
 from warmstart import __main__ as command_line
 from warmstart.records import Record
+from warmstart.runtime import store as scratch
 from warmstart.tracking import Published, live, publish
 from warmstart.tracking.follow import publish_during
 from warmstart.tracking.live import Live
-from warmstart.training import scratch
 from warmstart.training.trials import Result
 
 FOLDER = Path(".warmstart/compare@initializer")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from warmstart.__main__ import main
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.networks import mlp, transfer
 from warmstart.tracking.registry import fetch
 

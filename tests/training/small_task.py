@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.data.task import Task
 from warmstart.training.trials import Cohort, Phase, Trial
 

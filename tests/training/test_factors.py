@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Activation, Clipping, Network, Optimizer
+from warmstart.config.arm import Activation, Clipping, Network, Optimizer
 from warmstart.networks import mlp
 from warmstart.training import optimizers
 from warmstart.training.factors import Factors

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.data.draw import draw
 from warmstart.data.task import Task
+from warmstart.runtime import store as scratch
 from warmstart.seeds import generator
 from warmstart.training import compiled as shared
-from warmstart.training import scratch, worker
+from warmstart.training import worker
 from warmstart.training.trials import Cohort, Phase, Trial
 
 LABELS = (38, 22, 6)  # two batches of 16, one and none, and a rest of 6

@@ -10,10 +10,11 @@ import pytest
 
 from small_task import make_cohort, make_task
 from warmstart import diagnostics
-from warmstart.arms import Activation, Clipping, Initializer, Network
+from warmstart.config.arm import Activation, Clipping, Initializer, Network
 from warmstart.diagnostics import LayerProbe
 from warmstart.networks import mlp
-from warmstart.training import optimizers, scratch, trainer, worker
+from warmstart.runtime import store as scratch
+from warmstart.training import optimizers, trainer, worker
 from warmstart.training.probe import Probe, is_due
 from warmstart.training.program import Data, assign
 

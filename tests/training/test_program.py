@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Activation, BatchNorm, Clipping, Network, Optimizer
+from warmstart.config.arm import Activation, BatchNorm, Clipping, Network, Optimizer
 from warmstart.data.task import Task
 from warmstart.networks import mlp
 from warmstart.training import optimizers

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Activation, Network, Optimizer
+from warmstart.config.arm import Activation, Network, Optimizer
 from warmstart.networks import autoencoder, transfer
-from warmstart.training import optimizers, scratch, worker
+from warmstart.runtime import store as scratch
+from warmstart.training import optimizers, worker
 from warmstart.training.program import Data, Numbers, Program
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Trial
 

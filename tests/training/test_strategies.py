@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from warmstart.config.params import StrategyName, Transfer, load
 from warmstart.networks.stack import Stack
-from warmstart.params import StrategyName, Transfer, load
 from warmstart.training import strategies
 from warmstart.training.strategies import Strategy
 

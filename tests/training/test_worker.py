@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.arms import Activation, Clipping, Initializer, Network, Optimizer
+from warmstart.config.arm import Activation, Clipping, Initializer, Network, Optimizer
 from warmstart.networks import mlp, saving, transfer
+from warmstart.runtime import store as scratch
 from warmstart.seeds import derive
-from warmstart.training import backends, program, scratch, worker
+from warmstart.training import backends, program, worker
 from warmstart.training import compiled as shared
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer

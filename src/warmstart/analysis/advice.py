@@ -10,8 +10,8 @@ from warmstart.analysis.keras_code import keras_code
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import pairwise_p_values
 from warmstart.analysis.words import accuracy, points
-from warmstart.arms import Network
-from warmstart.params import Compare
+from warmstart.config.arm import Network
+from warmstart.config.params import Compare
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,14 @@
 from pathlib import Path
 from textwrap import indent
 
-from warmstart.arms import GLOROT_UNIFORM, Activation, Clipping, Initializer, Network, Optimizer
+from warmstart.config.arm import (
+    GLOROT_UNIFORM,
+    Activation,
+    Clipping,
+    Initializer,
+    Network,
+    Optimizer,
+)
 
 
 def keras_code(

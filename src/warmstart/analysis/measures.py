@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from warmstart.analysis.rates import last_epoch
 from warmstart.analysis.results import Results
 from warmstart.analysis.targets import epochs_to_target
+from warmstart.training.selection import last_epoch
 
 FAINTEST = -16.0
 """In powers of ten, what stands for no gradient at all: the resolution of a float64."""

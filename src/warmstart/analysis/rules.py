@@ -22,7 +22,7 @@ from warmstart.analysis.measures import (
     SECONDS,
     Measure,
 )
-from warmstart.arms import PAIRING
+from warmstart.config.arm import PAIRING
 
 
 @dataclass(frozen=True, kw_only=True)

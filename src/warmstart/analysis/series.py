@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from warmstart.analysis.inference import interval, overlap_of
-from warmstart.analysis.rates import rate_scores
 from warmstart.analysis.ties import letters
 from warmstart.records import Record, Summary
+from warmstart.training.selection import rate_scores
 
 Row = dict[str, Any]
 

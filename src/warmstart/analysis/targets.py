@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from warmstart.analysis.rates import last_epoch, mean
 from warmstart.records import Record
+from warmstart.training.selection import last_epoch, mean
 
 TARGET_SHARE = 0.95
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.config.params import KNOWN_CLASSES, Data
 from warmstart.data import idx
 from warmstart.errors import InputError
-from warmstart.params import KNOWN_CLASSES, Data
 
 # what NumPy and zipfile raise on bytes that are not what the headers promise
 _CORRUPT = (

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from warmstart.config.params import KNOWN_CLASSES, Data
 from warmstart.data import fashion_mnist, own
 from warmstart.data.dataset import Dataset, from_arrays
-from warmstart.params import KNOWN_CLASSES, Data
 
 __all__ = ["Dataset", "load"]
 

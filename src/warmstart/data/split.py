@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.config.params import Data, Transfer, class_problems
 from warmstart.data.dataset import Dataset
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.params import Data, Transfer, class_problems
 from warmstart.seeds import generator
 
 __all__ = ["Rows", "Split", "Task", "split", "split_full"]

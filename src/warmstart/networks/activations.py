@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from warmstart import arms
+from warmstart.config import arm as arms
 from warmstart.networks import draws
 
 

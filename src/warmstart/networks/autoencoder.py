@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.networks import activations, draws, initializers, mlp
 
 NOISE, DECODER = "noise", "decoder"

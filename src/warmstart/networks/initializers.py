@@ -10,7 +10,7 @@ The variance-scaling family draws with variance `scale / fan`, where `fan` is th
 
 import keras
 
-from warmstart import arms
+from warmstart.config import arm as arms
 
 
 def make(choice: arms.Initializer, seed: int) -> keras.initializers.Initializer:

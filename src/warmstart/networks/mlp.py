@@ -2,7 +2,7 @@
 
 import keras
 
-from warmstart.arms import GLOROT_UNIFORM, Initializer, Network
+from warmstart.config.arm import GLOROT_UNIFORM, Initializer, Network
 from warmstart.networks import activations, dropout, initializers
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from warmstart.analysis.advice import advise as advise_from
 from warmstart.analysis.results import read_results
+from warmstart.config.params import Params
 from warmstart.errors import InputError
 from warmstart.files import read_json
-from warmstart.params import Params
 
 
 def advise(params: Params, results: Path, prepared: Path) -> str:

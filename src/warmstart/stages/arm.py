@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.data.task import Task
 from warmstart.training.trials import Cohort, Phase
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
+from warmstart.config.params import METHODS, Params
 from warmstart.data import pretext
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing, write_json
-from warmstart.params import METHODS, Params
 from warmstart.records import Record, write_records
-from warmstart.stages.timings import Stopwatch, describe
-from warmstart.training import executor
-from warmstart.training.scratch import SCRATCH
+from warmstart.runtime import pool as executor
+from warmstart.runtime.store import SCRATCH
+from warmstart.runtime.timings import Stopwatch, describe
 from warmstart.training.trials import (
     SHOWN,
     Autoencoder,

@@ -5,17 +5,17 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from warmstart.analysis.rates import best_record
-from warmstart.arms import Network
+from warmstart.analysis import cards as card
+from warmstart.config.arm import Network
+from warmstart.config.params import Compare, Params
 from warmstart.data.task import Task
 from warmstart.data.view import View, cross_validation
 from warmstart.errors import InputError
-from warmstart.params import Compare, Params
 from warmstart.records import Record
-from warmstart.stages import card
+from warmstart.runtime.store import SCRATCH
 from warmstart.stages.arm import Arm, scratch_arm
 from warmstart.stages.experiment import Experiment
-from warmstart.training.scratch import SCRATCH
+from warmstart.training.selection import best_record
 from warmstart.training.trials import Phase
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from warmstart import diagnostics
-from warmstart.analysis.rates import best_of, beyond_the_edge, choose_learning_rates
+from warmstart.config.params import Executor
 from warmstart.data.task import Task
-from warmstart.params import Executor
 from warmstart.records import TEST_METRICS, Record, write_records
+from warmstart.runtime import pool as executor
+from warmstart.runtime.store import SCRATCH, announce
+from warmstart.runtime.timings import Stopwatch, describe
 from warmstart.stages.arm import Arm
-from warmstart.stages.timings import Stopwatch, describe
-from warmstart.training import executor
-from warmstart.training.scratch import SCRATCH, announce
+from warmstart.training.selection import best_of, beyond_the_edge, choose_learning_rates
 from warmstart.training.trials import Cohort, Effort, Result, Trial
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.params import Params
+from warmstart.runtime import pool as executor
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.pretrain import pretrain
-from warmstart.training import executor
 from warmstart.training.trials import Cohort, Phase, Trial
 
 AT_ONCE = 8

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
 from warmstart.data.split import Rows, Task, split
 from warmstart.data.standardize import Standardization
 from warmstart.files import write_json
-from warmstart.params import Params
 
 _PARTS = ("train", "validation", "test")
 _HOW_TO_READ = (

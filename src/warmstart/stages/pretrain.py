@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from warmstart.analysis import cards as card
+from warmstart.config.params import Params
 from warmstart.data.view import View
-from warmstart.params import Params
 from warmstart.records import Record
-from warmstart.stages import card
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.experiment import Experiment
 from warmstart.training.trials import Phase

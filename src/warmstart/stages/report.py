@@ -9,8 +9,8 @@ from warmstart.analysis.advice import advise
 from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import read_results
 from warmstart.analysis.style import colour, palette
+from warmstart.config.params import Params
 from warmstart.files import read_json, replacing, write_json
-from warmstart.params import Params
 from warmstart.records import Summary
 
 

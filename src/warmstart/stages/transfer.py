@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from warmstart.analysis import cards as card
+from warmstart.config.params import Params, StrategyName, Transfer
 from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import write_json
-from warmstart.params import Params, StrategyName, Transfer
 from warmstart.records import Summary, read_records
-from warmstart.stages import card
+from warmstart.runtime import store as unfinished
 from warmstart.stages.arm import Arm, scratch_arm
 from warmstart.stages.experiment import Experiment
 from warmstart.stages.pairs import Pair, pairs
-from warmstart.training import scratch as unfinished
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Phase
 

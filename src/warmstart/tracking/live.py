@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from warmstart.runtime.store import PLAN, SCRATCH, announced, untested
 from warmstart.tracking import Published, tracking_uri
 from warmstart.tracking.facts import Facts
 from warmstart.tracking.runs import Run, head, trial_runs
-from warmstart.training.scratch import PLAN, SCRATCH, announced, untested
 
 BATCH = 50
 """Trials in one go, some two seconds: others wait for the store meanwhile."""

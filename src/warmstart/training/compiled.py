@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, mlp, transfer
 from warmstart.training import backends, optimizers

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from warmstart.arms import Clipping, Network
+from warmstart.config.arm import Clipping, Network
 from warmstart.training.fed import Fed
 
 # `clipvalue` bounds each component and so turns the gradient; `clipnorm` shortens the gradient of

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from warmstart.config.params import StrategyName, Transfer
 from warmstart.networks.stack import HEAD, Stack
-from warmstart.params import StrategyName, Transfer
 from warmstart.training.trials import Phase
 
 DISCRIMINATION = 2.6

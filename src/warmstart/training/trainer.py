@@ -10,17 +10,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.data.draw import draw
 from warmstart.data.task import Task
 from warmstart.diagnostics import LayerProbe
 from warmstart.networks import initializers, mlp, transfer
 from warmstart.records import EPOCH_METRICS
+from warmstart.runtime.store import Checkpoint, Standing
 from warmstart.seeds import derive, generator
 from warmstart.training.compiled import Samples, Source, compile_program
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
-from warmstart.training.scratch import Checkpoint, Standing
 from warmstart.training.stopping import Watch
 from warmstart.training.trials import Cohort, Phase, Result, Trial
 

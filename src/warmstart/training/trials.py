@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.diagnostics import LayerProbe
 from warmstart.records import Outcome
 

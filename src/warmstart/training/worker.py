@@ -13,8 +13,9 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.diagnostics import LayerProbe
 from warmstart.networks import autoencoder, mlp, saving, transfer
+from warmstart.runtime import store as scratch
 from warmstart.seeds import derive
-from warmstart.training import backends, optimizers, scratch
+from warmstart.training import backends, optimizers
 from warmstart.training.compiled import build, capacity, compile_program
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, evaluate

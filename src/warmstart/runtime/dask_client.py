@@ -10,7 +10,8 @@ from distributed import Client, KilledWorker, Queue
 
 from warmstart.errors import InputError
 from warmstart.files import replacing
-from warmstart.training import environment, remote
+from warmstart.runtime import dask_worker as remote
+from warmstart.runtime import environment
 from warmstart.training.trials import Cohort
 
 ANSWER_SECONDS = 8

@@ -8,10 +8,12 @@ import pytest
 from dask_cluster import dask
 from small_task import make_cohort
 from warmstart import __version__
-from warmstart.arms import Network
+from warmstart.config.arm import Network
+from warmstart.config.params import Executor
 from warmstart.errors import InputError
-from warmstart.params import Executor
-from warmstart.training import cluster, environment, executor
+from warmstart.runtime import dask_client as cluster
+from warmstart.runtime import environment
+from warmstart.runtime import pool as executor
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,10 @@ from distributed import Client, get_worker
 
 from dask_cluster import Dask, dask, until
 from small_task import make_cohort
-from warmstart.arms import Network
-from warmstart.params import Executor
-from warmstart.training import cluster, executor
+from warmstart.config.arm import Network
+from warmstart.config.params import Executor
+from warmstart.runtime import dask_client as cluster
+from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from warmstart.stages.sampler import MOST, Sampler
+from warmstart.runtime.sampler import MOST, Sampler
 
 
 class Time(threading.Event):

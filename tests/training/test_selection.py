@@ -1,7 +1,7 @@
 import random
 
 from tests.analysis.fabricated import trial
-from warmstart.analysis.rates import beyond_the_edge, choose_learning_rates, rate_scores
+from warmstart.training.selection import beyond_the_edge, choose_learning_rates, rate_scores
 
 
 def test_the_best_mean_over_seeds_wins():

@@ -17,11 +17,13 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from warmstart.config.params import Executor
 from warmstart.diagnostics import LayerProbe
 from warmstart.errors import InputError
 from warmstart.files import replacing
-from warmstart.params import Executor
-from warmstart.training import environment, local, scratch
+from warmstart.runtime import environment
+from warmstart.runtime import processes as local
+from warmstart.runtime import store as scratch
 from warmstart.training.trials import Cohort, Effort, Learned, Result, Trial, cut
 
 Progress = Callable[[int], None]
@@ -175,7 +177,7 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
             yield Workers(processes, folder)
     else:
         try:  # Dask is loaded for those who ask for it
-            from warmstart.training import cluster
+            from warmstart.runtime import dask_client as cluster
         except ModuleNotFoundError as error:
             if error.name not in ("dask", "distributed"):
                 raise

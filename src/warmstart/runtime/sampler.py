@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from itertools import pairwise
 from typing import Protocol, Self
 
-from warmstart.stages.readings import this_machine
+from warmstart.runtime.readings import this_machine
 
 MOST = 600
 """Samples that are kept: beyond it every other one goes, and from then on half as many come."""

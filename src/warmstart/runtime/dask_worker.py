@@ -15,8 +15,8 @@ from typing import Any
 from distributed import Queue, get_client, get_worker
 
 from warmstart.files import replacing
-from warmstart.training import environment
-from warmstart.training.local import StoppedError
+from warmstart.runtime import environment
+from warmstart.runtime.processes import StoppedError
 from warmstart.training.trials import Cohort
 
 ASK_AGAIN_SECONDS = 60

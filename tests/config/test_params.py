@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from warmstart import params
-from warmstart.arms import Activation, BatchNorm, Clipping, Initializer, Network, Optimizer
+from warmstart.config import params
+from warmstart.config.arm import Activation, BatchNorm, Clipping, Initializer, Network, Optimizer
 from warmstart.errors import InputError
 
 ROOT = Path(__file__).parents[1]

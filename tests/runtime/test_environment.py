@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from small_task import make_cohort
-from warmstart.arms import Network
+from warmstart.config.arm import Network
 from warmstart.errors import InputError
-from warmstart.training import environment, local
+from warmstart.runtime import environment
+from warmstart.runtime import processes as local
 from warmstart.training.trials import Cohort
 
 MULTIPLY = """
 import os, sys
 from pathlib import Path
-from warmstart.training import environment
+from warmstart.runtime import environment
 
 environment.enter(sys.argv[1])
 environment.enter(sys.argv[1])
@@ -43,7 +44,7 @@ print(keras.backend.backend(), "tensorflow" in sys.modules, spent[-1] / sum(spen
 def test_hidden_packages_are_found_again_afterwards() -> None:
     code = """
 import sys
-from warmstart.training.environment import without
+from warmstart.runtime.environment import without
 with without(["wave", "os"]):
     import os  # loaded long before
     try:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from warmstart.arms import Choice
+from warmstart.config.arm import Choice
 
 Checked = TypeVar("Checked", bound=BaseModel)
 

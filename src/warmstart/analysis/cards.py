@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from warmstart.analysis.rates import best_record
 from warmstart.data.view import View
 from warmstart.files import read_json, write_json
 from warmstart.records import Record
+from warmstart.training.selection import best_record
 
 
 def write(

@@ -9,7 +9,7 @@ from mlflow.system_metrics.metrics import gpu_monitor
 from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
 
 from fake_gpus import NAMES, FakeNvml
-from warmstart.stages.readings import this_machine
+from warmstart.runtime.readings import this_machine
 
 WITHOUT_GPUS = {
     "system/cpu_utilization_percentage",

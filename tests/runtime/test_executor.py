@@ -9,11 +9,11 @@ import keras
 import pytest
 
 from small_task import make_cohort, make_task
-from warmstart import params
-from warmstart.arms import Initializer, Network
+from warmstart.config import params
+from warmstart.config.arm import Initializer, Network
+from warmstart.config.params import Executor
 from warmstart.errors import InputError
-from warmstart.params import Executor
-from warmstart.training import executor
+from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Effort, Phase
 
 NETWORK = Network(hidden=(8,), initializer=Initializer(name="he_normal"))
@@ -101,8 +101,8 @@ def test_without_dask_an_address_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delitem(sys.modules, "warmstart.training.cluster", raising=False)
-    monkeypatch.delattr("warmstart.training.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "warmstart.runtime.dask_client", raising=False)
+    monkeypatch.delattr("warmstart.runtime.dask_client", raising=False)
     there = Executor(address="tcp://127.0.0.1:8786")
     with (
         pytest.raises(InputError, match=r"expected the package distributed, found none; install"),

@@ -15,8 +15,8 @@ from fake_gpus import NAMES, FakeNvml
 from warmstart import __version__
 from warmstart.data.task import Task
 from warmstart.files import read_json
-from warmstart.stages.timings import Stopwatch, describe
-from warmstart.training import environment
+from warmstart.runtime import environment
+from warmstart.runtime.timings import Stopwatch, describe
 from warmstart.training.trials import Effort
 
 TASK = Task.of(

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from warmstart.processes import end_with_parent
-from warmstart.training import environment
+from warmstart.runtime import environment
+from warmstart.runtime.lifetime import end_with_parent
 from warmstart.training.trials import Cohort
 
 TELL_SECONDS = 0.1

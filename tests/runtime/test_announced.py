@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from test_compare import study
+from warmstart.config.params import Executor
 from warmstart.files import read_json
-from warmstart.params import Executor
 from warmstart.records import EPOCH_METRICS
-from warmstart.training import executor, scratch
+from warmstart.runtime import pool as executor
+from warmstart.runtime import store as scratch
 from warmstart.training.trials import Cohort, Effort, Result
 
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from warmstart.data.task import Task
 from warmstart.files import write_json
-from warmstart.stages.sampler import Sampler
-from warmstart.training import environment
+from warmstart.runtime import environment
+from warmstart.runtime.sampler import Sampler
 from warmstart.training.trials import Effort
 
 

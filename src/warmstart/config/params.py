@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 from ruamel.yaml import YAML, YAMLError
 
-from warmstart.arms import Count, Frozen, Network, NonNegative, Optimizer, Positive, spread
-from warmstart.checking import check, nearest
+from warmstart.config.arm import Count, Frozen, Network, NonNegative, Optimizer, Positive, spread
+from warmstart.config.checking import check, nearest
 from warmstart.errors import InputError
 
 KNOWN_CLASSES: dict[str, tuple[str, ...]] = {

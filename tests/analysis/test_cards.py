@@ -10,12 +10,12 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "analysis"))
 
 from fabricated import finished
-from warmstart.analysis.rates import best_of
+from warmstart.analysis import cards as card
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.files import write_json
-from warmstart.stages import card
+from warmstart.training.selection import best_of
 
 x, y = np.zeros((4, 3), "float32"), np.array([0, 1, 0, 1], "int32")
 TASK = Task.of(

@@ -1,0 +1,1 @@
+"""The parameter file as frozen types, checked."""
