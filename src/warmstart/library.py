@@ -130,13 +130,13 @@ class Comparison:
         `classes_[model.predict(x).argmax(axis=1)]` are labels. `evaluate` wants labels as numbers,
         which are positions in `classes_`.
         """
-        from warmstart.networks import raw_input  # loads Keras
+        from warmstart.networks import saving  # loads Keras
 
         standard = self.standardization
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model.keras"
             path.write_bytes(self.model)
-            return raw_input.load(path, self.feature_shape, standard.mean, standard.scale)
+            return saving.load_raw(path, self.feature_shape, standard.mean, standard.scale)
 
     def __repr__(self) -> str:
         summary = self.results.summary

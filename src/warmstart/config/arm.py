@@ -155,6 +155,17 @@ class BatchNorm(Choice):
     momentum: Share = 0.99
     """Share of the moving statistics that a batch leaves as they were."""
 
+    @property
+    def on_input(self) -> bool:
+        """Whether it normalizes the input of the network."""
+        return self.name in ("input", "input+before", "input+after")
+
+    @property
+    def place(self) -> Literal["none", "before", "after"]:
+        """Where it stands in every hidden layer: before or after the activation."""
+        place: Any = self.name.removeprefix("input").removeprefix("+") or "none"
+        return place
+
 
 class Clipping(Choice):
     """Of the gradient: per component, per variable, or as a whole."""

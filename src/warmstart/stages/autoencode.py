@@ -132,9 +132,8 @@ class _Maker:
         """Hidden layer `number` (from 1), on the codes of the unrolled autoencoder `below`."""
         changes: dict[str, Any] = {"hidden": (self.network.hidden[number - 1],)}
         norm = self.network.batch_norm
-        if below and "input" in norm.name:  # codes are no input
-            rest = norm.name.removeprefix("input").removeprefix("+")
-            changes["batch_norm"] = norm.model_copy(update={"name": rest or "none"})
+        if below and norm.on_input:  # codes are no input
+            changes["batch_norm"] = norm.model_copy(update={"name": norm.place})
         how = Autoencoder(noise=0.0, tied=self.params.autoencode.tied, first=number)
         network = self.network.model_copy(update=changes)
         return self._cohort(f"stacked_{number}", self.samples, network, how, below)

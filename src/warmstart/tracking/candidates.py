@@ -56,11 +56,11 @@ class Candidate:
     def model(self) -> Any:
         """A `keras.Sequential` that takes raw samples `(batch, *shape)` and has no layers but
         Keras's own."""
-        from warmstart.networks import raw_input  # loads Keras
+        from warmstart.networks import saving  # loads Keras
 
         given = self.card["input"]
         mean, scale = np.array(given["mean"]), np.array(given["scale"])
-        return raw_input.portable(raw_input.load(self.file, self.shape, mean, scale))
+        return saving.portable(saving.load_raw(self.file, self.shape, mean, scale))
 
     def samples(self, prepared: Path) -> Samples | None:
         """What it was chosen on. None where that is not in `prepared`: it is another run's, or of a

@@ -11,8 +11,8 @@ import numpy as np
 
 from warmstart.config.arm import Network
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, mlp, transfer
-from warmstart.training import backends, optimizers
+from warmstart.networks import autoencoder, choices, mlp, transfer
+from warmstart.training import backends
 from warmstart.training.factors import Factors
 from warmstart.training.fed import feed_slope
 from warmstart.training.probe import Probe, samples
@@ -110,7 +110,7 @@ def compile_program(
     factors = Factors(model) if by_layer else None
     program = Program(
         model,
-        optimizers.make(cohort.structure),
+        choices.optimizer(cohort.structure).build(),
         given.data,
         cohort.batch_size,
         at_once,

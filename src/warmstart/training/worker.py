@@ -12,10 +12,10 @@ import numpy as np
 
 from warmstart.data.task import Task
 from warmstart.diagnostics import LayerProbe
-from warmstart.networks import autoencoder, mlp, saving, transfer
+from warmstart.networks import autoencoder, choices, mlp, saving, transfer
 from warmstart.runtime import store as scratch
 from warmstart.seeds import derive
-from warmstart.training import backends, optimizers
+from warmstart.training import backends
 from warmstart.training.compiled import build, capacity, compile_program
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, evaluate
@@ -103,7 +103,7 @@ def export(cohort: Cohort, trial: Trial, folder: Path, path: Path) -> None:
     autoencoder unrolled, on the one whose codes it was trained on."""
     model = _trained(cohort, trial, folder)
     if not cohort.autoencoder:
-        optimizer = optimizers.make(trial.network, trial.learning_rate)
+        optimizer = choices.optimizer(trial.network, trial.learning_rate).build()
         optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
         mlp.compile_for_use(model, optimizer)
     saving.save(model, path)
