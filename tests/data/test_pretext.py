@@ -11,8 +11,7 @@ from warmstart.config import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
 from warmstart.data.split import Split, split
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 from warmstart.stages.prepare import prepare
 
 PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")

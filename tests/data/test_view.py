@@ -6,9 +6,7 @@ import pytest
 from warmstart.config.params import Data
 from warmstart.data.dataset import from_arrays
 from warmstart.data.split import split_full
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
-from warmstart.data.view import View, cross_validation
+from warmstart.data.task import Standardization, Task, View, cross_validation
 from warmstart.errors import InputError
 
 BALANCED = [40, 40, 40]

@@ -16,8 +16,7 @@ from scipy.stats import spearmanr, ttest_rel
 from warmstart.config import params
 from warmstart.config.arm import Network
 from warmstart.config.params import Params
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import mlp, saving

@@ -9,7 +9,7 @@ import pytest
 from warmstart.config.params import Params, load
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import Task, split
-from warmstart.data.standardize import Standardization
+from warmstart.data.task import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.prepare import prepare

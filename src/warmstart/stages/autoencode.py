@@ -12,8 +12,7 @@ import numpy as np
 from warmstart.config.arm import Network
 from warmstart.config.params import METHODS, Params
 from warmstart.data import pretext
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing, write_json
 from warmstart.records import Record, write_records

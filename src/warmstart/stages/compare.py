@@ -8,8 +8,7 @@ from pathlib import Path
 from warmstart.analysis import cards as card
 from warmstart.config.arm import Network
 from warmstart.config.params import Compare, Params
-from warmstart.data.task import Task
-from warmstart.data.view import View, cross_validation
+from warmstart.data.task import Task, View, cross_validation
 from warmstart.errors import InputError
 from warmstart.records import Record
 from warmstart.runtime.store import SCRATCH

@@ -1,5 +1,6 @@
 """Stage `prepare`: data -> three standardized tasks, and a card that says what they are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,12 @@ from numpy.typing import NDArray
 
 from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
+from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
-from warmstart.data.split import Rows, Task, split
-from warmstart.data.standardize import Standardization
+from warmstart.data.split import split_full, task_labels
+from warmstart.data.task import PARTS, Task
 from warmstart.files import write_json
 
-_PARTS = ("train", "validation", "test")
 _HOW_TO_READ = (
     "full.npz holds every class, a.npz all but the classes of task B, b.npz those of task B, of "
     "whose training labels each trial is shown few. Each holds x_train (n, features) float32, "
@@ -33,15 +34,17 @@ def prepare(params: Params, output: Path) -> None:
         InputError: with the problems of the data or of the parameters, before anything is written.
     """
     dataset = load(params.data)
-    rows = split(dataset, params.data, params.transfer, params.seed)
-    standardization = Standardization.of(dataset.x[rows.full.train])
-    x = standardization.apply(dataset.x)
+    labels = task_labels(params.transfer, dataset.class_names)
+    view = split_full(dataset, params.data, params.seed)
     card = _card(dataset, params)
-    for part in (rows.full, rows.a, rows.b):
-        task = part.task(dataset, x)
-        task.write(output / f"{task.name}.npz")
-        card["tasks"][task.name] = _entry(task, part)
-    standardization.write(output / "standardize.npz")
+    for name, own in labels.items():
+        task = view.task.only(name, own)
+        task.write(output / f"{name}.npz")
+        card["tasks"][name] = {"file": f"{name}.npz", **_entry(task, own)}
+    for pair in every_pair(view.task.classes) if params.transfer.all_pairs else ():
+        task = task_b(view.task, pair)  # without files, which would take gigabytes
+        card["tasks"][task.name] = _entry(task, pair)
+    view.standardization.write(output / "standardize.npz")
     write_json(output / "card.json", card)
     print(_table(card))
 
@@ -64,18 +67,17 @@ def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
     }
 
 
-def _entry(task: Task, rows: Rows) -> dict[str, Any]:
+def _entry(task: Task, labels: Sequence[int]) -> dict[str, Any]:
     return {
-        "file": f"{task.name}.npz",
         "digest": task.digest,
         "class_names": list(task.class_names),
-        "labels_in_dataset": list(rows.classes),
+        "labels_in_dataset": list(labels),
     } | {
         part: {
             "n": len(getattr(task, f"y_{part}")),
             "classes": _counts(getattr(task, f"y_{part}"), task.class_names),
         }
-        for part in _PARTS
+        for part in PARTS
     }
 
 
@@ -88,9 +90,10 @@ def _table(card: dict[str, Any]) -> str:
     lines = [
         f"{card['name']}: {card['n']:,} samples of {card['features']} features ({shape}), "
         f"{len(card['classes'])} classes, digest {card['digest'][:12]}",
-        f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in _PARTS),
+        f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in PARTS),
     ]
-    for name, task in card["tasks"].items():
-        sizes = "".join(f"{task[part]['n']:>12,}" for part in _PARTS)
+    written = {name: task for name, task in card["tasks"].items() if "file" in task}
+    for name, task in written.items():
+        sizes = "".join(f"{task[part]['n']:>12,}" for part in PARTS)
         lines.append(f"{name:<6}{len(task['class_names']):>8}{sizes}")
     return "\n".join(lines)

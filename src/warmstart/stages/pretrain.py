@@ -4,7 +4,7 @@ from pathlib import Path
 
 from warmstart.analysis import cards as card
 from warmstart.config.params import Params
-from warmstart.data.view import View
+from warmstart.data.task import View
 from warmstart.records import Record
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.experiment import Experiment

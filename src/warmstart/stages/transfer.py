@@ -11,8 +11,7 @@ import numpy as np
 
 from warmstart.analysis import cards as card
 from warmstart.config.params import Params, StrategyName, Transfer
-from warmstart.data.task import Task
-from warmstart.data.view import View
+from warmstart.data.task import Task, View
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.records import Summary, read_records

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.analysis.words import accuracy, percent
-from warmstart.data.view import View
+from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.records import Interval

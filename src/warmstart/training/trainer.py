@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from warmstart.config.arm import Network
-from warmstart.data.draw import draw
+from warmstart.data.split import draw
 from warmstart.data.task import Task
 from warmstart.diagnostics import LayerProbe
 from warmstart.networks import choices, transfer
