@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from warmstart.config.params import Data
+from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
 from warmstart.errors import InputError
 

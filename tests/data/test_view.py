@@ -19,9 +19,8 @@ def made(counts: list[int]) -> tuple[Task, Standardization]:
     x = np.stack([np.arange(len(y)), np.full(len(y), 3.5), y], axis=1)
     samples = from_arrays(x, y, list("abc"), name="d", where="d", source="s", licence="l")
     options = Data(name="d", path="p", validation_fraction=0.2, test_fraction=0.2)
-    rows = split_full(samples, options, seed=7)
-    standardization = Standardization.of(samples.x[rows.train])
-    return rows.task(samples, standardization.apply(samples.x)), standardization
+    view = split_full(samples, options, seed=7)
+    return view.task, view.standardization
 
 
 def rows(view: View, part: str) -> list[int]:

@@ -52,9 +52,10 @@ def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     try:
         return _download()
     except (InputError, OSError, ValueError) as error:
+        reason = str(error).rpartition("(Caused by ")[2]  # requests wraps it in two others
         raise InputError(
             f"data.name: expected Fashion-MNIST in {', '.join(lacking)} or by download, received "
-            f"none (download: {textwrap.shorten(str(error), 200, placeholder=' …')}); install the "
+            f"none (download: {textwrap.shorten(reason, 200, placeholder=' …')}); install the "
             "Debian or Ubuntu package dataset-fashion-mnist, or copy "
             f"{', '.join(f'{name}.gz' for name in SHA256)} to {path}, "
             "or run once on a machine with internet, or take data.name: digits"
@@ -110,7 +111,7 @@ def _fetch(url: str, output_file: str, _: object) -> None:
     """Download the gzip file at `url` and unpack it to `output_file`, where pooch verifies it."""
     import pooch
 
-    http, packed = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, chunk_size=2**16), io.BytesIO()
+    http, packed = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, stream=False), io.BytesIO()
     answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def ask() -> None:
