@@ -125,8 +125,8 @@ def read_npz(path: Path) -> dict[str, NDArray]:
                     )
     except _CORRUPT as error:
         problems.append(f"expected a whole .npz, received a corrupt one ({error}); save it again")
-    if problems:
-        raise InputError(*(f"{path}: {problem}" for problem in problems))
+    if problems:  # each in one line, whatever a damaged file calls its arrays
+        raise InputError(*(f"{path}: {' '.join(problem.split())}" for problem in problems))
     return arrays
 
 

@@ -15,6 +15,8 @@ from warmstart.files import replacing
 from warmstart.seeds import derive
 
 PARTS = ("train", "validation", "test")
+# what NumPy and zipfile raise on bytes that are not what the headers promise
+_CORRUPT = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 _ARRAYS = tuple(f"{kind}_{part}" for part in PARTS for kind in ("x", "y"))
 
 
@@ -133,10 +135,11 @@ class Task:
                     name=str(file["name"]),
                     digest=str(file["digest"]),
                 )
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except _CORRUPT as error:
+            reason = " ".join(str(error).split())
             raise InputError(
                 f"{path}: expected a task that the stage prepare wrote, received "
-                f"{type(error).__name__}: {error}; run `dvc repro prepare`"
+                f"{type(error).__name__}: {reason}; run `dvc repro prepare`"
             ) from None
 
 
