@@ -5,6 +5,7 @@ In `params.yaml` a choice is its name (`activation: relu`) or its name with sett
 comes from the base network of its study.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -19,6 +20,16 @@ class Frozen(BaseModel):
     """An immutable value; unknown keys and silent conversions are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def problems(self) -> Iterable[str]:
+        """What cannot be in valid fields, one line each: `key: expected …, received …; …`."""
+        return ()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if problems := list(self.problems()):
+            raise ValueError("\n".join(problems))
+        return self
 
 
 def spread(value: Any) -> Any:
@@ -57,23 +68,15 @@ class Choice(Frozen):
     takes: ClassVar[dict[str, tuple[str, ...]]] = {}  # setting -> the names it belongs to
     name: str
 
-    @model_validator(mode="after")
-    def _settings_belong(self) -> Self:
+    def problems(self) -> Iterator[str]:
         for setting, names in self.takes.items():
-            given = setting in self.model_fields_set
-            if given and self.name not in names:
-                raise ValueError(f"{setting} belongs to {' and '.join(names)}, not to {self.name}")
-        return self
+            if setting in self.model_fields_set and self.name not in names:
+                yield f"{setting} belongs to {' and '.join(names)}, not to {self.name}"
 
     def __str__(self) -> str:
-        used = [
-            f"{setting}={getattr(self, setting):g}"
-            if isinstance(getattr(self, setting), float)
-            else f"{setting}={getattr(self, setting)}"
-            for setting, names in self.takes.items()
-            if self.name in names
-        ]
-        return f"{self.name}({', '.join(used)})" if used else self.name
+        own = [setting for setting, names in self.takes.items() if self.name in names]
+        used = ", ".join(f"{setting}={_text(getattr(self, setting))}" for setting in own)
+        return f"{self.name}({used})" if used else self.name
 
 
 class Initializer(Choice):
@@ -140,11 +143,10 @@ class Activation(Choice):
     upper: NonNegative = 1 / 3
     alpha: Positive = 1.0
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if self.lower > self.upper:
-            raise ValueError(f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})")
-        return self
+            yield f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})"
 
 
 class BatchNorm(Choice):
@@ -265,25 +267,20 @@ class Network(Frozen):
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""
         return {
-            "hidden": _sizes(self.hidden),
-            "activation": str(self.activation),
-            "initializer": str(self.initializer),
-            "head_initializer": str(self.head_initializer),
-            "batch_norm": str(self.batch_norm),
-            "dropout": f"{self.dropout:g}",
-            "alpha_dropout": f"{self.alpha_dropout:g}",
-            "clipping": str(self.clipping),
-            "optimizer": str(self.optimizer),
-            "standardize": str(self.standardize).lower(),
+            name: _text(getattr(self, name))
+            for name in type(self).model_fields
+            if name != "self_normalize"
         }
 
 
-def _sizes(hidden: str | tuple[int, ...]) -> str:
-    """`300-100-50`; `20 × 100` for a stack of equal layers."""
-    if isinstance(hidden, str):
-        return hidden
-    equal = len(hidden) > 1 and len(set(hidden)) == 1
-    return f"{len(hidden)} × {hidden[0]}" if equal else "-".join(map(str, hidden))
+def _text(value: Any) -> str:
+    """`300-100-50` for layers, `20 × 100` for a stack of equal ones; `true`; `0.1`."""
+    if isinstance(value, tuple):
+        equal = len(value) > 1 and len(set(value)) == 1
+        return f"{len(value)} × {value[0]}" if equal else "-".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # Which initializer goes with which activation: Géron, "Hands-On Machine Learning", 3rd edition,
