@@ -1,4 +1,4 @@
-"""What can differ between two arms: a network, its initializer, activation, clipping, optimizer.
+"""An arm: a network with its initializers, activation, normalization, clipping and optimizer.
 
 In `params.yaml` a choice is its name (`activation: relu`) or its name with settings
 (`activation: {leaky_relu: {negative_slope: 0.2}}`). An arm states only what it changes; the rest
@@ -22,7 +22,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def problems(self) -> Iterable[str]:
-        """What cannot be in valid fields, one line each: `key: expected …, received …; …`."""
+        """Contradictions between valid fields, one line each: `key: expected …, received …; …`."""
         return ()
 
     @model_validator(mode="after")
@@ -80,7 +80,7 @@ class Choice(Frozen):
 
 
 class Initializer(Choice):
-    """Of kernels; `auto` pairs it with the activation by the chapter's table."""
+    """Initializer of kernels; `auto` pairs it with the activation by the chapter's table."""
 
     takes = {
         "stddev": ("normal", "truncated_normal"),
@@ -117,7 +117,7 @@ GLOROT_UNIFORM = Initializer(name="glorot_uniform")
 
 
 class Activation(Choice):
-    """Of the hidden layers."""
+    """Activation of the hidden layers."""
 
     takes = {
         "negative_slope": ("leaky_relu",),
@@ -170,7 +170,7 @@ class BatchNorm(Choice):
 
 
 class Clipping(Choice):
-    """Of the gradient: per component, per variable, or as a whole."""
+    """Clipping of the gradient: per component, per variable, or as a whole."""
 
     takes = {"threshold": ("value", "norm", "global_norm")}
     name: Literal["none", "value", "norm", "global_norm"]
@@ -193,13 +193,13 @@ class Network(Frozen):
     activation: Annotated[Activation, BeforeValidator(spread)] = Activation(name="relu")
     initializer: Annotated[Initializer, BeforeValidator(spread)] = Initializer(name="auto")
     head_initializer: Annotated[Initializer, BeforeValidator(spread)] = GLOROT_UNIFORM
-    """Of the output layer; `auto` is the default, Keras's and the chapter's for softmax."""
+    """That of the output layer; `auto` is the default, Keras's and the chapter's for softmax."""
     batch_norm: Annotated[BatchNorm, BeforeValidator(spread)] = BatchNorm(name="none")
     dropout: Share = 0.0
     """Share of the units that a training step drops after each hidden activation (Srivastava et
     al. 2014)."""
     alpha_dropout: Share = 0.0
-    """The same for SELU, of which it keeps mean and deviation (Klambauer et al. 2017)."""
+    """Dropout that keeps the mean and deviation of SELU (Klambauer et al. 2017)."""
     clipping: Annotated[Clipping, BeforeValidator(spread)] = Clipping(name="none")
     optimizer: Annotated[Optimizer, BeforeValidator(spread)] = Optimizer(name="sgd")
     standardize: bool = True
@@ -232,8 +232,9 @@ class Network(Frozen):
         )
 
     def structure(self) -> "Network":
-        """What networks with the same compiled program have in common: this one, with the choices
-        that are only numbers to a program set to one value. Its initializers draw nothing."""
+        """The arm that stands for all arms with the same compiled program: this one, with the
+        choices that are only numbers to a program set to one value. Its initializers draw nothing.
+        """
         numbers = {
             "activation": ("negative_slope", 0.2),
             "clipping": ("threshold", 1.0),
@@ -247,7 +248,7 @@ class Network(Frozen):
         return self.model_copy(update=neutral | {"standardize": True})
 
     def conflicts(self) -> list[str]:
-        """What this network asks for that cannot be had at once; empty when all is well."""
+        """Contradictions in what this network asks for; empty when there are none."""
         if not self.self_normalize:
             return []
         wanted = [

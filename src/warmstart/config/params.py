@@ -40,7 +40,7 @@ Seed = Annotated[int, Field(ge=0)]
 
 
 class Data(Frozen):
-    """Which data, and how they are split."""
+    """The data and how they are split."""
 
     name: Name
     """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
@@ -177,9 +177,10 @@ class Executor(Frozen):
     workers: Literal["auto"] | Count = "auto"
     """Processes on this machine; `auto`: one per GPU, without GPUs one per core."""
     address: str | None = None
-    """Of a Dask scheduler, whose workers train instead."""
+    """Address of a Dask scheduler, whose workers train instead."""
     resources: dict[Name, Positive] = Field(default_factory=dict)
-    """What each piece of work claims of a Dask worker: `GPU: 1` keeps it off workers without."""
+    """Resources that each piece of work claims of a Dask worker: `GPU: 1` keeps it off workers
+    without one."""
 
     def problems(self) -> Iterator[str]:
         if self.address is None:
@@ -226,7 +227,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            f"{path}: expected a parameter file, found none; run in the project's root folder"
+            f"{path}: expected a parameter file, received none; run in the project's root folder"
         ) from None
     except (YAMLError, UnicodeDecodeError) as error:
         place = getattr(error, "problem_mark", None)

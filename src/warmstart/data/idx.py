@@ -58,7 +58,7 @@ def read(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def find(folder: Path) -> dict[str, Path]:
-    """Which of the four files `folder` holds, under the names in `TRAIN` and `TEST`.
+    """Paths of those of the four files that `folder` holds, by their names in `TRAIN` and `TEST`.
 
     Each may end in `.gz`, and may have a dot before `idx` (`train-images.idx3-ubyte`), as some
     archives do. A folder that cannot be read holds nothing.

@@ -1,4 +1,4 @@
-"""Which samples train, which choose, which judge; and which classes make the tasks.
+"""Divide a dataset: samples to train, to validate and to test; classes of tasks A and B.
 
 Every class is divided by itself, so the parts are stratified and disjoint by construction. Task A
 has all classes but the chosen ones, task B the chosen ones, of whose training labels each trial is

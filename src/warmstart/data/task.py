@@ -78,7 +78,7 @@ class Task:
     y_test: NDArray[np.int32]
     class_names: tuple[str, ...]
     digest: str
-    """Of the arrays and the class names."""
+    """SHA-256 of the arrays and the class names."""
 
     @classmethod
     def of(cls, *, name: str, class_names: tuple[str, ...], **arrays: NDArray) -> Self:
@@ -165,7 +165,7 @@ class View:
         )
 
     def raw(self) -> "View":
-        """The same samples, not standardized: equal to what they were but for rounding."""
+        """These samples before they were standardized, but for rounding."""
         arrays = {key: getattr(self.task, key) for key in _ARRAYS}
         for key in ("x_train", "x_validation", "x_test"):
             arrays[key] = self.standardization.undo(arrays[key]).astype(np.float32)

@@ -102,8 +102,8 @@ def codes(whole: keras.Sequential) -> keras.Sequential:
 
 
 def encoder(whole: keras.Sequential) -> keras.Sequential:
-    """What of an unrolled autoencoder is reused: its encoder, and as the last layer, which whoever
-    reuses it replaces, the first decoding one."""
+    """The part of an unrolled autoencoder that is reused: its encoder and the first decoding layer,
+    which stands for the head that replaces it."""
     return _copy(whole.layers[: _encoding(whole.layers) + 1], whole.input_shape[-1], "mlp")
 
 
@@ -130,6 +130,6 @@ def _copy(layers: list[keras.layers.Layer], features: int, name: str) -> keras.S
 
 
 def first_filters(model: keras.Sequential) -> np.ndarray:
-    """What each unit of the first hidden layer looks for: `(units, features)` float32."""
+    """The weights of each unit of the first hidden layer: `(units, features)` float32."""
     dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
     return np.array(dense.kernel).T
