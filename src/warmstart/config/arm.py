@@ -90,21 +90,10 @@ class Initializer(Choice):
         "distribution": ("variance_scaling",),
     }
     name: Literal[
-        "auto",
-        "glorot_normal",
-        "glorot_uniform",
-        "he_normal",
-        "he_uniform",
-        "lecun_normal",
-        "lecun_uniform",
-        "orthogonal",
-        "normal",
-        "truncated_normal",
-        "uniform",
-        "ones",
-        "zeros",
+        "auto", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal",
+        "lecun_uniform", "orthogonal", "normal", "truncated_normal", "uniform", "ones", "zeros",
         "variance_scaling",
-    ]
+    ]  # fmt: skip
     stddev: NonNegative = 1.0
     bound: NonNegative = 1.0
     scale: Positive = 1.0
@@ -126,18 +115,9 @@ class Activation(Choice):
         "alpha": ("elu",),
     }
     name: Literal[
-        "linear",
-        "sigmoid",
-        "tanh",
-        "relu",
-        "leaky_relu",
-        "rrelu",
-        "prelu",
-        "elu",
-        "selu",
-        "gelu",
+        "linear", "sigmoid", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "gelu",
         "silu",
-    ]
+    ]  # fmt: skip
     negative_slope: NonNegative = 0.2
     lower: NonNegative = 0.125
     upper: NonNegative = 1 / 3

@@ -16,21 +16,11 @@ from warmstart.config.checking import check, nearest
 from warmstart.config.study import Compare, LearningRates, Name
 from warmstart.errors import InputError
 
-KNOWN_CLASSES: dict[str, tuple[str, ...]] = {
-    "digits": tuple("0123456789"),
-    "fashion_mnist": (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-}
+_CLOTHES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+KNOWN_CLASSES = {"digits": tuple("0123456789"), "fashion_mnist": _CLOTHES}
 """Class names of the data sets that need no files of the user's, in the order of their labels."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -75,15 +65,9 @@ class Pretrain(Frozen):
 
 
 StrategyName = Literal[
-    "freeze_then_thaw",
-    "head_only",
-    "thaw_at_once",
-    "gradual_thaw",
-    "discriminative",
-    "first_layers",
-    "top_reinitialized",
-    "batch_norm_frozen",
-]
+    "freeze_then_thaw", "head_only", "thaw_at_once", "gradual_thaw", "discriminative",
+    "first_layers", "top_reinitialized", "batch_norm_frozen",
+]  # fmt: skip
 """How B starts on pretrained layers, see `training.strategies`."""
 
 
