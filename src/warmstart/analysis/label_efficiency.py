@@ -7,7 +7,7 @@ import numpy as np
 
 from warmstart.analysis.plots import WIDTH
 from warmstart.analysis.style import canvas, colour, error_scale, label_ends, stroke, to_svg
-from warmstart.records import Summary
+from warmstart.analysis.summary import Summary
 
 Row = dict[str, Any]
 SCRATCH = "scratch"

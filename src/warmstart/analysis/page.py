@@ -11,9 +11,9 @@ from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
 from warmstart.analysis.plots_ranks import critical_differences
 from warmstart.analysis.results import Results
 from warmstart.analysis.style import DARK, LIGHT
+from warmstart.analysis.summary import Contrast
 from warmstart.analysis.ties import letters
 from warmstart.analysis.words import accuracy, factor, listed, percent, points
-from warmstart.records import Contrast
 
 RECIPE = "on_a"
 """The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""

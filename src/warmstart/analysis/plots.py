@@ -20,7 +20,8 @@ from warmstart.analysis.style import (
     stroke,
     to_svg,
 )
-from warmstart.records import Record, Summary
+from warmstart.analysis.summary import Summary
+from warmstart.records import Record
 
 WIDTH = 7.2  # inches; the page scales it
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from warmstart.analysis.style import INK, MUTED, canvas, colour, to_svg
-from warmstart.records import Summary
+from warmstart.analysis.summary import Summary
 
 WIDTH = 7.2  # inches; the page scales it
 _STEP = 0.27  # inches between two lines

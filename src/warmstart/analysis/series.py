@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from warmstart.analysis.inference import interval, overlap_of
+from warmstart.analysis.summary import Summary
 from warmstart.analysis.ties import letters
-from warmstart.records import Record, Summary
+from warmstart.records import Record
 from warmstart.training.selection import rate_scores
 
 Row = dict[str, Any]
