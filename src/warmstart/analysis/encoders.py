@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
@@ -23,13 +24,9 @@ class Encoders:
     """What the stage `autoencode` left."""
 
     chosen: tuple[Record, ...]
-    """The trial of each method (of each layer, where they are trained one by one) that was kept."""
-    reconstructions: str
-    """A picture as a data URI: originals in the first row, then one row per method in `rebuilt`;
-    empty where samples are no grey images."""
-    rebuilt: tuple[str, ...]
-    filters: Mapping[str, str]
-    """Method -> picture of its first filters, as a data URI."""
+    """The trial that was kept of each method, or of each layer that was trained by itself."""
+    pictures: Mapping[str, str]
+    """Caption -> picture as a data URI; empty where samples are no grey images."""
 
 
 def read_encoders(folder: Path, shape: Sequence[int]) -> Encoders | None:
@@ -44,27 +41,30 @@ def read_encoders(folder: Path, shape: Sequence[int]) -> Encoders | None:
     """
     if not (folder / "shown.npz").exists():
         return None
+    chosen = tuple(r for r in read_records(folder / "records.parquet") if r.chosen)
+    if len(shape) != 2:
+        return Encoders(chosen=chosen, pictures={})
     with np.load(folder / "shown.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    rebuilt = tuple(name for name in _methods(arrays, "_reconstructions"))
-    images = [arrays["originals"], *(arrays[f"{method}_reconstructions"] for method in rebuilt)]
-    grey = len(shape) == 2
-    low, high = arrays["originals"].min(), arrays["originals"].max()
-    return Encoders(
-        chosen=tuple(r for r in read_records(folder / "records.parquet") if r.chosen),
-        reconstructions=_image(images, shape, low, high) if grey and rebuilt else "",
-        rebuilt=rebuilt,
-        filters={m: _filters(arrays[f"{m}_filters"], shape) for m in _methods(arrays, "_filters")}
-        if grey
-        else {},
-    )
+    pictures, originals = {}, arrays["originals"]
+    methods = [name.removesuffix("_filters") for name in arrays if name.endswith("_filters")]
+    if rebuilt := [method for method in methods if f"{method}_reconstructions" in arrays]:
+        rows = [originals, *(arrays[f"{method}_reconstructions"] for method in rebuilt)]
+        caption = (
+            "Validation samples, never trained on, in the first row; below, what is left of them "
+            f"after {', then '.join(rebuilt)}."
+        )
+        pictures[caption] = _image(rows, shape, originals.min(), originals.max())
+    for method in methods:
+        caption = (
+            f"First-layer filters of {method}, those with the largest weights: what each unit "
+            "looks for; grey is zero."
+        )
+        pictures[caption] = _filters(arrays[f"{method}_filters"], shape)
+    return Encoders(chosen=chosen, pictures=pictures)
 
 
-def _methods(arrays: Mapping[str, NDArray], suffix: str) -> list[str]:
-    return [name.removesuffix(suffix) for name in arrays if name.endswith(suffix)]
-
-
-def _filters(weights: NDArray, shape: Sequence[int]) -> str:
+def _filters(weights: NDArray[Any], shape: Sequence[int]) -> str:
     """The picture of `weights (units, features)`: grey is 0, each filter in its own scale."""
     order = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:FILTERS]
     strongest = weights[order] / np.abs(weights[order]).max(axis=1, keepdims=True).clip(1e-12)
@@ -72,7 +72,7 @@ def _filters(weights: NDArray, shape: Sequence[int]) -> str:
     return _image(rows, shape, -1, 1)
 
 
-def _image(rows: Sequence[NDArray], shape: Sequence[int], low: float, high: float) -> str:
+def _image(rows: Sequence[NDArray[Any]], shape: Sequence[int], low: float, high: float) -> str:
     """`rows (images, features)` as one grey image, dark for `low`, transparent between images."""
     height, width = shape
     sheet = np.full((len(rows) * (height + 1), COLUMNS * (width + 1)), np.nan)
@@ -81,6 +81,6 @@ def _image(rows: Sequence[NDArray], shape: Sequence[int], low: float, high: floa
             top, left = i * (height + 1), j * (width + 1)
             sheet[top : top + height, left : left + width] = image.reshape(height, width)
     png, visible = io.BytesIO(), np.ma.masked_invalid(sheet)
-    plain = {"cmap": "gray", "format": "png", "metadata": {"Software": None}}
-    matplotlib.image.imsave(png, visible, vmin=low, vmax=high, **plain)
+    options: dict[str, Any] = {"cmap": "gray", "format": "png", "metadata": {"Software": None}}
+    matplotlib.image.imsave(png, visible, vmin=low, vmax=high, **options)
     return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

@@ -1,33 +1,29 @@
 """The report, section by section, as blocks of a document."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from warmstart.analysis import pairs
 from warmstart.analysis.answers import answer, arm_name, seeds_needed, transfer_answer, warnings
 from warmstart.analysis.claims import Claim
+from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
     Block,
     Bullets,
-    Definitions,
-    Details,
+    Code,
     Dot,
     Figure,
     Heading,
-    Listing,
     Paragraph,
     Span,
-    Table,
     Text,
+    table,
 )
-from warmstart.analysis.encoders import Encoders
 from warmstart.analysis.judging import Judgement
-from warmstart.analysis.pairs import Pairs
 from warmstart.analysis.results import Results
+from warmstart.analysis.series import observed_seed
 from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, factor, listed, percent, points
+from warmstart.analysis.words import accuracy, listed, percent, points
 
 CAPTIONS = {
     "seeds": "Test accuracy; a line joins the same seed, a bar is the mean.",
@@ -38,51 +34,42 @@ CAPTIONS = {
     "times": "The same curves against the time that training took, without compilation.",
     "rates": "Last validation accuracy by learning rate; the large dot was chosen.",
 }
-"""What a kind of picture shows."""
+"""What a kind of picture shows, in the order of the page."""
 
-Pictures = Mapping[str, Mapping[str, str]]
-"""Study or stage -> kind of picture -> SVG element."""
+Drawn = Mapping[str, str]
+"""`STUDY_KIND` -> SVG element."""
 
 
 def head(judgement: Judgement) -> Iterator[Block]:
     """The answers."""
     trials = sum(results.summary.trials for results in judgement.everything)
     yield Heading(1, f"How should a network start on {judgement.params.data.name}?")
-    yield Paragraph(
-        f"{trials} trials; every arm with its own learning rate chosen on validation, on the same "
-        "seeds, tested once.",
-        "lead",
+    how = (
+        "every arm with its own learning rate chosen on validation, on the same seeds, tested once"
     )
+    yield Paragraph(f"{trials} trials; {how}.", "lead")
     if judgement.advice:
         yield Paragraph((Span("What to use.", "b"), f" {judgement.advice.text}"))
-        yield Details(
-            "The Keras code of that network", Listing(judgement.advice.code, "python")
-        )
+        yield Code(judgement.advice.code, "python", "The Keras code of that network")
     for results in judgement.studies:
         yield Paragraph((Span(f"{_title(results.name)}.", "b"), f" {answer(results)}"))
     transfer = transfer_answer(judgement.transfer) if judgement.transfer else "Was not run."
     yield Paragraph((Span("Transfer.", "b"), f" {transfer}"))
 
 
-def runs(judgement: Judgement) -> Iterator[Block]:
+def runs(everything: Sequence[Results]) -> Iterator[Block]:
     """What was run, and on which machine."""
     yield Heading(2, "What was run")
-    yield Table(
-        "lrrrrr",
-        ("stage", "arms", "learning rates", "seeds", "trials", "seconds"),
-        [
-            (
-                results.summary.title,
-                str(len(results.summary.arms)),
-                str(len(results.summary.learning_rates)),
-                str(results.summary.seeds),
-                str(results.summary.trials),
-                _or_dash(results.timings.get("seconds"), "{:.1f}"),
-            )
-            for results in judgement.everything
-        ],
+    yield table(
+        everything,
+        ("stage", "l", lambda results: results.summary.title),
+        ("arms", "r", lambda results: len(results.summary.arms)),
+        ("learning rates", "r", lambda results: len(results.summary.learning_rates)),
+        ("seeds", "r", lambda results: results.summary.seeds),
+        ("trials", "r", lambda results: results.summary.trials),
+        ("seconds", "r", lambda results: number(results.timings.get("seconds"), ".1f")),
     )
-    if timed := [results.timings for results in judgement.everything if results.timings]:
+    if timed := [results.timings for results in everything if results.timings]:
         machine, versions = timed[0]["machine"], timed[0]["versions"]
         parts = [f"{machine['cores']} cores of {machine['cpu']}"]
         parts += [f"{name} {version}" for name, version in versions.items()]
@@ -96,63 +83,29 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
         yield Paragraph(("The data have not been prepared: ", Span("dvc repro prepare", "code")))
         return
     shape = " × ".join(map(str, card["feature_shape"]))
-    yield Definitions(
-        (
-            ("name", f"{card['name']}: {card['n']:,} samples of {card['features']} features ({shape})"),
-            ("source", card["source"]),
-            ("licence", card["licence"]),
-            ("digest", Span(card["digest"][:16], "code")),
-        )
-    )
-    yield Table(
-        "lprrr",
-        ("task", "classes", "train", "validation", "test"),
-        [
-            (
-                name,
-                ", ".join(task["class_names"]),
-                *(f"{task[part]['n']:,}" for part in ("train", "validation", "test")),
-            )
-            for name, task in card["tasks"].items()
-        ],
+    about: dict[str, Text] = {
+        "Name": f"{card['name']}, {card['n']:,} samples of {card['features']} features ({shape})",
+        "Source": card["source"],
+        "Licence": card["licence"],
+        "Digest": Span(card["digest"][:16], "code"),
+    }
+    yield Bullets([(Span(f"{name}:", "b"), " ", text) for name, text in about.items()])
+    yield table(
+        [item for item in card["tasks"].items() if not item[0].startswith("b_")],  # no pairs
+        ("task", "l", lambda item: item[0]),
+        ("classes", "p", lambda item: ", ".join(item[1]["class_names"])),
+        ("train", "r", lambda item: f"{item[1]['train']['n']:,}"),
+        ("validation", "r", lambda item: f"{item[1]['validation']['n']:,}"),
+        ("test", "r", lambda item: f"{item[1]['test']['n']:,}"),
     )
 
 
-def transfer(judgement: Judgement, slots: Mapping[str, int], drawn: Mapping[str, str]) -> Iterator[Block]:
-    """Model B on pretrained layers."""
-    yield Heading(2, "Transfer: model B on pretrained layers")
-    if judgement.pretrain:
-        (model_a, *_) = judgement.pretrain.summary.arms.values()
-        yield Paragraph(f"Model A reaches {accuracy(model_a.test_accuracy)} test accuracy on task A.")
-    else:
-        yield _not_run("pretrain")
-    results = judgement.transfer
-    if results is None:
-        yield _not_run("transfer")
-        return
-    options = judgement.params.transfer
-    yield Paragraph(
-        f"{transfer_answer(results)} All arms see the same {options.train_size} labels and train "
-        f"for {options.frozen_epochs + options.thawed_epochs} epochs; by the chapter's recipe the "
-        f"new head learns alone for {options.frozen_epochs} of them, then everything at "
-        f"{options.thawed_factor:g} times the learning rate."
-    )
-    yield from ranking(results, slots)
-    yield from _seed_by_seed(results)
-    for kind in ("seeds", "curves", "ranks", "times", "rates"):
-        yield from _figure(results, kind, drawn)
-    yield from _labels(judgement, drawn)
-    if judgement.pairs:
-        yield from _pairs(judgement.pairs)
-
-
-def study(judgement: Judgement, results: Results, slots: Mapping[str, int], drawn: Mapping[str, str]) -> Iterator[Block]:
+def study(results: Results, slots: Mapping[str, int], drawn: Drawn) -> Iterator[Block]:
     """One study of `compare`."""
     yield Heading(2, _title(results.name))
     yield Paragraph(answer(results))
     yield from ranking(results, slots)
-    for kind in ("ranking", "curves", "ranks", "times", "rates"):
-        yield from _figure(results, kind, drawn)
+    yield from figures(results, drawn)
 
 
 def absent(name: str) -> Iterator[Block]:
@@ -163,151 +116,57 @@ def absent(name: str) -> Iterator[Block]:
 
 def ranking(results: Results, slots: Mapping[str, int]) -> Iterator[Block]:
     """Two tables with a row per arm, and what to know before believing them."""
-    summary = results.summary
+    summary, contrasts = results.summary, {c.arm: c for c in results.summary.contrasts.values()}
     reference = "baseline" if summary.stage == "transfer" else "best"
-    rows = []
-    for arm, judged in summary.arms.items():
-        contrast = results.contrast(arm)
-        rows.append(
-            (
-                str(judged.rank),
-                (Dot(slots[arm]), arm_name(arm)),
-                accuracy(judged.test_accuracy),
-                letters(arm, summary.groups) or "–",
-                points(contrast.accuracy_difference) if contrast else "–",
-                _or_dash(contrast and contrast.p_value, "{:.2g}"),
-                contrast.verdict if contrast else "reference",
-                seeds_needed(contrast) if contrast else "–",
-                f"{judged.learning_rate:g}{'*' if judged.at_edge else ''}",
-                f"{judged.diverged_share:.0%}",
-            )
-        )
-    yield Table(
-        "rlrlrrlrrr",
-        ("rank", "arm", "test accuracy (95 %)", "ties", f"against the {reference} (95 %)", "p", "verdict", "it would take", "learning rate", "diverged"),
+    rows = [(arm, judged, contrasts.get(arm)) for arm, judged in summary.arms.items()]
+    name = ("arm", "l", lambda row: (Dot(slots[row[0]]), arm_name(row[0])))
+    yield table(
         rows,
+        ("rank", "r", lambda row: row[1].rank),
+        name,
+        ("test accuracy (95 %)", "r", lambda row: accuracy(row[1].test_accuracy)),
+        ("ties", "l", lambda row: letters(row[0], summary.groups) or None),
+        (
+            f"against the {reference} (95 %)",
+            "r",
+            lambda row: row[2] and points(row[2].accuracy_difference),
+        ),
+        ("p", "r", lambda row: row[2] and number(row[2].p_value, ".2g")),
+        ("verdict", "l", lambda row: row[2].verdict if row[2] else "reference"),
+        ("it would take", "r", lambda row: row[2] and seeds_needed(row[2])),
+        (
+            "learning rate",
+            "r",
+            lambda row: f"{row[1].learning_rate:g}{'*' if row[1].at_edge else ''}",
+        ),
+        ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
     )
     ties = "Arms that share a letter under “ties” cannot be told apart, over all pairs. "
     yield Paragraph(
         f"{ties if summary.groups else ''}“It would take” counts the seeds that tell a tie apart "
         "with a chance of 80 %, were the difference as large as it looks."
     )
-    yield Table(
-        "lrrrrrrr",
-        ("arm", "validation accuracy, last epoch (95 %)", "best epoch’s", "best of all epochs", f"epochs to {percent(summary.target_accuracy)}", "seeds that reach it", "seconds to it", "ms / epoch"),
-        [
-            (
-                (Dot(slots[arm]), arm_name(arm)),
-                accuracy(judged.val_accuracy),
-                percent(judged.best_val_accuracy.mean),
-                f"{judged.best_epoch:.1f} of {judged.last_epoch:.1f}",
-                f"{judged.epochs_to_target.mean:.1f}" if judged.epochs_to_target else "–",
-                f"{judged.reached_share:.0%}",
-                _or_dash(results.seconds_to_target(arm), "{:.2g}"),
-                _or_dash(results.seconds_per_epoch(arm), "{:,.1f}", 1000),
-            )
-            for arm, judged in summary.arms.items()
-        ],
+    yield table(
+        rows,
+        name,
+        ("validation accuracy, last epoch (95 %)", "r", lambda row: accuracy(row[1].val_accuracy)),
+        ("best epoch’s", "r", lambda row: percent(row[1].best_val_accuracy.mean)),
+        (
+            "best of all epochs",
+            "r",
+            lambda row: f"{row[1].best_epoch:.1f} of {row[1].last_epoch:.1f}",
+        ),
+        (
+            f"epochs to {percent(summary.target_accuracy)}",
+            "r",
+            lambda row: row[1].epochs_to_target and f"{row[1].epochs_to_target.mean:.1f}",
+        ),
+        ("seeds that reach it", "r", lambda row: share(row[1].reached_share, 0)),
+        ("seconds to it", "r", lambda row: number(results.seconds_to_target(row[0]), ".2g")),
+        ("ms / epoch", "r", lambda row: number(results.seconds_per_epoch(row[0]), ",.1f", 1000)),
     )
     for warning in warnings(results):
         yield Paragraph(warning, "warning")
-
-
-def _seed_by_seed(results: Results) -> Iterator[Block]:
-    """Test accuracy and loss of every seed, and the differences."""
-    yield Heading(3, "Seed by seed")
-    tests = {(r.seed, r.arm): r.test for r in results.records if r.chosen}
-    titles = [title for arm in results.arms for title in (f"{arm_name(arm)}: accuracy", "loss")]
-    rows = []
-    for seed in sorted({seed for seed, _ in tests}):
-        row = [str(seed)]
-        for arm in results.arms:
-            test = tests[seed, arm]
-            row += [percent(test["test_accuracy"]), f"{test['test_loss']:.3f}"]
-        rows.append(row)
-    yield Table("r" * (1 + len(titles)), ("seed", *titles), rows)
-    yield Bullets(
-        [
-            (
-                Span(arm_name(contrast.arm), "b"),
-                f" minus {arm_name(contrast.reference)}: {points(contrast.accuracy_difference)}, "
-                f"loss {contrast.loss_difference.mean:+.3f}, "
-                f"error down by {factor(contrast.error_factor)}",
-            )
-            for contrast in results.summary.contrasts.values()
-        ]
-    )
-
-
-def _pairs(judged: Pairs) -> Iterator[Block]:
-    """Every pair of classes as task B."""
-    yield Heading(3, "Every pair of classes as task B")
-    yield Paragraph(pairs.answer(judged))
-    yield Table(
-        "lrrrrrrlr",
-        ("classes", "from scratch (95 %)", "on A’s layers (95 %)", "difference (95 %)", "error down by", "likeness", "p", "transfer", "it would take"),
-        [
-            (
-                ", ".join(row.classes),
-                accuracy(row.reference),
-                accuracy(row.arm),
-                points(row.contrast.accuracy_difference),
-                factor(row.contrast.error_factor),
-                f"{row.likeness:.2f}",
-                _or_dash(row.contrast.p_value, "{:.2g}"),
-                pairs.WORDS[row.contrast.verdict],
-                seeds_needed(row.contrast),
-            )
-            for row in judged.rows
-        ],
-    )
-    yield Paragraph(
-        "For each pair model A was trained on all other classes. p-values are corrected over all "
-        "pairs (Holm). Likeness is the share of what tells the two class means apart that lies "
-        "where the other class means differ, too. The difference over all pairs is taken in every "
-        "seed, then over seeds."
-    )
-
-
-def encoders(seen: Encoders | None) -> Iterator[Block]:
-    """Pretraining without labels."""
-    if seen is None:
-        yield _not_run("autoencode")
-        return
-    yield Heading(3, "Pretraining without labels")
-    yield Paragraph(
-        "The encoders that model B starts on saw the training samples of both tasks and none of "
-        "their labels. The loss of an autoencoder is the mean squared error on standardized "
-        "samples, where 1 is what the mean gives; that of rotation is the cross-entropy of four "
-        "turns."
-    )
-    rows = []
-    for record in seen.chosen:
-        loss, val_loss, val_accuracy = (
-            record.epochs[metric][-1] for metric in ("loss", "val_loss", "val_accuracy")
-        )
-        rows.append(
-            (
-                record.arm.replace("_", ", layer "),
-                f"{record.learning_rate:g}",
-                _or_dash(loss, "{:.4f}"),
-                _or_dash(val_loss, "{:.4f}"),
-                _or_dash(val_accuracy, "{:.1f} %", 100),
-            )
-        )
-    yield Table("lrrrr", ("trained", "learning rate", "training loss", "validation loss", "validation accuracy"), rows)
-    if seen.reconstructions:
-        yield Figure(
-            seen.reconstructions,
-            "Validation samples, never trained on, in the first row; below, what is left of them "
-            f"after {', then '.join(seen.rebuilt)}.",
-        )
-    for method, picture in seen.filters.items():
-        yield Figure(
-            picture,
-            f"First-layer filters of {method}, those with the largest weights: what each unit "
-            "looks for; grey is zero.",
-        )
 
 
 def layers(
@@ -317,46 +176,39 @@ def layers(
     if results.diagnostics is None or results.diagnostics.empty:
         return
     yield Heading(3, "In the layers")
-    if flags:
-        yield Bullets([(Span(flag.arm, "b"), f": {flag.text}.") for flag in flags])
-    else:
+    yield Bullets([(Span(flag.arm, "b"), f": {flag.text}.") for flag in flags])
+    if not flags:
         yield Paragraph("Nothing vanishes, explodes, dies or saturates.")
     for svg, caption in profiles:
         yield Figure(svg, (f"{caption} ", _again(results)))
     looks = observed_seed(results.diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
     if len(clipped):
-        yield Table(
-            "lrrr",
+        yield table(
+            clipped.to_dict("records"),
+            ("clipping", "l", lambda row: row["arm"]),
+            ("epoch", "r", lambda row: row["epoch"]),
+            ("acts on mini-batches", "r", lambda row: share(row["clipped"], 0)),
             (
-                "clipping",
-                "epoch",
-                "acts on mini-batches",
                 "cosine between raw and clipped gradient",
+                "r",
+                lambda row: f"{row['clip_cosine']:.3f}",
             ),
-            [
-                (row.arm, str(row.epoch), f"{row.clipped:.0%}", f"{row.clip_cosine:.3f}")
-                for row in clipped.itertuples()
-            ],
         )
     last = looks[looks["epoch"] == looks.groupby("arm")["epoch"].transform("max")]
-    normalized = last[last["gamma_mean"].notna()].to_dict("records")
-    if normalized:
-        quantities = ("gamma", "beta", "moving_mean", "moving_variance")
-        yield Table(
-            "lrrrrr",
-            ("batch norm", "layer", "γ", "β", "moving mean", "moving variance"),
-            [
-                (
-                    row["arm"],
-                    str(row["layer"] or "input"),
-                    *(f"{row[f'{q}_mean']:.2f} ± {row[f'{q}_deviation']:.2f}" for q in quantities),
-                )
-                for row in normalized
-            ],
+    normalized = last[last["gamma_mean"].notna()]
+    if len(normalized):
+        yield table(
+            normalized.to_dict("records"),
+            ("batch norm", "l", lambda row: row["arm"]),
+            ("layer", "r", lambda row: row["layer"] or "input"),
+            ("γ", "r", lambda row: _spread(row, "gamma")),
+            ("β", "r", lambda row: _spread(row, "beta")),
+            ("moving mean", "r", lambda row: _spread(row, "moving_mean")),
+            ("moving variance", "r", lambda row: _spread(row, "moving_variance")),
         )
         yield Paragraph(
-            "Mean and deviation over the units of a layer, after the last epoch of one seed."
+            "Mean and deviation over a layer's units, after the last epoch of one seed."
         )
 
 
@@ -369,58 +221,69 @@ def claims(judged: Sequence[Claim]) -> Iterator[Block]:
         "Rules of the chapter, each held against this data by one paired comparison over seeds: "
         f"{tally}. p-values are corrected over all of them (Holm)."
     )
-    yield Table(
-        "plprrp",
-        ("rule", "verdict", "effect (95 %)", "seeds", "p", "test, and what it would take"),
-        [
-            (
-                claim.statement,
-                Span(claim.verdict, claim.verdict),
-                claim.shown or "–",
-                str(claim.seeds or "–"),
-                _or_dash(claim.p_value, "{:.2g}"),
-                (claim.test, ". ", Span("It would take", "b"), f" {claim.takes}") if claim.takes else claim.test,
-            )
-            for claim in judged
-        ],
+    yield table(
+        judged,
+        ("rule", "p", lambda claim: claim.statement),
+        ("verdict", "l", lambda claim: Span(claim.verdict, claim.verdict)),
+        ("effect (95 %)", "p", lambda claim: claim.shown or None),
+        ("seeds", "r", lambda claim: claim.seeds or None),
+        ("p", "r", lambda claim: number(claim.p_value, ".2g")),
+        ("test, and what it would take", "p", _test_of),
     )
 
 
-REPRODUCE = """\
-dvc repro                    # everything that has changed
-dvc repro compare@activation # one study
-dvc plots show               # the curves in your browser
-dvc metrics show             # the numbers
-make mlflow                  # every trial"""
+def _test_of(claim: Claim) -> Text:
+    if not claim.takes:
+        return claim.test
+    return (f"{claim.test}. ", Span("It would take", "b"), f" {claim.takes}")
 
 
 def reproduce() -> Iterator[Block]:
     """Commands, and how to read the tables."""
     yield Heading(2, "How to reproduce")
-    yield Listing(REPRODUCE, "sh")
+    yield Code(
+        "dvc repro                    # everything that has changed\n"
+        "dvc repro compare@activation # one study\n"
+        "dvc plots show               # the curves in your browser\n"
+        "dvc metrics show             # the numbers\n"
+        "make mlflow                  # every trial",
+        "sh",
+    )
     yield Paragraph(
         "* the edge of the grid of learning rates, though it was extended once. “Points” are "
         "percentage points. Intervals are t intervals over seeds, differences are paired by seed."
     )
 
 
-def _figure(results: Results, kind: str, drawn: Mapping[str, str]) -> Iterator[Block]:
-    if kind in drawn:
-        yield Figure(drawn[kind], (f"{CAPTIONS[kind]} ", _again(results)))
+def not_run(stage: str) -> Block:
+    """In place of what a stage would have left."""
+    return Paragraph(("The stage ", Span(stage, "code"), " was not run."))
+
+
+def figures(results: Results, drawn: Drawn) -> Iterator[Block]:
+    """The pictures of one stage or study."""
+    for kind, caption in CAPTIONS.items():
+        if element := drawn.get(f"{results.name}_{kind}"):
+            yield Figure(element, (f"{caption} ", _again(results)))
 
 
 def _again(results: Results) -> Span:
     return Span(f"dvc repro {results.summary.title} report", "code")
 
 
-def _not_run(stage: str) -> Paragraph:
-    return Paragraph(("The stage ", Span(stage, "code"), " was not run."))
-
-
 def _title(study: str) -> str:
     return study.replace("_", " ").capitalize()
 
 
-def _or_dash(value: float | None, form: str, scale: float = 1) -> str:
-    """`scale` times the value; a dash where there is none."""
-    return "–" if value is None or not math.isfinite(value) else form.format(scale * value)
+def number(value: float | None, form: str, scale: float = 1) -> str | None:
+    """`scale` times the value; None for what is no finite number."""
+    return None if value is None or not math.isfinite(value) else format(scale * value, form)
+
+
+def share(value: float | None, digits: int = 1) -> str | None:
+    shown = number(value, f".{digits}f", 100)
+    return shown and f"{shown} %"
+
+
+def _spread(row: Mapping[str, Any], quantity: str) -> str:
+    return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"

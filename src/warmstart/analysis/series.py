@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from warmstart.analysis.inference import interval, overlap_of
+from warmstart.analysis.inference import interval
 from warmstart.analysis.results import Results
 from warmstart.analysis.ties import letters
 from warmstart.training.selection import rate_scores
@@ -136,7 +136,9 @@ def layers(diagnostics: pd.DataFrame) -> list[Row]:
     looks = observed_seed(diagnostics)
     depths = looks.groupby("arm")["layer"].transform("max") - 1  # the highest is the head
     last = looks.groupby("arm")["epoch"].transform("max")
-    looks = looks.assign(depth=depths, look=(looks["epoch"] > 0).map({False: "first", True: "last"}))
+    looks = looks.assign(
+        depth=depths, look=(looks["epoch"] > 0).map({False: "first", True: "last"})
+    )
     looks = looks[looks["epoch"].isin([0]) | (looks["epoch"] == last)]
     looks = looks[looks["layer"].between(1, looks["depth"])]
     whole, numbers = ["depth", "epoch", "layer"], ["activation_deviation", "output_gradient"]
