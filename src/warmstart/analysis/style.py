@@ -17,6 +17,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 # Okabe & Ito, "Color Universal Design" (2008), told apart with every kind of colour vision. Their
 # yellow is unreadable on white: an ochre here. Their black is the page's own ink.
@@ -216,21 +218,9 @@ def label_ends(
         axis.text(1.04, height, arm, va="center", fontsize=10, color=INK, **on_the_axis)
 
 
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """The ascending `heights`, moved apart to be at least `gap` from one another.
-
-    Neighbours that are too close form a block around their mean; blocks that then touch merge.
-    """
-    blocks: list[list[float]] = []  # heights that are `gap` apart around their mean
-    for height in heights:
-        blocks.append([height])
-        while len(blocks) > 1 and (
-            np.mean(blocks[-1]) - np.mean(blocks[-2])
-            < gap * (len(blocks[-1]) + len(blocks[-2])) / 2
-        ):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    return [
-        float(np.mean(block)) + gap * (place - (len(block) - 1) / 2)
-        for block in blocks
-        for place in range(len(block))
-    ]
+def spread(heights: Sequence[float], gap: float) -> NDArray[np.float64]:
+    """The ascending `heights`, moved as little as possible (least squares) to be at least `gap`
+    from one another."""
+    steps = gap * np.arange(len(heights))
+    moved: NDArray[np.float64] = isotonic_regression(np.asarray(heights) - steps).x + steps
+    return moved
