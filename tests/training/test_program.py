@@ -13,10 +13,9 @@ import pytest
 from small_task import make_task
 from warmstart.config.arm import Activation, BatchNorm, Clipping, Network, Optimizer
 from warmstart.data.task import Task
-from warmstart.networks import mlp
-from warmstart.training import optimizers
+from warmstart.networks import choices, mlp
 from warmstart.training.fed import feed_slope
-from warmstart.training.program import Data, Numbers, Program, evaluate
+from warmstart.training.program import Data, Numbers, Program, measure
 
 JAX = keras.backend.backend() == "jax"
 # momenta and slopes that float32 holds exactly: Keras passes them through it even in float64
@@ -60,13 +59,15 @@ def make(network: Network, task: Task, trials: int = 1, batch: int = BATCH) -> P
     """The program of `network`'s structure: what is a number is not compiled in."""
     network = network.changed_by(Network(hidden=(16, 12))).resolve(task.features).structure()
     model = mlp.build(network, task.features, task.classes, seed=1)
-    return Program(model, optimizers.make(network), Data.of(task), batch, trials, feed_slope(model))
+    return Program(
+        model, choices.optimizer(network).build(), Data.of(task), batch, trials, feed_slope(model)
+    )
 
 
 def plain_keras(network: Network, task: Task, rate: float = RATE, seed: int = 1) -> keras.Model:
     network = network.changed_by(Network(hidden=(16, 12))).resolve(task.features)
     model = mlp.build(network, task.features, task.classes, seed=seed)
-    mlp.compile_for_use(model, optimizers.make(network, rate))
+    mlp.compile_for_use(model, choices.optimizer(network, rate).build())
     # TensorFlow draws other numbers with XLA than without, from the same seed
     model.jit_compile = JAX or network.activation.name == "rrelu" or network.dropout > 0
     return model
@@ -264,16 +265,16 @@ def test_a_batch_larger_than_the_data_is_one_batch() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_evaluate_is_kerass() -> None:
+def test_measure_is_kerass_evaluate() -> None:
     task = make_task()
     plain = plain_keras(Network(batch_norm="after"), task)
-    ours = evaluate(plain, task.x_test, task.y_test)
+    ours = measure(plain, task.x_test, task.y_test)
     assert ours == pytest.approx(plain.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-6)
 
 
 def step(clipping: Clipping, gradients: list[list[float]]) -> list[np.ndarray]:
     """What SGD with learning rate 1 subtracts for these gradients of two variables."""
-    optimizer = optimizers.make(Network(clipping=clipping), learning_rate=1.0)
+    optimizer = choices.optimizer(Network(clipping=clipping), learning_rate=1.0).build()
     variables = [keras.Variable(np.zeros(len(g), "float32")) for g in gradients]
     optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
     return [-np.array(variable) for variable in variables]
@@ -338,7 +339,7 @@ def test_optimizers_are_kerass(name: str, kind: str, settings: dict[str, object]
         if "momentum" in settings and name != "sgd"
         else (Optimizer(name=name))
     )
-    made = optimizers.make(Network(optimizer=choice), 0.07)
+    made = choices.optimizer(Network(optimizer=choice), 0.07).build()
     assert type(made).__name__ == kind
     assert float(made.learning_rate) == pytest.approx(0.07)
     assert {key: made.get_config()[key] for key in settings} == settings

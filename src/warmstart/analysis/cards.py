@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from warmstart.data.view import View
+from warmstart.data.task import View
 from warmstart.files import read_json, write_json
 from warmstart.records import Record
 from warmstart.training.selection import best_record

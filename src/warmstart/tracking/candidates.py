@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.analysis.words import accuracy, percent
-from warmstart.data.view import View
+from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.records import Interval
@@ -56,11 +56,11 @@ class Candidate:
     def model(self) -> Any:
         """A `keras.Sequential` that takes raw samples `(batch, *shape)` and has no layers but
         Keras's own."""
-        from warmstart.networks import raw_input  # loads Keras
+        from warmstart.networks import saving  # loads Keras
 
         given = self.card["input"]
         mean, scale = np.array(given["mean"]), np.array(given["scale"])
-        return raw_input.portable(raw_input.load(self.file, self.shape, mean, scale))
+        return saving.portable(saving.load_raw(self.file, self.shape, mean, scale))
 
     def samples(self, prepared: Path) -> Samples | None:
         """What it was chosen on. None where that is not in `prepared`: it is another run's, or of a
