@@ -2,8 +2,8 @@
 
 from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
 from warmstart.analysis.results import Results
+from warmstart.analysis.summary import Contrast
 from warmstart.analysis.words import accuracy, factor, listed, points
-from warmstart.records import Contrast
 
 CHAPTER_ARM = "on_a"
 """The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""

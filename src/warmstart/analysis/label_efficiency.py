@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from warmstart.analysis.series import Row
-from warmstart.records import Summary
+from warmstart.analysis.summary import Summary
 
 BASELINE = "scratch"
 """The arm of `transfer` whose labels are counted."""

@@ -40,7 +40,7 @@ def write_report(judgement: Judgement, output: Path) -> None:
             `pictures/*.svg`, the colours of arms in them as `colours.json`, and the numbers behind
             them as `plots/*.json` for `dvc plots`.
     """
-    everything = judgement.everything
+    everything = sections.everything(judgement)
     slots = palette({results.name: _networks(results) for results in everything})
     drawn = {
         f"{results.name}_{kind}": element
@@ -81,7 +81,7 @@ def _document(
 ) -> Iterator[Block]:
     """The report, section by section."""
     yield from sections.head(judgement)
-    yield from sections.runs(judgement.everything)
+    yield from sections.runs(sections.everything(judgement))
     yield from sections.data(judgement.card)
     yield from transfer_sections.pretrain(judgement.pretrain)
     if judgement.transfer:

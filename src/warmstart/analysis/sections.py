@@ -40,9 +40,15 @@ Drawn = Mapping[str, str]
 """`STUDY_KIND` -> SVG element."""
 
 
+def everything(judgement: Judgement) -> list[Results]:
+    """The stages and studies that have results, in the order of the page."""
+    parts = (judgement.pretrain, judgement.transfer, *judgement.studies)
+    return [results for results in parts if results]
+
+
 def head(judgement: Judgement) -> Iterator[Block]:
     """The answers."""
-    trials = sum(results.summary.trials for results in judgement.everything)
+    trials = sum(results.summary.trials for results in everything(judgement))
     yield Heading(1, f"How should a network start on {judgement.params.data.name}?")
     how = (
         "every arm with its own learning rate chosen on validation, on the same seeds, tested once"
@@ -57,11 +63,11 @@ def head(judgement: Judgement) -> Iterator[Block]:
     yield Paragraph((Span("Transfer.", "b"), f" {transfer}"))
 
 
-def runs(everything: Sequence[Results]) -> Iterator[Block]:
+def runs(parts: Sequence[Results]) -> Iterator[Block]:
     """What was run, and on which machine."""
     yield Heading(2, "What was run")
     yield table(
-        everything,
+        parts,
         ("stage", "l", lambda results: results.summary.title),
         ("arms", "r", lambda results: len(results.summary.arms)),
         ("learning rates", "r", lambda results: len(results.summary.learning_rates)),
@@ -69,7 +75,7 @@ def runs(everything: Sequence[Results]) -> Iterator[Block]:
         ("trials", "r", lambda results: results.summary.trials),
         ("seconds", "r", lambda results: number(results.timings.get("seconds"), ".1f")),
     )
-    if timed := [results.timings for results in everything if results.timings]:
+    if timed := [results.timings for results in parts if results.timings]:
         machine, versions = timed[0]["machine"], timed[0]["versions"]
         parts = [f"{machine['cores']} cores of {machine['cpu']}"]
         parts += [f"{name} {version}" for name, version in versions.items()]
