@@ -19,7 +19,8 @@ from warmstart.analysis import transfer_sections
 from warmstart.analysis.document import to_markdown
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
-from warmstart.analysis.pairs import judge as judge_pairs
+from warmstart.analysis.pairs import judge_pairs
+from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.style import LIGHT
 from warmstart.config.params import Params
@@ -456,14 +457,8 @@ def test_every_pair_of_classes_has_its_row() -> None:
         both_arms = finished("scratch", ACCURACIES, stage="transfer", study="")
         both_arms += finished("on_a", on_a, stage="transfer", study="")
         summary = summarize(both_arms, data_name="d", n_test=200, reference="scratch")
-        judged[pair] = (summary, both_arms)
-    found = judge_pairs(
-        judged,
-        arm="on_a",
-        reference="scratch",
-        class_names=("x", "<y>", "z", "w"),
-        means=np.eye(4),
-    )
+        judged[pair] = Results(summary=summary, records=tuple(both_arms), timings={})
+    found = judge_pairs(judged, ("x", "<y>", "z", "w"), np.eye(4))
     text = to_markdown(transfer_sections.pairs(found))
     assert "Over all 2 pairs of classes" in text
     rows = [line for line in text.splitlines() if line.startswith("| x, ")]

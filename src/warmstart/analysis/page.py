@@ -40,7 +40,7 @@ def write_report(judgement: Judgement, output: Path) -> None:
             `pictures/*.svg`, the colours of arms in them as `colours.json`, and the numbers behind
             them as `plots/*.json` for `dvc plots`.
     """
-    everything = sections.everything(judgement)
+    everything = judgement.everything
     slots = palette({results.name: _networks(results) for results in everything})
     drawn = {
         f"{results.name}_{kind}": element
@@ -81,7 +81,7 @@ def _document(
 ) -> Iterator[Block]:
     """The report, section by section."""
     yield from sections.head(judgement)
-    yield from sections.runs(sections.everything(judgement))
+    yield from sections.runs(judgement.everything)
     yield from sections.data(judgement.card)
     yield from transfer_sections.pretrain(judgement.pretrain)
     if judgement.transfer:
@@ -97,7 +97,7 @@ def _document(
     for results in judgement.studies:
         yield from sections.study(results, slots[results.name], drawn)
         profiles = _profiles(results, slots[results.name])
-        yield from sections.layers(results, judgement.flags[results.name], profiles)
+        yield from sections.layers(results, judgement.flags.get(results.name, ()), profiles)
     ran = {results.name for results in judgement.studies}
     for name in judgement.params.compare.studies:
         if name not in ran:

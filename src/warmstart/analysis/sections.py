@@ -40,15 +40,9 @@ Drawn = Mapping[str, str]
 """`STUDY_KIND` -> SVG element."""
 
 
-def everything(judgement: Judgement) -> list[Results]:
-    """The stages and studies that have results, in the order of the page."""
-    parts = (judgement.pretrain, judgement.transfer, *judgement.studies)
-    return [results for results in parts if results]
-
-
 def head(judgement: Judgement) -> Iterator[Block]:
     """The answers."""
-    trials = sum(results.summary.trials for results in everything(judgement))
+    trials = sum(results.summary.trials for results in judgement.everything)
     yield Heading(1, f"How should a network start on {judgement.params.data.name}?")
     how = (
         "every arm with its own learning rate chosen on validation, on the same seeds, tested once"
