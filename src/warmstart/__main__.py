@@ -47,7 +47,6 @@ def _pretrain(options: argparse.Namespace) -> None:
     from warmstart.stages.pretrain import pretrain
 
     pretrain(known, options.data, options.model, options.output)
-    _publish(options.output)
 
 
 def _autoencode(options: argparse.Namespace) -> None:
@@ -55,7 +54,6 @@ def _autoencode(options: argparse.Namespace) -> None:
     from warmstart.stages.autoencode import autoencode
 
     autoencode(known, options.data, options.models, options.output)
-    _publish(options.output)
 
 
 def _transfer(options: argparse.Namespace) -> None:
@@ -66,7 +64,6 @@ def _transfer(options: argparse.Namespace) -> None:
     with _file(options.a) as a:
         sources = {"on_a": a} | {f"on_{path.stem}": path for path in encoders}
         transfer(known, options.data, sources, options.model, options.output)
-    _publish(options.output)
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -74,19 +71,13 @@ def _compare(options: argparse.Namespace) -> None:
     from warmstart.stages.compare import compare
 
     compare(known, options.study, options.data, options.model, options.output)
-    _publish(options.output)
 
 
 def _report(options: argparse.Namespace) -> None:
     known = params.load(options.params)
     from warmstart.stages.report import report
-    from warmstart.tracking.follow import FOLLOWED
-    from warmstart.tracking.links import links_quietly
 
-    links = links_quietly()
-    report(known, options.results, options.data, options.models, options.output, links)
-    if FOLLOWED not in os.environ:
-        _publish_products(options.models, options.data, options.output)
+    report(known, options.results, options.data, options.models, options.output)
 
 
 def _advise(options: argparse.Namespace) -> None:
@@ -97,21 +88,25 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
-    from warmstart.tracking import publish_all
-    from warmstart.tracking.follow import publish_during, publish_until_closed
+    from warmstart.tracking.publish import (
+        Project,
+        publish,
+        publish_during,
+        publish_until_closed,
+    )
 
-    places = options.models, options.data, options.reports
+    project = Project(
+        results=options.results,
+        reports=options.reports,
+        models=options.models,
+        data=options.data or Path("data/prepared"),
+    )
     if options.follow:
-        publish_until_closed(sys.stdin, options.results)
-        _publish_products(*places)
+        publish_until_closed(sys.stdin, project)
     elif options.during is not None:
-        code = publish_during(options.during, options.results)
-        _publish_products(*places)
-        sys.exit(code)
+        sys.exit(publish_during(options.during, project))
     else:
-        print(publish_all(options.results))
-        for folder, publisher in _products(*places):
-            publisher(folder)
+        print(publish(project))
 
 
 def _links(options: argparse.Namespace) -> None:
@@ -121,46 +116,16 @@ def _links(options: argparse.Namespace) -> None:
         print(f"{link.about} {link.text}:\n    {link.url}".lstrip())
 
 
-def _products(
-    models: Path | None, data: Path | None, reports: Path | None
-) -> Iterator[tuple[Path, Callable[[Path], object]]]:
-    """What follows from the records, models and the report: each folder with its publisher."""
-    from warmstart.tracking.models import publish_models
-    from warmstart.tracking.report import publish_report
-
-    if models and data:
-        yield models, lambda folder: publish_models(folder, data)
-    if reports:
-        yield reports, publish_report
-
-
-def _publish_products(*places: Path | None) -> None:
-    """As `_publish`: it must not cost what was made."""
-    from warmstart.tracking import publish_quietly
-
-    for folder, publisher in _products(*places):
-        publish_quietly(folder, publisher)
-
-
 @contextmanager
 def _file(model: Path) -> Iterator[Path]:
     """`model` itself, or the file that MLflow's registry has of it: stages know only files."""
     if not str(model).startswith("models:/"):
         yield model
         return
-    from warmstart.tracking.registry import fetch
+    from warmstart.tracking.models import fetch
 
     with TemporaryDirectory() as folder:
         yield fetch(str(model), Path(folder))
-
-
-def _publish(results: Path) -> None:
-    """Records are safe by now; that MLflow shows them must not cost them."""
-    from warmstart.tracking.follow import FOLLOWED, publish_quietly
-
-    if FOLLOWED not in os.environ:
-        for path in sorted(results.rglob("records.parquet")):
-            publish_quietly(path.parent)
 
 
 def _parser() -> argparse.ArgumentParser:

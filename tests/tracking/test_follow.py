@@ -11,7 +11,7 @@ import pytest
 
 from made_up_results import made_up, write
 from warmstart import __main__ as command_line
-from warmstart.tracking.follow import FOLLOWED, publish_during
+from warmstart.tracking.publish import FOLLOWED, publish_during
 
 HELPERS = Path(__file__).parent
 WRITES_AND_WAITS = """

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, write
 from seen import Seen, seen
-from warmstart.tracking import Published, publish
+from warmstart.tracking.publish import Published
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_all, write
 from warmstart.__main__ import main
-from warmstart.tracking import publish, publish_all
 from warmstart.tracking.links import LOCAL, Link, links, links_quietly
 
 

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, made_up_timings, write
+from made_up_results import made_up, made_up_timings, publish, write
 from seen import Seen, seen
 from warmstart import __main__ as command_line
 from warmstart.records import Record
 from warmstart.runtime import store as scratch
-from warmstart.tracking import Published, live, publish
-from warmstart.tracking.follow import publish_during
 from warmstart.tracking.live import Live
+from warmstart.tracking.publish import Published, publish_during
 from warmstart.training.trials import Result
 
 FOLDER = Path(".warmstart/compare@initializer")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_quietly, write
 from mlflow_serving import serving
 from postgres import USER, Postgres
 from warmstart.__main__ import main
 from warmstart.errors import InputError
-from warmstart.tracking import Published, publish, publish_quietly
+from warmstart.tracking.publish import Published
 
 pytestmark = pytest.mark.slow
 

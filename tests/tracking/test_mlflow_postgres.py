@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_quietly, write
 from mlflow_serving import serving
 from postgres import USER, Postgres
-from warmstart.records import Summary, read_records
-from warmstart.tracking import Published, publish, publish_quietly
-from warmstart.tracking.databases import shown
+from warmstart.records import read_records
+from warmstart.tracking.opening import shown
+from warmstart.tracking.publish import Published
 from warmstart.tracking.runs import summary_runs, trial_runs
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, write
 from mlflow_serving import serving_model
 from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
 from warmstart.__main__ import main
@@ -21,9 +21,7 @@ from warmstart.data.view import View
 from warmstart.networks import transfer
 from warmstart.networks.stack import Stack
 from warmstart.records import write_records
-from warmstart.tracking import publish
-from warmstart.tracking.models import Registry, publish_models
-from warmstart.tracking.registry import fetch
+from warmstart.tracking.models import Registry, fetch, publish_models
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it saves
 

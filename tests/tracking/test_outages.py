@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_all, publish_quietly, write
 from warmstart.errors import InputError
-from warmstart.tracking import Published, publish, publish_all, publish_quietly
+from warmstart.tracking.publish import Published
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import ARMS, made_up, write
+from made_up_results import ARMS, made_up, publish, publish_all, publish_quietly, write
 from warmstart.errors import InputError
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record, read_records
-from warmstart.tracking import Published, publish, publish_all, publish_quietly, store
+from warmstart.tracking import store
+from warmstart.tracking.publish import Published
 from warmstart.tracking.runs import trial_runs
 from warmstart.tracking.store import Store
 
@@ -107,7 +108,7 @@ def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
             "warmstart.record": digest,
             "warmstart.trial": dataclasses.replace(record, chosen=False, test={}).digest,
         }
-        assert run.data.tags["mlflow.source.name"] == "python -m warmstart compare"
+        assert run.data.tags["mlflow.source.name"] == "warmstart compare"
         assert run.data.tags["mlflow.source.type"] == "LOCAL"
 
 
@@ -212,7 +213,7 @@ def test_a_deleted_database_gets_everything_back(here: Path, folder: Path) -> No
     """Also from nothing at all, and without a word on the console."""
     seen = []
     for _ in range(2):
-        process = python(f"from warmstart.tracking import publish; publish(Path({str(folder)!r}))")
+        process = python(f"from made_up_results import publish; publish(Path({str(folder)!r}))")
         assert process.communicate() == ("", "")
         assert process.returncode == 0
         shutil.move("mlflow.db", f"database{len(seen)}.db")
@@ -277,7 +278,7 @@ def test_a_half_published_run_is_mended(
 
 def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder: Path) -> None:
     process = python(
-        "import os; from mlflow import MlflowClient; from warmstart.tracking import publish; "
+        "import os; from mlflow import MlflowClient; from made_up_results import publish; "
         "MlflowClient.log_batch = lambda *args, **kwargs: os._exit(9); "
         f"publish(Path({str(folder)!r}))"
     )
@@ -369,7 +370,7 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
 
 @pytest.mark.slow
 def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path) -> None:
-    code = f"from warmstart.tracking import publish; print(publish(Path({str(folder)!r})).new)"
+    code = f"from made_up_results import publish; print(publish(Path({str(folder)!r})).new)"
     processes = [python(code) for _ in range(4)]
     ends = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, ends
@@ -401,7 +402,7 @@ def test_neither_mlflow_nor_tensorflow_is_imported_before_its_time(
     database: Path, folder: Path
 ) -> None:
     process = python(
-        "import sys, warmstart.tracking as t; assert 'mlflow' not in sys.modules; "
+        "import sys, made_up_results as t; assert 'mlflow' not in sys.modules; "
         f"t.publish(Path({str(folder)!r})); "
         "assert 'mlflow' in sys.modules; assert 'tensorflow' not in sys.modules"
     )

@@ -11,7 +11,7 @@ import pytest
 from warmstart.__main__ import main
 from warmstart.config.arm import Network
 from warmstart.networks import mlp, transfer
-from warmstart.tracking.registry import fetch
+from warmstart.tracking.models import fetch
 
 PARAMS = str(Path(__file__).parents[2] / "params.yaml")
 

@@ -15,11 +15,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from urllib3.connection import HTTPConnection
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_quietly, write
 from mlflow_serving import Server, tracking
 from seen import Seen, seen
 from warmstart import __main__ as command_line
-from warmstart.tracking import Published, _runs, publish, publish_quietly
+from warmstart.tracking.publish import Published
 from warmstart.tracking.store import Store
 
 pytestmark = pytest.mark.slow
@@ -147,7 +147,7 @@ def test_four_publishers_on_four_machines(
     """With a temporary folder each, so that no lock keeps one from the others."""
     folder = study(here, "four")
     expected = published_at_once(folder)
-    code = "import sys, pathlib, warmstart.tracking as t; t.publish(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, made_up_results as t; t.publish(pathlib.Path(sys.argv[1]))"
     processes = []
     for number in range(4):
         (here / f"tmp{number}").mkdir()

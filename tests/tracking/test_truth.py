@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import ARMS, made_up, made_up_timings, write
-from warmstart.tracking import Published, publish, publish_all, tracking_uri
+from made_up_results import ARMS, made_up, made_up_timings, publish, publish_all, write
+from warmstart.tracking.opening import tracking_uri
+from warmstart.tracking.publish import Published
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 TEST_METRICS = ("test_loss", "test_accuracy")

@@ -1,24 +1,40 @@
-"""Models to MLflow's registry: A, B and the best network of each study, each version with the
-preprocessing inside, and `champion` is the one that nobody has beaten.
+"""MLflow's registry of models: A, B and the best network of each study go in, `.keras` files come
+out.
 
-A version is found again by the digest of the files that it was made of, so publishing twice changes
-nothing. One that a killed publisher left without its alias gets it from the next one.
+A version takes raw samples and needs nothing of this package. It is found again by the digest of
+the two files that it is made of, the model and its card, so publishing twice changes nothing. The
+card lies in it, too: which of two versions is the better one follows from their cards alone
+(`analysis.cards.beats`), and `champion` is the one that nobody has beaten.
 """
 
+import hashlib
+import json
 import os
+import re
 import tempfile
 import textwrap
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from warmstart.analysis.words import points
-from warmstart.errors import InputError
-from warmstart.tracking import tracking_uri
-from warmstart.tracking.candidates import Candidate, candidates
-from warmstart.tracking.opening import opened
-from warmstart.tracking.registry import CHAMPION, Registry, download
+import numpy as np
 
-CHALLENGER = "challenger"
+from warmstart.data.view import View
+from warmstart.errors import InputError
+from warmstart.files import read_json, write_json
+from warmstart.tracking.opening import opened
+from warmstart.tracking.store import Store
+
+SCHEME = "models:/"
+CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
+_TASKS = {"warmstart-a": "a", "warmstart-b": "b", "warmstart-best": "full"}
+"""Registered model -> the task in data/prepared that its versions were chosen on."""
+_NEEDED = {"stage", "study", "record", "arm", "data", "input", "validation_accuracy"}
+"""Keys of a card that are read here."""
+_EXAMPLES = 2
+"""Samples that show what a model takes."""
 _ON_THE_CPU = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "JAX_PLATFORMS": "cpu",
@@ -28,70 +44,298 @@ _ON_THE_CPU = {
 """For Keras, if it is loaded: the GPU belongs to those who train; and as quiet as workers are."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A saved model that the registry shall have."""
+
+    name: str
+    """Under which it is registered."""
+    file: Path
+    card: dict[str, Any]
+
+    @classmethod
+    def read(cls, models: Path, path: Path) -> "Candidate":
+        """Of the card `path` below `models`, which was written for a model there.
+
+        Raises:
+            InputError: it is no card.
+        """
+        letter = path.stem in ("a", "b")
+        try:
+            card = read_json(path)
+            missing = sorted(_NEEDED - card.keys())
+            received = f"one without {', '.join(missing)}" if missing else ""
+        except (OSError, ValueError, AttributeError) as error:
+            received = " ".join(f"{type(error).__name__}: {error}".split())
+        if received:
+            raise InputError(
+                f"{path}: expected the card of a model, received {received}; run the stage "
+                "`report` again"
+            )
+        file = models / ("" if letter else "compare") / f"{path.stem}.keras"
+        return cls(name=f"warmstart-{path.stem if letter else 'best'}", file=file, card=card)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model and its card."""
+        card = json.dumps(self.card, sort_keys=True).encode()
+        return hashlib.sha256(self.file.read_bytes() + card).hexdigest()
+
+    @property
+    def text(self) -> str:
+        """What it is, in sentences."""
+        card = self.card
+        study = f" of study {card['study']}" if card["study"] else ""
+        return (
+            f"{card['arm']}{study} on {card['data']['name']}, learning rate "
+            f"{card['learning_rate']:g}, seed {card['seed']}: {card['validation_accuracy']:.1%} "
+            f"right on validation; the arm has {card['test_accuracy_of_the_arm']['mean']:.1%} on "
+            f"the test set over {card['seeds']} seeds. {card['limits']}"
+        )
+
+    def example(self, prepared: Path) -> Any | None:
+        """`(n, *shape)`: raw validation samples; None where they are not in `prepared`."""
+        task = _TASKS[self.name]
+        if not (prepared / f"{task}.npz").exists():
+            return None
+        view = View.read(prepared, task)
+        raw = view.raw().task
+        if self.card["data"]["digest"] not in (view.task.digest, raw.digest):
+            return None
+        return raw.x_validation[:_EXAMPLES].reshape(-1, *self.card["input"]["shape"])
+
+    def save(self, path: Path, logged: Any, prepared: Path) -> None:
+        """As an MLflow model at `path`, the one that MLflow calls `logged`."""
+        import mlflow.keras
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        from warmstart.networks import raw_input  # loads Keras
+
+        given = self.card["input"]
+        shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
+        model = raw_input.portable(raw_input.load(self.file, tuple(shape), mean, scale))
+        path.mkdir()  # MLflow saves the example before it makes it
+        write_json(path / CARD, self.card)
+        floats = np.dtype(np.float32)
+        mlflow.keras.save_model(
+            model,
+            str(path),
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                model_uuid=logged.model_id,
+                run_id=logged.source_run_id,
+                model_id=logged.model_id,
+            ),
+            signature=ModelSignature(
+                Schema([TensorSpec(floats, (-1, *shape))]),
+                Schema([TensorSpec(floats, (-1, model.output_shape[-1]))]),
+            ),
+            input_example=self.example(prepared),
+            pip_requirements=requirements(),
+            metadata={"classes": self.card["data"]["classes"]},
+        )
+
+
 def publish_models(models: Path, prepared: Path) -> int:
-    """Register what MLflow's registry lacks of `models`, judged on the validation samples in
-    `prepared`; how many versions are new.
+    """Register what MLflow's registry lacks of the models in the folder `models` that have a card
+    in `models/cards`; how many versions are new.
+
+    Args:
+        models, prepared: folders; examples come from the latter.
 
     Raises:
         InputError: one line; a file cannot be read or MLflow does not answer.
     """
-    wanted = candidates(models)
+    wanted = [Candidate.read(models, path) for path in sorted((models / "cards").glob("*.json"))]
+    # of those that lost, `challenger` is the best, which comes first
+    wanted.sort(key=lambda c: (c.name, -c.card["validation_accuracy"]))
     if not wanted:
         return 0
     for name, value in _ON_THE_CPU.items():
         os.environ.setdefault(name, value)
-    with opened(tracking_uri()) as store:
+    with opened() as store:
         registry = Registry(store)
         known = {name: registry.versions(name) for name in {c.name for c in wanted}}
+        for unsettled in (version for found in known.values() for version in found.values()):
+            registry.settle(unsettled)
         missing = [c for c in wanted if c.digest not in known[c.name]]
-        for found in known.values():
-            for unsettled in found.values():
-                registry.settle(unsettled)
         challenged = set()
-        champions: dict[tuple[str, str], Any] = {}
         for candidate in missing:
-            alias, reason = _judge(candidate, registry, prepared, champions)
-            # of those that lost, `challenger` is the best, which comes first
-            given = alias if alias == CHAMPION or candidate.name not in challenged else ""
-            challenged |= {candidate.name} if given == CHALLENGER else set()
-            registry.add(candidate, given, reason, prepared)
+            alias, reason = registry.judge(candidate)
+            if alias == CHALLENGER and candidate.name in challenged:
+                alias = ""
+            elif alias == CHALLENGER:
+                challenged.add(candidate.name)
+            registry.add(candidate, alias, reason, prepared)
         return len(missing)
 
 
-def _judge(
-    candidate: Candidate,
-    registry: Registry,
-    prepared: Path,
-    champions: dict[tuple[str, str], Any],
-) -> tuple[str, str]:
-    """Which alias it deserves, and why. `champions` are those that have been loaded."""
-    from warmstart.tracking.champion import accuracy_difference, load, takes
+class Registry:
+    """MLflow's side."""
 
-    champion = registry.champion(candidate.name)
-    if champion is None:
-        return CHAMPION, "Champion: there was none."
-    against = f"version {champion.version}"
-    samples = candidate.samples(prepared)
-    if samples is None:
-        return CHALLENGER, f"Challenger: not compared with {against}, for want of samples."
-    place = champion.name, str(champion.version)
-    if place not in champions:
+    def __init__(self, store: Store) -> None:
+        from mlflow import MlflowClient
+
+        self._store = store
+        self._client: Any = MlflowClient(store.uri, os.environ.get("MLFLOW_REGISTRY_URI"))
+
+    def versions(self, name: str) -> dict[str, Any]:
+        """Digest -> version, of those that we made."""
+        found: dict[str, Any] = {}
+        token = None
+        while True:
+            page = self._client.search_model_versions(f"name='{name}'", page_token=token)
+            found |= {v.tags["warmstart.model"]: v for v in page if "warmstart.model" in v.tags}
+            if not (token := page.token):
+                return found
+
+    def judge(self, candidate: Candidate) -> tuple[str, str]:
+        """Which alias it deserves, and why."""
+        from mlflow.exceptions import MlflowException
+
+        from warmstart.analysis.cards import beats  # type: ignore[attr-defined]
+
+        try:
+            champion = self._client.get_model_version_by_alias(candidate.name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return CHAMPION, "Champion: there was none."
+        against = f"against version {champion.version}"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                file = download(
-                    registry.store, place[0], version=place[1], folder=Path(folder) / "champion"
-                )
-                champions[place] = load(file)
-            except (InputError, TypeError, ValueError) as error:
-                received = textwrap.shorten(str(error), 300, placeholder=" …")
-                return CHALLENGER, f"Challenger: {against} cannot be loaded ({received})."
-    other = champions[place]
-    if not takes(other, candidate.shape, len(candidate.card["data"]["classes"])):
-        return CHALLENGER, f"Challenger: {against} takes other samples or knows other classes."
-    found = accuracy_difference(candidate.model, other, *samples)
-    shown = f"{points(found)} on {len(samples.y):,} validation samples against {against}"
-    if champion.tags.get("warmstart.data") != candidate.card["data"]["digest"]:
-        shown += ", which was trained on other data"
-    if found.low is not None and found.low > 0:
-        return CHAMPION, f"Champion: {shown}, paired by sample."
-    return CHALLENGER, f"Challenger: {shown}, paired by sample; not better beyond doubt."
+                self._download(champion.name, champion.version, Path(folder), CARD)
+                card = read_json(Path(folder) / CARD)
+            except (MlflowException, OSError, ValueError):
+                return CHALLENGER, f"Challenger: not compared {against}, which has no card."
+        decision = beats(candidate.card, card)
+        if decision.better:
+            return CHAMPION, f"Champion {against}: {decision.reason}"
+        return CHALLENGER, f"Challenger {against}: {decision.reason}"
+
+    def settle(self, found: Any) -> None:
+        """Give a version the alias that was decided on, unless that was done: who moves it later is
+        right."""
+        if found.tags.get("warmstart.settled"):
+            return
+        if alias := found.tags.get("warmstart.alias"):
+            self._client.set_registered_model_alias(found.name, alias, found.version)
+        self._client.set_model_version_tag(found.name, found.version, "warmstart.settled", "true")
+
+    def add(self, candidate: Candidate, alias: str, reason: str, prepared: Path) -> None:
+        """Log the model, register it, give it `alias` if any."""
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.exceptions import MlflowException
+
+        client, card = self._client, candidate.card
+        experiment, run = self._store.one(card["stage"], "warmstart.record", card["record"])
+        tags = {
+            "warmstart.model": candidate.digest,
+            "warmstart.data": card["data"]["digest"],
+            **{f"warmstart.{key}": card[key] for key in ("record", "stage", "study", "arm")},
+        }
+        tags = {key: value for key, value in tags.items() if value}
+        only = f"tags.`warmstart.model` = '{candidate.digest}'"
+        for left in client.search_logged_models([experiment], only):  # by one that was killed
+            client.delete_logged_model(left.model_id)
+        run_id = run.info.run_id if run else None
+        logged = client.create_logged_model(
+            experiment,
+            name=candidate.name,
+            source_run_id=run_id,
+            tags=tags,
+            params=run.data.params if run else None,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            candidate.save(path, logged, prepared)
+            client.log_model_artifacts(logged.model_id, str(path))
+        client.finalize_logged_model(logged.model_id, "READY")
+        if run_id:
+            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        try:
+            client.create_registered_model(candidate.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        self.settle(
+            client.create_model_version(
+                candidate.name,
+                f"models:/{logged.model_id}",
+                run_id,
+                tags=tags | ({"warmstart.alias": alias} if alias else {}),
+                description=f"{candidate.text} {reason}",
+                model_id=logged.model_id,
+            )
+        )
+
+    def fetch(self, name: str, alias: str | None, version: str | None, folder: Path) -> str:
+        """Download a version's files; its number."""
+        if not version:
+            version = self._client.get_model_version_by_alias(name, alias).version
+        self._download(name, version, folder)
+        return str(version)
+
+    def _download(self, name: str, version: str, folder: Path, file: str = "") -> None:
+        from mlflow.artifacts import download_artifacts
+
+        place = self._client.get_model_version_download_uri(name, version)
+        place += f"/{file}" if file else ""
+        download_artifacts(place, dst_path=str(folder), tracking_uri=self._store.uri)
+
+
+def fetch(uri: str, folder: Path) -> Path:
+    """Download the model registered as `uri`, and nothing of it is loaded: its one `.keras` file
+    lies in `folder` then, as `NAME-VERSION.keras`.
+
+    Args:
+        uri: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+        folder: an empty one.
+
+    Raises:
+        InputError: one line; `uri` is none of the two, MLflow does not answer or knows no such
+            model, or the model has no `.keras` file, or several.
+    """
+    parts = re.fullmatch(rf"{SCHEME}([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    if not parts:
+        raise InputError(
+            f"{uri}: expected {SCHEME}NAME@ALIAS or {SCHEME}NAME/VERSION; correct it, or give a "
+            ".keras file"
+        )
+    with opened() as store:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            name, alias, number = parts.groups()
+            version = Registry(store).fetch(name, alias, number, folder)
+        except (MlflowException, OSError) as error:
+            received = textwrap.shorten(f"{type(error).__name__}: {error}", 250, placeholder=" …")
+            raise InputError(
+                f"{uri}: expected a model in MLflow's registry, received {received}; `make mlflow` "
+                "shows which there are, and MLFLOW_TRACKING_URI says where"
+            ) from None
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in files if path.suffix == ".keras"]
+    if len(found) != 1:
+        shown = ", ".join(path.name for path in found or files)
+        raise InputError(
+            f"{uri}: expected a registered model with one .keras file, received "
+            f"{shown or 'no files'}; log it with mlflow.keras.log_model"
+        )
+    return found[0].rename(folder / f"{parts[1]}-{version}.keras")
+
+
+def requirements() -> list[str]:
+    """What a process needs to load such a model, in the versions that are installed here."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    builds = {"tensorflow": ("tensorflow", "tensorflow-cpu")}.get(backend, (backend,))
+    pins = []
+    for builds_of_one in (("mlflow",), ("keras",), builds, ("numpy",)):
+        for package in builds_of_one:
+            try:
+                pins.append(f"{package}=={version(package)}")
+                break
+            except PackageNotFoundError:
+                continue
+    return pins
