@@ -95,12 +95,9 @@ def _track(options: argparse.Namespace) -> None:
         publish_until_closed,
     )
 
-    project = Project(
-        results=options.results,
-        reports=options.reports,
-        models=options.models,
-        data=options.data or Path("data/prepared"),
-    )
+    folders = ("results", "reports", "models", "data")
+    given = {name: path for name in folders if (path := getattr(options, name))}
+    project = Project(**given)
     if options.follow:
         publish_until_closed(sys.stdin, project)
     elif options.during is not None:

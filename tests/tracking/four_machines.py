@@ -1,5 +1,4 @@
-
-from made_up_results import publish"""Publishers on four machines at once: `python four_machines.py RESULTS FOLDER`.
+"""Publishers on four machines at once: `python four_machines.py RESULTS FOLDER`.
 
 The lock of a machine lies in its temporary folder, so with one each, below FOLDER, four processes
 are on four machines. They are forked when MLflow is loaded, which takes longer than to publish,
@@ -15,7 +14,7 @@ from pathlib import Path
 import mlflow  # noqa: F401
 import sqlalchemy  # noqa: F401
 
-
+from made_up_results import publish
 
 MACHINES = 4
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, publish, publish_quietly, write
+from made_up_results import made_up, project_of, publish, publish_quietly, write
 from mlflow_serving import serving
 from postgres import USER, Postgres
+from warmstart.analysis.summary import read_summary
 from warmstart.records import read_records
 from warmstart.tracking.opening import shown
 from warmstart.tracking.publish import Published
@@ -38,7 +39,7 @@ def kept(postgres: Postgres, database: str, stage: str) -> list[str]:
     return postgres.ask(
         "SELECT t.value, r.status, (SELECT count(*) FROM metrics m WHERE m.run_uuid = r.run_uuid) "
         "FROM runs r JOIN tags t USING (run_uuid) JOIN experiments e USING (experiment_id) "
-        "WHERE t.key IN ('warmstart.record', 'warmstart.summary') "
+        "WHERE t.key IN ('warmstart.trial', 'warmstart.summary') "
         f"AND r.lifecycle_stage = 'active' AND e.name = 'warmstart/{stage}' ORDER BY 1",
         database=database,
     ).splitlines()
@@ -47,8 +48,8 @@ def kept(postgres: Postgres, database: str, stage: str) -> list[str]:
 def due(folder: Path) -> list[str]:
     """The same, as it should be."""
     records = read_records(folder / "records.parquet")
-    summary = Summary.read(folder / "summary.json")
-    runs = trial_runs(records, "") + summary_runs(summary, records, "")
+    summary = read_summary(project_of(folder).summary(folder))
+    runs = trial_runs(records, "") + summary_runs(summary, records, {}, "")
     return sorted(f"{run.digest}|FINISHED|{len(run.metrics)}" for run in runs)
 
 

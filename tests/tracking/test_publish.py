@@ -21,7 +21,7 @@ from warmstart.errors import InputError
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record, read_records
 from warmstart.tracking import store
 from warmstart.tracking.publish import Published
-from warmstart.tracking.runs import trial_runs
+from warmstart.tracking.runs import Batch, trial_runs
 from warmstart.tracking.store import Store
 
 TRIALS, SUMMARIES = 18, 3
@@ -337,13 +337,14 @@ def test_what_two_machines_published_twice_is_kept_once(
     before = {run.info.run_id for run in runs()}
     look, looks = Store._find, []
 
-    def first_sees_nothing(self: Store, stage: str, study: str) -> dict[str, list[Any]]:
-        looks.append(stage)
-        return {} if len(looks) == 1 else look(self, stage, study)
+    def first_sees_nothing(self: Store, batch: Batch) -> dict[str, Any]:
+        looks.append(batch)
+        return {} if len(looks) == 1 else look(self, batch)
 
     monkeypatch.setattr(Store, "_find", first_sees_nothing)
-    digests = trial_runs(read_records(folder / "records.parquet"), "")
-    Store(client(), None).bring("compare", "initializer", digests)
+    found = trial_runs(read_records(folder / "records.parquet"), "")
+    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    Store(client(), None).bring(batch)
     assert len(looks) == 2
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
 
@@ -361,8 +362,9 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
         write(self, info, run)
 
     monkeypatch.setattr(Store, "_write", first_is_taken_away)
-    digests = trial_runs(read_records(folder / "records.parquet"), "")
-    Store(client(), None).bring("compare", "initializer", digests)
+    found = trial_runs(read_records(folder / "records.parquet"), "")
+    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    Store(client(), None).bring(batch)
     assert len(taken) == 1
     assert len(shown()) == TRIALS
     assert {status for _, status, *_ in shown().values()} == {"FINISHED"}

@@ -15,7 +15,7 @@ import tempfile
 import textwrap
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,6 @@ _TASKS = {"warmstart-a": "a", "warmstart-b": "b", "warmstart-best": "full"}
 """Registered model -> the task in data/prepared that its versions were chosen on."""
 _NEEDED = {"stage", "study", "record", "arm", "data", "input", "validation_accuracy"}
 """Keys of a card that are read here."""
-_EXAMPLES = 2
-"""Samples that show what a model takes."""
 _ON_THE_CPU = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "JAX_PLATFORMS": "cpu",
@@ -53,28 +51,6 @@ class Candidate:
     file: Path
     card: dict[str, Any]
 
-    @classmethod
-    def read(cls, models: Path, path: Path) -> "Candidate":
-        """Of the card `path` below `models`, which was written for a model there.
-
-        Raises:
-            InputError: it is no card.
-        """
-        letter = path.stem in ("a", "b")
-        try:
-            card = read_json(path)
-            missing = sorted(_NEEDED - card.keys())
-            received = f"one without {', '.join(missing)}" if missing else ""
-        except (OSError, ValueError, AttributeError) as error:
-            received = " ".join(f"{type(error).__name__}: {error}".split())
-        if received:
-            raise InputError(
-                f"{path}: expected the card of a model, received {received}; run the stage "
-                "`report` again"
-            )
-        file = models / ("" if letter else "compare") / f"{path.stem}.keras"
-        return cls(name=f"warmstart-{path.stem if letter else 'best'}", file=file, card=card)
-
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the model and its card."""
@@ -89,12 +65,11 @@ class Candidate:
         return (
             f"{card['arm']}{study} on {card['data']['name']}, learning rate "
             f"{card['learning_rate']:g}, seed {card['seed']}: {card['validation_accuracy']:.1%} "
-            f"right on validation; the arm has {card['test_accuracy_of_the_arm']['mean']:.1%} on "
-            f"the test set over {card['seeds']} seeds. {card['limits']}"
+            f"right on validation. {card['limits']}"
         )
 
     def example(self, prepared: Path) -> Any | None:
-        """`(n, *shape)`: raw validation samples; None where they are not in `prepared`."""
+        """`(2, *shape)`: raw validation samples; None where they are not in `prepared`."""
         task = _TASKS[self.name]
         if not (prepared / f"{task}.npz").exists():
             return None
@@ -102,7 +77,7 @@ class Candidate:
         raw = view.raw().task
         if self.card["data"]["digest"] not in (view.task.digest, raw.digest):
             return None
-        return raw.x_validation[:_EXAMPLES].reshape(-1, *self.card["input"]["shape"])
+        return raw.x_validation[:2].reshape(-1, *self.card["input"]["shape"])
 
     def save(self, path: Path, logged: Any, prepared: Path) -> None:
         """As an MLflow model at `path`, the one that MLflow calls `logged`."""
@@ -137,19 +112,41 @@ class Candidate:
         )
 
 
-def publish_models(models: Path, prepared: Path) -> int:
-    """Register what MLflow's registry lacks of the models in the folder `models` that have a card
-    in `models/cards`; how many versions are new.
+def candidates(models: Path) -> list[Candidate]:
+    """The models below the folder `models` that have a card in `models/cards`, of each name the
+    most accurate on validation first.
 
-    Args:
-        models, prepared: folders; examples come from the latter.
+    Raises:
+        InputError: a card cannot be read.
+    """
+    found = []
+    for path in sorted((models / "cards").glob("*.json")):
+        letter = path.stem in ("a", "b")
+        try:
+            card = read_json(path)
+            missing = sorted(_NEEDED - card.keys())
+            received = f"one without {', '.join(missing)}" if missing else ""
+        except (OSError, ValueError, AttributeError) as error:
+            received = " ".join(f"{type(error).__name__}: {error}".split())
+        if received:
+            raise InputError(
+                f"{path}: expected the card of a model, received {received}; run the stage "
+                "`report` again"
+            )
+        file = models / ("" if letter else "compare") / f"{path.stem}.keras"
+        name = f"warmstart-{path.stem if letter else 'best'}"
+        found.append(Candidate(name=name, file=file, card=card))
+    return sorted(found, key=lambda c: (c.name, -c.card["validation_accuracy"]))
+
+
+def publish_models(models: Path, prepared: Path) -> int:
+    """Register what MLflow's registry lacks of `candidates(models)`, with examples from the folder
+    `prepared`; how many versions are new.
 
     Raises:
         InputError: one line; a file cannot be read or MLflow does not answer.
     """
-    wanted = [Candidate.read(models, path) for path in sorted((models / "cards").glob("*.json"))]
-    # of those that lost, `challenger` is the best, which comes first
-    wanted.sort(key=lambda c: (c.name, -c.card["validation_accuracy"]))
+    wanted = candidates(models)
     if not wanted:
         return 0
     for name, value in _ON_THE_CPU.items():
@@ -160,13 +157,12 @@ def publish_models(models: Path, prepared: Path) -> int:
         for unsettled in (version for found in known.values() for version in found.values()):
             registry.settle(unsettled)
         missing = [c for c in wanted if c.digest not in known[c.name]]
-        challenged = set()
+        challenged: set[str] = set()
         for candidate in missing:
             alias, reason = registry.judge(candidate)
             if alias == CHALLENGER and candidate.name in challenged:
-                alias = ""
-            elif alias == CHALLENGER:
-                challenged.add(candidate.name)
+                alias = ""  # it is the best of those that lost, which came first
+            challenged |= {candidate.name} if alias == CHALLENGER else set()
             registry.add(candidate, alias, reason, prepared)
         return len(missing)
 
@@ -182,13 +178,8 @@ class Registry:
 
     def versions(self, name: str) -> dict[str, Any]:
         """Digest -> version, of those that we made."""
-        found: dict[str, Any] = {}
-        token = None
-        while True:
-            page = self._client.search_model_versions(f"name='{name}'", page_token=token)
-            found |= {v.tags["warmstart.model"]: v for v in page if "warmstart.model" in v.tags}
-            if not (token := page.token):
-                return found
+        found = self._client.search_model_versions(f"name='{name}'", max_results=10_000)
+        return {v.tags["warmstart.model"]: v for v in found if "warmstart.model" in v.tags}
 
     def judge(self, candidate: Candidate) -> tuple[str, str]:
         """Which alias it deserves, and why."""
@@ -205,7 +196,7 @@ class Registry:
         against = f"against version {champion.version}"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                self._download(champion.name, champion.version, Path(folder), CARD)
+                self.download(champion.name, champion.version, None, Path(folder), CARD)
                 card = read_json(Path(folder) / CARD)
             except (MlflowException, OSError, ValueError):
                 return CHALLENGER, f"Challenger: not compared {against}, which has no card."
@@ -270,19 +261,17 @@ class Registry:
             )
         )
 
-    def fetch(self, name: str, alias: str | None, version: str | None, folder: Path) -> str:
-        """Download a version's files; its number."""
-        if not version:
-            version = self._client.get_model_version_by_alias(name, alias).version
-        self._download(name, version, folder)
-        return str(version)
-
-    def _download(self, name: str, version: str, folder: Path, file: str = "") -> None:
+    def download(
+        self, name: str, version: str | None, alias: str | None, folder: Path, file: str = ""
+    ) -> str:
+        """Files of a version, or one of them; its number."""
         from mlflow.artifacts import download_artifacts
 
+        version = version or self._client.get_model_version_by_alias(name, alias).version
         place = self._client.get_model_version_download_uri(name, version)
-        place += f"/{file}" if file else ""
-        download_artifacts(place, dst_path=str(folder), tracking_uri=self._store.uri)
+        uri = f"{place}/{file}" if file else place
+        download_artifacts(uri, dst_path=str(folder), tracking_uri=self._store.uri)
+        return str(version)
 
 
 def fetch(uri: str, folder: Path) -> Path:
@@ -308,7 +297,7 @@ def fetch(uri: str, folder: Path) -> Path:
 
         try:
             name, alias, number = parts.groups()
-            version = Registry(store).fetch(name, alias, number, folder)
+            version = Registry(store).download(name, number, alias, folder)
         except (MlflowException, OSError) as error:
             received = textwrap.shorten(f"{type(error).__name__}: {error}", 250, placeholder=" …")
             raise InputError(
@@ -329,13 +318,6 @@ def fetch(uri: str, folder: Path) -> Path:
 def requirements() -> list[str]:
     """What a process needs to load such a model, in the versions that are installed here."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    builds = {"tensorflow": ("tensorflow", "tensorflow-cpu")}.get(backend, (backend,))
-    pins = []
-    for builds_of_one in (("mlflow",), ("keras",), builds, ("numpy",)):
-        for package in builds_of_one:
-            try:
-                pins.append(f"{package}=={version(package)}")
-                break
-            except PackageNotFoundError:
-                continue
-    return pins
+    installed = {each.name: each.version for each in distributions()}
+    packages = ("mlflow", "keras", backend, f"{backend}-cpu", "numpy")
+    return [f"{name}=={installed[name]}" for name in packages if name in installed]

@@ -3,13 +3,12 @@
 import hashlib
 import logging
 import os
-import socket
 import sqlite3
 import tempfile
 import textwrap
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +32,8 @@ DEFAULTS = {
 LOCK_SECONDS = 300
 """How long to wait for publishers before us: 1,000 trials take each of them about 40 s."""
 _SQLITE = "sqlite:///"
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_NOISY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
+"""Loggers that stay silent: what matters of a failure arrives as an exception."""
 _POSTGRES_LOCK = int.from_bytes(b"warmstar")
 """Of Postgres's advisory locks the one that is ours; each database has its own."""
 _REFUSALS = {
@@ -57,6 +57,8 @@ def opened() -> Iterator[Store]:
     """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     uri = tracking_uri()
     path = uri.removeprefix(_SQLITE).partition("?")[0]
     local = Path(path).absolute() if uri.startswith(_SQLITE) and path else None
@@ -66,7 +68,7 @@ def opened() -> Iterator[Store]:
             warnings.simplefilter("ignore")
             from mlflow import MlflowClient
 
-            with _silence(), FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
+            with FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
                 if local:
                     # absolute, since MLflow keeps open stores by their URI
                     uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
@@ -89,15 +91,16 @@ def _lock(uri: str, local: Path | None) -> Path:
 
 
 _inodes: dict[Path, int] = {}
+"""Of the files that this process has opened: connections of MLflow's outlive them."""
 
 
 @contextmanager
 def _file(database: Path) -> Iterator[None]:
-    """An SQLite database with MLflow's tables, which fails at once where MLflow would try for
-    minutes (unwritable, no database) or go on with a file that is no more.
+    """An SQLite database with MLflow's tables. Fail at once where MLflow would try for minutes
+    (unwritable, no database) or go on with a file that is no more.
 
     In write-ahead mode each commit waits for the disk once, not three times, and who looks at
-    MLflow meanwhile does not wait for us. In the end all is in the file itself, which can be copied alone.
+    MLflow meanwhile does not wait for us. In the end all is in the file, which can be copied alone.
     """
     if not database.exists() or not database.stat().st_size:
         _create(database)
@@ -132,35 +135,25 @@ def _create(database: Path) -> None:
 
 @contextmanager
 def _turn(uri: str) -> Iterator[None]:
-    """Fail at once where MLflow would call a database server for minutes. In Postgres also keep
-    the publishers of all machines apart: creating MLflow's tables is a race that it loses."""
-    kind = uri.partition(":")[0].partition("+")[0]
-    if kind not in _PORTS:
+    """In Postgres, keep the publishers of all machines apart: creating MLflow's tables is a race
+    that it loses. And fail at once where MLflow would call a server for minutes."""
+    if not uri.startswith("postgresql"):
         yield
         return
-    from sqlalchemy import create_engine, make_url, text
+    from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
 
-    url = make_url(uri)
-    if url.host:
-        socket.create_connection((url.host, url.port or _PORTS[kind]), timeout=7).close()
-    if kind != "postgresql":
-        yield
-        return
-    connection = None
-    try:
-        connection = create_engine(url, poolclass=NullPool).connect()
-        # both end with the transaction, so no pooler on the way can keep them
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
-    except ModuleNotFoundError as error:
-        raise OSError(f"{error}: install psycopg2-binary") from error
-    except DBAPIError as error:
-        if connection:
-            connection.close()
-        raise OSError(str(error.orig)) from None
-    with connection:
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(create_engine(uri, poolclass=NullPool).connect())
+            # both end with the transaction, so no pooler on the way can keep them
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
+        except ModuleNotFoundError as error:
+            raise OSError(f"{error}: install psycopg2-binary") from error
+        except DBAPIError as error:
+            raise OSError(str(error.orig)) from None
         yield
 
 
@@ -171,8 +164,7 @@ def _check_release(uri: str) -> None:
         InputError: they are of another release. MLflow itself would migrate them unasked, and keep
             no copy.
     """
-    scheme = uri.partition("://")[0]
-    if scheme != "sqlite" and scheme not in _PORTS and "+" not in scheme:
+    if not uri.startswith(("sqlite", "postgresql")):
         return
     import mlflow
     from mlflow.store.db.utils import _get_schema_version, create_sqlalchemy_engine
@@ -211,22 +203,6 @@ def shown(uri: str) -> str:
         return bare.render_as_string()
     except (ArgumentError, ValueError):
         return f"{scheme}://…"
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """No log lines: what matters of a failure arrives as an exception."""
-    # the monitor of the machine goes on after the block
-    logging.getLogger("mlflow.system_metrics").setLevel(logging.CRITICAL + 1)
-    levels = {logging.getLogger(name): 0 for name in ("mlflow", "alembic", "sqlalchemy", "urllib3")}
-    for logger in levels:
-        levels[logger] = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in levels.items():
-            logger.setLevel(level)
 
 
 def _line(uri: str, error: Exception) -> str:

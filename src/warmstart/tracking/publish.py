@@ -25,10 +25,7 @@ from warmstart.tracking import runs
 from warmstart.tracking.models import publish_models
 from warmstart.tracking.opening import opened
 from warmstart.tracking.runs import Batch, Run
-from warmstart.tracking.store import Store
 
-FOLLOWED = "WARMSTART_FOLLOWED"
-"""Environment variable by which commands know that somebody else publishes what they write."""
 LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 60.0
 """After a failure: who waits for a server that is down does not see the stage end."""
@@ -43,11 +40,11 @@ State = tuple[int | None, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """The folders that are published; None: not that one."""
+    """The folders that are published."""
 
     results: Path = Path("results")
-    reports: Path | None = Path("reports")
-    models: Path | None = Path("models")
+    reports: Path = Path("reports")
+    models: Path = Path("models")
     data: Path = Path("data/prepared")
     """Where registered models take their example from."""
     scratch: Path = SCRATCH
@@ -63,19 +60,13 @@ class Project:
             files = path, path.with_name("timings.json"), self.summary(path.parent)
             found[path.parent] = tuple(map(_written, files))
         for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
-            if folder and (paths := sorted(folder.glob(pattern))):
+            if paths := sorted(folder.glob(pattern)):
                 found[folder] = tuple(map(_written, paths))
         return found
 
     def summary(self, folder: Path) -> Path:
         """Of the records in `folder`."""
-        reports = self.reports or Path("reports")
-        return reports / "summaries" / f"{folder.relative_to(self.results)}.json"
-
-    def colours(self, name: str) -> dict[str, str]:
-        """Arm -> colour (#rrggbb) in the report, of a study or a stage without one."""
-        path = (self.reports or Path("reports")) / "colours.json"
-        return dict(read_json(path).get(name, {})) if path.exists() else {}
+        return self.reports / "summaries" / f"{folder.relative_to(self.results)}.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,19 +100,6 @@ def publish(project: Project) -> Published:
     return sum((publisher.bring(folder) for folder in states), Published())
 
 
-def publish_quietly(project: Project) -> None:
-    """`publish` for the end of a command: whatever fails costs one line on standard error, never
-    what was made.
-
-    Every Exception is caught on purpose: nothing that is wrong with a view of the results, our own
-    mistakes included, may throw hours of training away.
-    """
-    try:
-        publish(project)
-    except Exception as error:
-        _warn(project, error)
-
-
 def publish_during(command: Sequence[str], project: Project) -> int:
     """Run `command` and publish what it writes; its exit code.
 
@@ -133,7 +111,7 @@ def publish_during(command: Sequence[str], project: Project) -> int:
     """
     publisher = Publisher(project, known=project.states())
     try:
-        process = subprocess.Popen(command, env=os.environ | {FOLLOWED: "1"})
+        process = subprocess.Popen(command)
     except (OSError, IndexError) as error:
         raise InputError(
             f"--during: expected a command to run, received {' '.join(command) or 'nothing'} "
@@ -157,7 +135,6 @@ class Publisher:
         is unfinished was left by one that was killed."""
         self._project, self._follows = project, known is not None
         self._published: dict[Path, State] = dict(known or {})
-        self._trained: dict[Path, tuple[State, set[str]]] = {}
         self._monitors: dict[Path, Any] = {}
         self._pause = 0.0
 
@@ -173,26 +150,18 @@ class Publisher:
         """
         if folder == self._project.models:
             return Published(new=publish_models(folder, self._project.data))
-        batches, total = self._batches(folder, failed), Published()
+        total, batches = Published(), self._batches(folder, failed)
         if not batches:
             return total
-        try:
-            with opened() as store:
-                for batch in batches:
-                    new = store.bring(batch)
-                    total += Published(new=new, present=len(batch.runs) - new)
-                    self._watch(store, folder, batch)
-        except InputError:
-            self._trained.pop(folder, None)  # next time all of them
-            raise
+        with opened() as store:
+            for batch in batches:
+                new = store.bring(batch)
+                total += Published(new=new, present=len(batch.runs) - new)
+                at_work = [run.digest for run in batch.runs if run.status == "RUNNING"]
+                if at_work and folder not in self._monitors:
+                    _, there = store.one(batch.stage, "warmstart.timings", at_work[0])
+                    self._monitors[folder] = store.watch(there)
         return total
-
-    def _watch(self, store: Store, folder: Path, batch: Batch) -> None:
-        """Have MLflow's monitor show what the machine does while a stage is at work."""
-        for run in batch.runs:
-            if run.status == "RUNNING" and folder not in self._monitors:
-                if there := store.one(batch.stage, "warmstart.timings", run.digest)[1]:
-                    self._monitors[folder] = store.watch(there.info.run_id)
 
     def follow(self, goes_on: Callable[[], bool]) -> None:
         """Publish what changes until `goes_on`, which waits a while, says no. What fails then costs
@@ -212,7 +181,12 @@ class Publisher:
             self._monitors.pop(folder).finish()
             self._published.pop(folder, None)
         if error := self._look(self._project.states(), failed=left):
-            _warn(self._project, error)
+            named = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            print(
+                f"warning: not all of {self._project.results} is in MLflow yet, `make track` "
+                f"publishes it later: {named}{' '.join(str(error).split())}",
+                file=sys.stderr,
+            )
 
     def _look(
         self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
@@ -264,21 +238,15 @@ class Publisher:
         ]
 
     def _unfinished(self, folder: Path, failed: bool, commit: str) -> list[Run]:
-        """The trials that a stage has trained since the last time, and its own run."""
-        written = (_written(folder / PLAN),)
+        """The trials that a stage has trained by now, and its own run."""
         trials, facts = announced(folder)
-        kept, known = self._trained.get(folder, (None, set()))
-        if kept != written:  # the stage has announced more
-            known = set()
-        there = {path.stem for path in folder.glob("*.npz")} - known
-        records = [untested(folder, *trial) for trial in trials if trial[0] in there]
+        records = [untested(folder, *trial) for trial in trials]
         found = list(runs.trial_runs(filter(None, records), commit))
         if self._follows and trials and "started" in facts:
-            first = trials[0][1]
-            place = first["stage"], first["study"], first["data_digest"]
+            known = trials[0][1]
+            place = known["stage"], known["study"], known["data_digest"]
             run = runs.stage_run(*place, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
-        self._trained[folder] = written, known | there
         return [runs.with_facts(run, facts) for run in found]
 
 
@@ -291,7 +259,8 @@ def _finished(project: Project, folder: Path, commit: str) -> list[Run]:
     found = list(runs.trial_runs(records, commit))
     path = project.summary(folder)
     if path.exists():
-        colours = project.colours(study or stage)
+        hues = project.reports / "colours.json"
+        colours = read_json(hues).get(study or stage, {}) if hues.exists() else {}
         found += runs.summary_runs(read_summary(path), records, colours, commit)
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
@@ -307,15 +276,6 @@ def _written(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except OSError:
         return None
-
-
-def _warn(project: Project, error: BaseException) -> None:
-    what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-    print(
-        f"warning: not all of {project.results} is in MLflow yet, `make track` publishes it later: "
-        + " ".join(what.split()),
-        file=sys.stderr,
-    )
 
 
 def _runs(process: "subprocess.Popen[bytes]") -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from warmstart.analysis.summary import ArmSummary, Interval, Summary
+from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record
 from warmstart.training.selection import last_epoch, mean
 
@@ -23,22 +23,6 @@ Point = tuple[str, float, int]
 DIGESTS = ("warmstart.trial", "warmstart.summary", "warmstart.timings")
 """Tags by one of which a run is found again."""
 RECORD, CURRENT, COLOUR = "warmstart.record", "warmstart.current", "mlflow.runColor"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """What trials were trained, validated and tested on."""
-
-    digest: str
-    name: str
-    source: str
-    """Path of the file, from the project's root."""
-    features: int
-    classes: int
-    train: int
-    """Samples, as in `validation` and `test`."""
-    validation: int
-    test: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +37,8 @@ class Run:
     metrics: tuple[Point, ...] = ()
     artifacts: Path | None = None
     """A folder of files that belong to it."""
-    data: Dataset | None = None
-    """None: not known."""
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What it was trained on, as `runtime.timings` describes it; empty: not known."""
     status: Literal["FINISHED", "RUNNING", "FAILED"] = "FINISHED"
     started: int | None = None
     """In ms since 1970, as `ended`; None: nobody knows."""
@@ -147,21 +131,10 @@ def _summary_run(
         CURRENT: "true",
         COLOUR: colour,
     }
-    metrics: dict[str, float | None] = {
-        "rank": arm.rank,
-        "best_epoch": arm.best_epoch,
-        "diverged_share": arm.diverged_share,
-        **_interval("test_accuracy", arm.test_accuracy),
-        **_interval("test_loss", arm.test_loss),
-        **_interval("val_accuracy", arm.val_accuracy),
-    }
+    metrics = _numbers(arm)
     if contrast:
-        tags |= {
-            "warmstart.verdict": contrast.verdict,
-            "warmstart.reference": contrast.reference,
-        }
-        metrics |= _interval("accuracy_difference", contrast.accuracy_difference)
-        metrics |= {"error_factor": contrast.error_factor.mean, "p_value": contrast.p_value}
+        tags |= {f"warmstart.{key}": getattr(contrast, key) for key in ("verdict", "reference")}
+        metrics |= _numbers(contrast)
     ours = {"arm": name, "study": summary.study, "seeds": summary.seeds, "data": summary.data_name}
     common = _tags("summary", summary.stage, summary.study, summary.data_digest, commit)
     return Run(
@@ -191,12 +164,9 @@ def stage_run(stage: str, study: str, data: str, facts: Mapping[str, Any], commi
         )
         rates = ("trial_epochs_per_second", "samples_per_second")
         metrics |= {name: facts[name] for name in ("seconds", "trial_epochs", "samples", *rates)}
-        metrics |= {
+        for arm, found in facts["arms"].items():
             # the plus in an arm's name is no letter to MLflow; arms have no spaces
-            f"{rate}_by_arm/{arm.replace('+', ' ')}": found[rate]
-            for arm, found in facts["arms"].items()
-            for rate in rates
-        }
+            metrics |= {f"{rate}_by_arm/{arm.replace('+', ' ')}": found[rate] for rate in rates}
     return Run(
         digest=digest,
         name="@".join(filter(None, (stage, study))),
@@ -211,13 +181,12 @@ def stage_run(stage: str, study: str, data: str, facts: Mapping[str, Any], commi
 
 def report_run(folder: Path, commit: str) -> Run | None:
     """The run that keeps the files of the report, once for each content. None without files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    digest = _digest(
-        {
-            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in files
-        }
-    )
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    digest = _digest(files)
     tags = _tags("report", "report", "", "", commit)
     tags |= {"warmstart.summary": digest, CURRENT: "true"}
     return Run(digest=digest, name="report", tags=tags, artifacts=folder) if files else None
@@ -227,14 +196,9 @@ def with_facts(run: Run, facts: Mapping[str, Any]) -> Run:
     """`run` with device, versions and data set, which are no part of its digest: what was trained
     once more, with the same results, is the same run."""
     versions = ", ".join(f"{name} {v}" for name, v in facts.get("versions", {}).items())
-    tags = {"warmstart.device": facts.get("device", ""), "warmstart.versions": versions}
-    digest = run.tags["warmstart.data"]
-    data = facts.get("data", {}).get(digest)
-    return replace(
-        run,
-        tags=run.tags | _filled(tags),
-        data=Dataset(digest=digest, **data) if data else None,
-    )
+    tags = _filled({"warmstart.device": facts.get("device", ""), "warmstart.versions": versions})
+    data = facts.get("data", {}).get(run.tags["warmstart.data"], {})
+    return replace(run, tags=run.tags | tags, data=data)
 
 
 def _mean_curves(chosen: Sequence[Record]) -> tuple[Point, ...]:
@@ -271,9 +235,17 @@ def _scalars(values: Mapping[str, float | None], step: int) -> tuple[Point, ...]
     )
 
 
-def _interval(metric: str, interval: Interval) -> dict[str, float | None]:
-    ends = {"low": interval.low, "high": interval.high, "sd": interval.sd}
-    return {metric: interval.mean} | {f"{metric}_{end}": value for end, value in ends.items()}
+def _numbers(found: ArmSummary | Contrast) -> dict[str, float | None]:
+    """Fields that are numbers, but for the learning rate, which is a parameter; of an interval its
+    mean under the field's name, and `_low`, `_high`, `_sd`."""
+    values: dict[str, float | None] = {}
+    for name, value in vars(found).items():
+        if isinstance(value, Interval):
+            values |= {name: value.mean, f"{name}_low": value.low}
+            values |= {f"{name}_high": value.high, f"{name}_sd": value.sd}
+        elif isinstance(value, int | float) and name != "learning_rate":
+            values[name] = value
+    return values
 
 
 def _prefixed(study: str, name: str) -> str:

@@ -12,11 +12,11 @@ What makes it safe to publish at any time, any number of times, side by side:
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from warmstart.tracking.runs import COLOUR, CURRENT, DIGESTS, RECORD, Batch, Dataset, Run
+from warmstart.tracking.runs import COLOUR, CURRENT, DIGESTS, RECORD, Batch, Run
 
 BATCH = 800
 """Points in one request; with parameters and tags MLflow takes 1,000."""
@@ -165,7 +165,9 @@ class Store:
         if run.artifacts:
             self._client.log_artifacts(info.run_id, str(run.artifacts))
         if run.data:
-            self._client.log_inputs(info.run_id, datasets=[_input(run.data)])
+            self._client.log_inputs(
+                info.run_id, datasets=[_input(run.data, run.tags["warmstart.data"])]
+            )
         if run.status != "RUNNING":
             self._client.set_terminated(info.run_id, status=run.status, end_time=run.ended)
 
@@ -177,11 +179,13 @@ class Store:
             if key in tags and kept != tags[key] and (run or kept):
                 self._client.set_tag(there.info.run_id, key, tags[key])
 
-    def watch(self, run: str) -> Any:
+    def watch(self, run: Any) -> Any:
         """MLflow's own monitor, which logs what the machine does to `run` until its `finish()`."""
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-        monitor = SystemMetricsMonitor(run, sampling_interval=SECONDS, tracking_uri=self.uri)
+        monitor = SystemMetricsMonitor(
+            run.info.run_id, sampling_interval=SECONDS, tracking_uri=self.uri
+        )
         monitor.start()
         return monitor
 
@@ -238,18 +242,18 @@ def ranking(stage: str, study: str) -> tuple[str, str]:
     return f"mlflow.sharedViewState.{study or stage}", json.dumps(view)
 
 
-def _input(data: Dataset) -> Any:
+def _input(data: Mapping[str, Any], digest: str) -> Any:
     """MLflow's `DatasetInput`, in the words that it has for NumPy arrays in local files."""
     from mlflow.entities import Dataset as Entity
     from mlflow.entities import DatasetInput, InputTag
 
-    schema = {"features": _tensor("float32", data.features), "targets": _tensor("int32")}
-    profile = {key: getattr(data, key) for key in ("classes", "train", "validation", "test")}
+    schema = {"features": _tensor("float32", data["features"]), "targets": _tensor("int32")}
+    profile = {key: data[key] for key in ("classes", "train", "validation", "test")}
     entity = Entity(
-        name=data.name,
-        digest=data.digest[:_DIGEST_LENGTH],
+        name=data["name"],
+        digest=digest[:_DIGEST_LENGTH],
         source_type="local",
-        source=json.dumps({"uri": data.source}),
+        source=json.dumps({"uri": data["source"]}),
         schema=json.dumps({"mlflow_tensorspec": schema}),
         profile=json.dumps(profile),
     )
