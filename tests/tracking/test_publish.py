@@ -355,11 +355,11 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
     """By a publisher on another machine, that made the same run a moment earlier."""
     write, taken = Store._write, []
 
-    def first_is_taken_away(self: Store, info: Any, run: Any) -> None:
+    def first_is_taken_away(self: Store, there: Any, run: Any) -> None:
         if not taken:
-            taken.append(info.run_id)
-            client().delete_run(info.run_id)
-        write(self, info, run)
+            taken.append(there.info.run_id)
+            client().delete_run(there.info.run_id)
+        write(self, there, run)
 
     monkeypatch.setattr(Store, "_write", first_is_taken_away)
     found = trial_runs(read_records(folder / "records.parquet"), "")

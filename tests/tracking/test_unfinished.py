@@ -95,13 +95,14 @@ def test_a_trial_is_there_when_it_is_trained_and_complete_when_its_stage_ends(
     folder = write(RESULTS.absolute(), records, summary, TIMINGS)
     # of 18 trials 9 were chosen
     assert publish(folder) == Published(new=9 + 3 + 1, present=9)
-    assert seen(uri) == published_at_once(folder)
+    expected = published_at_once(folder)
+    assert seen(uri) == expected
     assert ids(database) == before, "the same runs"
     assert ids(database, "deleted") == {}
     assert publish(folder) == Published(new=0, present=22)
     # somebody else looks at what the stage has not removed yet, which takes nothing away
     assert look() == Published(new=0, present=18)
-    assert seen(uri) == published_at_once(folder)
+    assert seen(uri) == expected
 
 
 def test_what_a_killed_stage_has_left_comes_with_the_rest(
