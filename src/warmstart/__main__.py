@@ -1,112 +1,255 @@
-"""`python -m warmstart STAGE …`: arguments, files, exit codes.
+"""The command line: arguments, files, exit codes. `warmstart` and `python -m warmstart` are one.
 
 0 done; 2 the user's input has to change (one line per problem on standard error); 1 our bug.
 Stages are imported when they run: `--help` and a wrong params.yaml answer without TensorFlow.
 """
 
-import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
-from warmstart.config import params
+from cyclopts import App, CycloptsError, Parameter
+
+from warmstart import __version__
+from warmstart.config import params as config
 from warmstart.errors import InputError
 from warmstart.runtime.lifetime import end_with_parent
+
+PARAMS, PREPARED, RESULTS = Path("params.yaml"), Path("data/prepared"), Path("results")
+MODELS, REPORTS = Path("models"), Path("reports")
+Rest = Annotated[tuple[str, ...], Parameter(consume_multiple=True, allow_leading_hyphen=True)]
+"""All that follows on the command line, options included."""
+
+app = App(
+    name="warmstart",
+    version=__version__,
+    help="How should a deep network start? The stages of the pipeline, which `dvc repro` runs, "
+    "and what to do with their results. The default of every path is its place in dvc.yaml.",
+    help_format="plaintext",
+    result_action="return_value",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
-    options = _parser().parse_args(argv)
     try:
-        options.command(options)
+        code = app(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(f"error: {' '.join(str(error).split())} See `warmstart --help`", file=sys.stderr)
+        return 2
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code or 0
 
 
-def _check(options: argparse.Namespace) -> None:
-    params.load(options.params)
+def run() -> None:
+    """The console script."""
+    if "DVC_STAGE" in os.environ:
+        # a stage that outlived a killed `dvc repro` would write beside the next
+        end_with_parent(os.getppid())
+    sys.exit(main())
 
 
-def _prepare(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
+@app.command
+def check(*, params: Path = PARAMS) -> None:
+    """Name every problem of the parameter file, and do nothing else."""
+    config.load(params)
+
+
+@app.command
+def prepare(*, output: Path = PREPARED, params: Path = PARAMS) -> None:
+    """Read the data, split and standardize them.
+
+    Args:
+        output: folder for the prepared data
+        params: parameter file
+    """
+    options = config.load(params)
     from warmstart.stages.prepare import prepare
 
-    prepare(known, options.output)
+    prepare(options, output)
 
 
-def _pretrain(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
+@app.command
+def pretrain(
+    *,
+    data: Path = PREPARED,
+    model: Path = MODELS / "a.keras",
+    output: Path = RESULTS / "pretrain",
+    params: Path = PARAMS,
+) -> None:
+    """Train model A on task A.
+
+    Args:
+        data: folder that `prepare` wrote
+        model: where model A is saved (.keras)
+        output: folder for records and timings
+        params: parameter file
+    """
+    options = config.load(params)
     from warmstart.stages.pretrain import pretrain
 
-    pretrain(known, options.data, options.model, options.output)
+    pretrain(options, data, model, output)
+    _publish(output)
 
 
-def _autoencode(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
+@app.command
+def autoencode(
+    *,
+    data: Path = PREPARED,
+    models: Path = MODELS / "autoencode",
+    output: Path = RESULTS / "autoencode",
+    params: Path = PARAMS,
+) -> None:
+    """Pretrain encoders without labels.
+
+    Args:
+        data: folder that `prepare` wrote
+        models: folder where the encoders are saved (.keras)
+        output: folder for records and timings
+        params: parameter file
+    """
+    options = config.load(params)
     from warmstart.stages.autoencode import autoencode
 
-    autoencode(known, options.data, options.models, options.output)
+    autoencode(options, data, models, output)
+    _publish(output)
 
 
-def _transfer(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
+@app.command
+def transfer(
+    *,
+    a: str = str(MODELS / "a.keras"),
+    encoders: Path = MODELS / "autoencode",
+    data: Path = PREPARED,
+    pretrained: Path = RESULTS / "pretrain",
+    model: Path = MODELS / "b.keras",
+    output: Path = RESULTS / "transfer",
+    params: Path = PARAMS,
+) -> None:
+    """Compare model B from scratch with B on pretrained layers.
+
+    Args:
+        a: model A: a .keras file, or models:/NAME@ALIAS or models:/NAME/VERSION in MLflow
+        encoders: folder with further models to start on (.keras)
+        data: folder that `prepare` wrote
+        pretrained: folder with the records of model A
+        model: where model B is saved (.keras)
+        output: folder for records and timings
+        params: parameter file
+    """
+    options = config.load(params)
     from warmstart.stages.transfer import transfer
 
-    encoders = sorted(options.encoders.glob("*.keras")) if options.encoders else ()
-    with _file(options.a) as a:
-        sources = {"on_a": a} | {f"on_{path.stem}": path for path in encoders}
-        transfer(known, options.data, sources, options.model, options.output)
+    with _file(a) as path:
+        others = {f"on_{encoder.stem}": encoder for encoder in sorted(encoders.glob("*.keras"))}
+        transfer(options, data, {"on_a": path} | others, pretrained, model, output)
+    _publish(output)
 
 
-def _compare(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
+@app.command
+def compare(
+    study: str,
+    /,
+    *,
+    data: Path = PREPARED,
+    model: Path | None = None,
+    output: Path | None = None,
+    params: Path = PARAMS,
+) -> None:
+    """Train the arms of one study, each at its own best learning rate.
+
+    Args:
+        study: one of compare.studies in the parameter file
+        data: folder that `prepare` wrote
+        model: where the best network is saved (.keras); models/compare/STUDY.keras
+        output: folder for records and timings; results/compare/STUDY
+        params: parameter file
+    """
+    options = config.load(params)
     from warmstart.stages.compare import compare
 
-    compare(known, options.study, options.data, options.model, options.output)
+    model = model or MODELS / "compare" / f"{study}.keras"
+    output = output or RESULTS / "compare" / study
+    compare(options, study, data, model, output)
+    _publish(output)
 
 
-def _report(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
+@app.command
+def report(
+    *,
+    results: Path = RESULTS,
+    data: Path = PREPARED,
+    models: Path = MODELS,
+    output: Path = REPORTS,
+    params: Path = PARAMS,
+) -> None:
+    """Judge the records of all stages: write summaries, claims, cards of models and the report.
+
+    Args:
+        results: folder with the results of all stages
+        data: folder that `prepare` wrote
+        models: folder with the models; their cards go into its subfolder `cards`
+        output: folder for the report
+        params: parameter file
+    """
+    options = config.load(params)
     from warmstart.stages.report import report
 
-    report(known, options.results, options.data, options.models, options.output)
+    report(options, results, data, models, output)
+    _publish_products(results, models, data, output)
 
 
-def _advise(options: argparse.Namespace) -> None:
-    known = params.load(options.params)
-    from warmstart.stages.advise import advise
+@app.command
+def advise(*, results: Path = RESULTS, data: Path = PREPARED, params: Path = PARAMS) -> None:
+    """Say what to use on these data, with its Keras code.
 
-    print(advise(known, options.results, options.data), end="")
+    Args:
+        results: folder with the results of all stages
+        data: folder that `prepare` wrote
+        params: parameter file
+    """
+    options = config.load(params)
+    from warmstart.analysis.advice import advise
 
-
-def _track(options: argparse.Namespace) -> None:
-    from warmstart.tracking.publish import (
-        Project,
-        publish,
-        publish_during,
-        publish_until_closed,
-    )
-
-    folders = ("results", "reports", "models", "data")
-    given = {name: path for name in folders if (path := getattr(options, name))}
-    project = Project(**given)
-    if options.follow:
-        publish_until_closed(sys.stdin, project)
-    elif options.during is not None:
-        sys.exit(publish_during(options.during, project))
-    else:
-        print(publish(project))
+    print(advise(options, results, data), end="")
 
 
-def _links(options: argparse.Namespace) -> None:
+@app.command
+def track(
+    *,
+    results: Path = RESULTS,
+    models: Path = MODELS,
+    data: Path = PREPARED,
+    reports: Path = REPORTS,
+    follow: bool = False,
+    during: Rest = (),
+) -> int:
+    """Publish to MLflow what it lacks of all results.
+
+    Args:
+        results: folder with the results of all stages
+        models: folder with the models, to register them
+        data: folder that `prepare` wrote
+        reports: folder with the report
+        follow: publish what is written there until standard input ends
+        during: run this command and publish while it runs; its exit code is ours
+    """
+
+    raise NotImplementedError
+
+
+@app.command
+def links() -> None:
+    """Print the addresses of MLflow's pages that matter."""
     from warmstart.tracking.links import links
 
     for link in links():
@@ -114,94 +257,29 @@ def _links(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _file(model: Path) -> Iterator[Path]:
-    """`model` itself, or the file that MLflow's registry has of it: stages know only files."""
-    if not str(model).startswith("models:/"):
-        yield model
+def _file(model: str) -> Iterator[Path]:
+    """The file `model`, or what MLflow's registry has of that name: stages know only files."""
+    if not model.startswith("models:/"):
+        yield Path(model)
         return
-    from warmstart.tracking.models import fetch
+    from warmstart.tracking.registry import fetch
 
     with TemporaryDirectory() as folder:
-        yield fetch(str(model), Path(folder))
+        yield fetch(model, Path(folder))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m warmstart",
-        description="How should a deep network start? One stage of the pipeline; "
-        "`dvc repro` runs them all with the paths of dvc.yaml.",
-    )
-    stages = parser.add_subparsers(title="stages", required=True, metavar="STAGE")
+def _publish(results: Path) -> None:
+    """Records are safe by now; that MLflow shows them must not cost them."""
+    if "WARMSTART_FOLLOWED" in os.environ:
+        return
+    raise NotImplementedError
 
-    def add(
-        name: str, command: Callable[[argparse.Namespace], None], text: str
-    ) -> Callable[..., None]:
-        stage = stages.add_parser(name, help=text, description=text)
-        stage.add_argument(
-            "--params", type=Path, default=Path("params.yaml"), help="parameter file (%(default)s)"
-        )
-        stage.set_defaults(command=command)
 
-        def path(flag: str, text: str, required: bool = True) -> None:
-            stage.add_argument(flag, type=Path, required=required, metavar="PATH", help=text)
-
-        if name == "compare":
-            stage.add_argument("study", help="one of compare.studies in the parameter file")
-        return path
-
-    data, output = "folder that `prepare` wrote", "folder for records, summary and timings"
-    add("check", _check, "name every problem of the parameter file, and do nothing else")
-    path = add("prepare", _prepare, "read the data, split and standardize them")
-    path("--output", "folder for the prepared data")
-    path = add("pretrain", _pretrain, "train model A on task A")
-    path("--data", data)
-    path("--model", "where model A is saved (.keras)")
-    path("--output", output)
-    path = add("autoencode", _autoencode, "pretrain encoders without labels")
-    path("--data", data)
-    path("--models", "folder where the encoders are saved (.keras)")
-    path("--output", output)
-    path = add("transfer", _transfer, "compare model B from scratch with B on pretrained layers")
-    path("--data", data)
-    path("--a", "model A: a .keras file, or models:/NAME@ALIAS or models:/NAME/VERSION in MLflow")
-    path("--encoders", "folder with further models to start on (.keras)", required=False)
-    path("--model", "where model B is saved (.keras)")
-    path("--output", output)
-    path = add("compare", _compare, "train the arms of one study and compare them")
-    path("--data", data)
-    path("--model", "where the best network is saved (.keras)")
-    path("--output", output)
-    path = add("report", _report, "write the report, its plots and the claims")
-    path("--results", "folder with the results of all stages")
-    path("--data", data)
-    path("--models", "folder with the models")
-    path("--output", "folder for the report")
-    path = add("advise", _advise, "say what to use on these data, with its Keras code")
-    path("--results", "folder with the results of all stages")
-    path("--data", data)
-    path = add("track", _track, "publish to MLflow what it lacks of all results")
-    path("--results", "folder with the results of all stages")
-    path("--models", "folder with the models, to register them", required=False)
-    path("--data", data + ", to judge the models with", required=False)
-    path("--reports", "folder with the report, to keep it", required=False)
-    stages.choices["track"].add_argument(
-        "--follow",
-        action="store_true",
-        help="publish what is written there until standard input ends",
-    )
-    stages.choices["track"].add_argument(
-        "--during",
-        nargs=argparse.REMAINDER,
-        metavar="COMMAND",
-        help="run this and publish while it runs; its exit code is ours",
-    )
-    add("links", _links, "print the addresses of MLflow's pages that matter")
-    return parser
+def _publish_products(results: Path, models: Path, data: Path, reports: Path) -> None:
+    if "WARMSTART_FOLLOWED" in os.environ:
+        return
+    raise NotImplementedError
 
 
 if __name__ == "__main__":
-    if (
-        "DVC_STAGE" in os.environ
-    ):  # a stage that outlived a killed `dvc repro` would write beside the next
-        end_with_parent(os.getppid())
-    sys.exit(main())
+    run()

@@ -1,27 +1,27 @@
-"""What trials left behind (`Record`), what follows from it (`Summary`), and their files.
+"""What trials left behind: the table of records, the table of looks into layers, and the network
+that was kept.
 
-Records and summaries hold no clock: they are the same bytes whenever the same thing is run.
+None of them holds a clock: they are the same bytes whenever the same thing is run.
 """
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from warmstart.files import replacing
+from warmstart.training.layers import FIELDS, LayerProbe
+from warmstart.training.trials import EPOCH_METRICS, TEST_METRICS, Outcome
 
-from warmstart.files import read_json, replacing, write_json
-
-if TYPE_CHECKING:  # loaded where a table is made, since workers make none and start sooner
+if TYPE_CHECKING:  # loaded where a table is read: stages only write tables
     import pandas as pd
 
-EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-TEST_METRICS = ("test_loss", "test_accuracy")
-Outcome = Literal["completed", "diverged"]
+__all__ = ["EPOCH_METRICS", "TEST_METRICS", "Outcome", "Record"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Record:
 
     stage: str
     study: str
-    """Empty outside `compare`."""
+    """Empty outside `compare`, but for runs of `transfer` with other labels or classes."""
     arm: str
     seed: int
     """0, 1, 2 … within the study; paired between arms."""
@@ -49,7 +49,7 @@ class Record:
 
     @property
     def folds(self) -> int | None:
-        """Of the cross-validation that it took part in; None: one split."""
+        """How many the cross-validation has that it took part in; None: one split."""
         return int(self.settings["folds"]) if "folds" in self.settings else None
 
     @property
@@ -60,182 +60,95 @@ class Record:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything above, the name by which trackers know this record."""
-        return hashlib.sha256(
-            json.dumps(dataclasses.asdict(self), sort_keys=True).encode()
-        ).hexdigest()
+        content = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 _IDENTITY = ("digest", "stage", "study", "arm", "seed", "learning_rate", "outcome", "chosen")
-_COLUMNS = (*_IDENTITY, "data_digest", "settings", "epoch", *EPOCH_METRICS, *TEST_METRICS)
 
 
-def to_frame(records: Sequence[Record]) -> "pd.DataFrame":
-    """One row per trial and epoch, epochs counted from 1; test metrics in a trial's last row."""
-    import pandas as pd
-
-    rows = []
-    for record in records:
-        count = len(record.epochs["loss"])
-        for epoch in range(count):
-            rows.append(
-                {key: getattr(record, key) for key in (*_IDENTITY, "data_digest")}
-                | {"settings": json.dumps(record.settings), "epoch": epoch + 1}
-                | {metric: record.epochs[metric][epoch] for metric in EPOCH_METRICS}
-                | {
-                    m: record.test.get(m, np.nan) if epoch + 1 == count else np.nan
-                    for m in TEST_METRICS
-                }
-            )
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+def _rows(record: Record) -> list[dict[str, Any]]:
+    """One row per epoch, counted from 1; test metrics in the last."""
+    known = {key: getattr(record, key) for key in (*_IDENTITY, "data_digest")}
+    known["settings"] = json.dumps(record.settings)
+    count = len(record.epochs["loss"])
+    return [
+        known
+        | {"epoch": epoch + 1}
+        | {metric: record.epochs[metric][epoch] for metric in EPOCH_METRICS}
+        | {
+            m: record.test.get(m, math.nan) if epoch + 1 == count else math.nan
+            for m in TEST_METRICS
+        }
+        for epoch in range(count)
+    ]
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
-    """Parquet as `to_frame` lays it out."""
-    with replacing(path) as unfinished:
-        to_frame(records).to_parquet(unfinished, index=False)
+    """Parquet with one row per trial and epoch, in the order of `records`."""
+    _write_table(path, [row for record in records for row in _rows(record)])
 
 
 def read_records(path: Path) -> tuple[Record, ...]:
     """The records of `write_records`, in their order, with equal digests."""
+    import pyarrow.parquet as pq
+
+    trials: dict[str, list[dict[str, Any]]] = {}
+    for row in pq.read_table(path).to_pylist():
+        trials.setdefault(row["digest"], []).append(row)
+    return tuple(_record(rows) for rows in trials.values())
+
+
+def _record(rows: Sequence[dict[str, Any]]) -> Record:
+    last = rows[-1]
+    plain = ("stage", "study", "arm", "seed", "learning_rate", "data_digest", "outcome", "chosen")
+    return Record(
+        **{key: last[key] for key in plain},
+        settings=json.loads(last["settings"]),
+        epochs={metric: tuple(row[metric] for row in rows) for metric in EPOCH_METRICS},
+        test={metric: last[metric] for metric in TEST_METRICS} if last["chosen"] else {},
+    )
+
+
+def looks(
+    probes: Iterable[LayerProbe], *, study: str, arm: str, seed: int, learning_rate: float
+) -> list[dict[str, Any]]:
+    """Rows for `write_looks`; `learning_rate` is NaN for a network that was not trained."""
+    trial = {"study": study, "arm": arm, "seed": seed, "learning_rate": learning_rate}
+    return [trial | dataclasses.asdict(probe) for probe in probes]
+
+
+def write_looks(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Parquet with one row per arm, seed, epoch and layer, in that order."""
+    _write_table(path, rows)
+
+
+def read_looks(path: Path) -> "pd.DataFrame":
+    """The rows of `write_looks`: study, arm, seed, learning_rate and the fields of LayerProbe."""
     import pandas as pd
 
-    frame = pd.read_parquet(path)
-    records = []
-    for _, rows in frame.groupby("digest", sort=False):
-        first, last = rows.iloc[0], rows.iloc[-1]
-        tests = {metric: float(last[metric]) for metric in TEST_METRICS}
-        records.append(
-            Record(
-                stage=first["stage"],
-                study=first["study"],
-                arm=first["arm"],
-                seed=int(first["seed"]),
-                learning_rate=float(first["learning_rate"]),
-                settings=json.loads(first["settings"]),
-                data_digest=first["data_digest"],
-                outcome=first["outcome"],
-                epochs={m: tuple(float(v) for v in rows[m]) for m in EPOCH_METRICS},
-                chosen=bool(first["chosen"]),
-                test=tests if first["chosen"] else {},
-            )
-        )
-    return tuple(records)
+    return pd.read_parquet(path, columns=["study", "arm", "seed", "learning_rate", *FIELDS])
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with replacing(path) as unfinished:
+        pq.write_table(pa.Table.from_pylist(list(rows)), unfinished)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A mean over seeds with its 95 % confidence interval."""
+class Kept:
+    """The trial whose network a stage saved, and what that network gets right on the validation
+    samples, one by one: the evidence by which it can be held against another network."""
 
-    mean: float
-    low: float | None
-    """None where one value, or values that are all equal, allow no interval."""
-    high: float | None
-    sd: float | None
-    n: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmSummary:
-    """One arm at the learning rate chosen for it."""
-
-    rank: int
-    """1 is the highest mean test accuracy; ties by rounding share the lower rank."""
-    mean_rank: float
-    """Mean over seeds of the rank within the seed; equals share the mean of their ranks."""
-    learning_rate: float
-    at_edge: str
-    """`lowest` or `highest` where the grid's edge was chosen, else empty."""
-    test_accuracy: Interval
-    test_loss: Interval
-    val_accuracy: Interval
-    """Of the last epoch, 0 for a diverged trial: what learning rates are chosen by."""
-    best_val_accuracy: Interval
-    """Of each seed's best epoch."""
-    best_epoch: float
-    """Mean over seeds of the epoch (from 1) with the highest validation accuracy."""
-    last_epoch: float
-    """Mean over seeds of the number of epochs trained."""
-    epochs_to_target: Interval | None
-    """First epoch with the study's target accuracy, over the seeds that reach it; None: none."""
-    reached_share: float
-    """Of the arm's seeds that reach the target accuracy."""
-    diverged_share: float
-    """Of the arm's seeds at the chosen learning rate."""
-    settings: dict[str, str]
-    """Those that all its trials share."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contrast:
-    """`arm` against `reference`, paired over seeds."""
-
-    arm: str
-    reference: str
-    accuracy_difference: Interval
-    """Test accuracy of `arm` minus that of `reference`."""
-    loss_difference: Interval
-    error_factor: Interval
-    """Error of `reference` over error of `arm`: above 1, `arm` errs less. Geometric mean."""
-    p_value: float | None
-    """Of no difference in accuracy, corrected within the study (Holm); None: undecidable."""
-    verdict: Literal["better", "worse", "tie", "undecided"]
-    """Of `arm`; `tie`: cannot be told apart."""
-    seeds_needed: int | None
-    """Seeds that would tell a tie apart with a chance of 80 %, were the difference as large as it
-    looks; None: they are told apart, look equal, or it would take more than 1,000."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """What the records of one stage (one study) say."""
-
-    stage: str
-    study: str
-    data_name: str
-    data_digest: str
-    n_test: int
-    seeds: int
-    trials: int
-    learning_rates: tuple[float, ...]
-    target_accuracy: float
-    """Validation accuracy that `epochs_to_target` counts to."""
-    arms: dict[str, ArmSummary]
-    """In order of rank."""
-    contrasts: dict[str, Contrast]
-    """Keyed `ARM against REFERENCE`; against the best arm, in `transfer` against scratch."""
-    groups: tuple[tuple[str, ...], ...]
-    """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
-    to tell any apart."""
-    folds: int | None = None
-    """Of the cross-validation that the trials took part in; None: one split."""
-
-    @property
-    def title(self) -> str:
-        return f"{self.stage}@{self.study}" if self.study else self.stage
-
-    def write(self, path: Path) -> None:
-        """Nested JSON that `dvc metrics` can flatten."""
-        write_json(path, dataclasses.asdict(self))
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        return cls.from_dict(read_json(path))
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        arms = {name: ArmSummary(**with_intervals(arm)) for name, arm in content["arms"].items()}
-        contrasts = {key: Contrast(**with_intervals(c)) for key, c in content["contrasts"].items()}
-        rates = tuple(content["learning_rates"])
-        groups = tuple(map(tuple, content["groups"]))
-        return cls(
-            **content
-            | {"arms": arms, "contrasts": contrasts, "learning_rates": rates, "groups": groups}
-        )
-
-
-def with_intervals(content: dict[str, Any]) -> dict[str, Any]:
-    """`content` with its nested intervals as such."""
-    return {
-        key: Interval(**value) if isinstance(value, dict) and "low" in value else value
-        for key, value in content.items()
-    }
+    record: str
+    """Digest of the trial's record."""
+    model: str
+    """The file, as a POSIX path."""
+    data: str
+    """Digest of the task that it was validated on."""
+    validation_hits: str
+    """One bit per validation sample, 1 where the label is right, packed and in hexadecimal."""
+    validation_samples: int

@@ -10,8 +10,7 @@ from distributed import Client, KilledWorker, Queue
 
 from warmstart.errors import InputError
 from warmstart.files import replacing
-from warmstart.runtime import dask_worker as remote
-from warmstart.runtime import environment
+from warmstart.runtime import dask_worker, environment
 from warmstart.training.trials import Cohort
 
 ANSWER_SECONDS = 8
@@ -39,10 +38,10 @@ class Cluster:
             self._files[cohort.source_digest] = cohort.source
         self._epochs |= {name: cohort.epochs for name in names if name not in here}
         return self._pool.submit(
-            remote.do, work, cohort, list(here), self._queue.name, self._backend
+            dask_worker.do, work, cohort, list(here), self._queue.name, self._backend
         )
 
-    def hear(self) -> int | None:
+    def next_report(self) -> int | None:
         message = self._queue.get()
         if message is None:
             return None
@@ -55,7 +54,7 @@ class Cluster:
         # a file may come twice, when its worker died before it could note that it had sent it
         return self._epochs.pop(name, 0)
 
-    def hush(self) -> None:
+    def end_reports(self) -> None:
         self._queue.put(None)
 
     def stop(self) -> None:

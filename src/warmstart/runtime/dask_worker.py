@@ -15,8 +15,8 @@ from typing import Any
 from distributed import Queue, get_client, get_worker
 
 from warmstart.files import replacing
-from warmstart.runtime import environment
 from warmstart.runtime.processes import StoppedError
+from warmstart.training import setup
 from warmstart.training.trials import Cohort
 
 ASK_AGAIN_SECONDS = 60
@@ -37,7 +37,7 @@ def do(
     """
     home, here = _Home(queue), Path(get_worker().local_directory)
     with _one_at_a_time, TemporaryDirectory(dir=here) as name:
-        environment.enter(backend)
+        setup.enter(backend)
         folder, kept = Path(name), here / "warmstart"
         for file in files:
             home.fetch(file, folder / file)
@@ -56,9 +56,9 @@ def do(
                 awaited.remove(path.name)
 
         left = tuple(trial for key, trial in trials.items() if f"{key}.npz" not in sent)
-        found = work(replace(cohort, task=task, source=source, trials=left), folder, send)
+        answer = work(replace(cohort, task=task, source=source, trials=left), folder, send)
         send()
-    return found
+    return answer
 
 
 class _Home:

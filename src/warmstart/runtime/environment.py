@@ -1,114 +1,76 @@
-"""What a process that trains needs before Keras is loaded in it: backend, threads, GPUs.
-
-Nothing here imports a backend but `enter`, which is for worker processes.
-"""
+"""What this machine has: packages, processor, GPUs. Nothing here loads a backend."""
 
 import os
+import platform
 import re
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from ctypes.util import find_library
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from warmstart import __version__
-from warmstart.errors import InputError
-
-BACKENDS = ("tensorflow", "jax")
-"""Those of Keras that compile cohorts."""
+from warmstart.training.setup import backend as chosen_backend
 
 DEVICES = Path("/dev")  # where Linux has one nvidiaN per GPU
 
-UNUSED = ("jax", "matplotlib", "pandas", "sklearn", "tensorflow")
-"""Packages that Keras loads where it finds them, for features that no worker needs."""
-
-_entered: str | None = None  # the backend that this process was set up for
-
-
-def backend() -> str:
-    """The backend of the variable KERAS_BACKEND, `tensorflow` where it is not set.
-
-    Raises:
-        InputError: if it is none of ours.
-    """
-    name = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if name not in BACKENDS:
-        raise InputError(
-            f"KERAS_BACKEND: expected {' or '.join(BACKENDS)}, received {name!r}; "
-            "change or unset the environment variable"
-        )
-    return name
-
-
-def enter(backend: str) -> None:
-    """Set up this process for `backend` with single-threaded kernels: a core works on one trial,
-    and no sum depends on how many cores there are. A second call does nothing.
-
-    Raises:
-        InputError: if the process was set up for another backend before.
-    """
-    global _entered
-    if _entered not in (None, backend):
-        raise InputError(
-            f"KERAS_BACKEND: expected {_entered}, which worker process {os.getpid()} has loaded, "
-            f"received {backend}; start new workers"
-        )
-    if _entered:
-        return
-    os.environ["KERAS_BACKEND"] = backend
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # oneDNN may change the order of sums, and announces that at every start
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    # Vectors as wide as the processor's, where XLA's default is 256 bits: deep networks gain 4 %.
-    # Its alternative to Eigen's matrix products, which one thread is all that they have here, is
-    # unrolled code for each small one: no faster, and twice as long to compile.
-    flags = os.environ.get("XLA_FLAGS", "")
-    ours = "--xla_cpu_prefer_vector_width=512 --xla_cpu_multi_thread_eigen=true"
-    os.environ["XLA_FLAGS"] = f"{flags} {ours}".strip()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    else:
-        os.environ["NPROC"] = "1"  # as many threads as it says does JAX make
-    _entered = backend
-
-
-@contextmanager
-def without(packages: Iterable[str]) -> Iterator[None]:
-    """Have imports inside the block find none of `packages` but those already loaded."""
-    hidden = [name for name in packages if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's word for "not to be found"
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-
 
 def gpus(backend: str) -> list[str]:
-    """What CUDA_VISIBLE_DEVICES calls the GPUs that `backend` can use; found without loading it."""
+    """What CUDA_VISIBLE_DEVICES calls the GPUs that `backend` can use."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
-        found = (re.fullmatch(r"nvidia(\d+)", path.name) for path in DEVICES.glob("nvidia*"))
-        names = sorted((device[1] for device in found if device), key=int)
+        devices = (re.fullmatch(r"nvidia(\d+)", path.name) for path in DEVICES.glob("nvidia*"))
+        names = sorted((device[1] for device in devices if device), key=int)
     else:  # -1 is the usual way to hide them all
         names = [n for name in chosen.split(",") if (n := name.strip()) not in ("", "-1")]
     return names if names and _knows_cuda(backend) else []
 
 
-def versions(backend: str) -> dict[str, str]:
-    """Of the packages that results depend on, as installed here; "none" for one that is not."""
-    found = {name: _version(name) for name in ("keras", "numpy")}
-    if backend == "jax":
-        found |= {name: _version(name) for name in ("jax", "jaxlib")}
+def gpu_names() -> list[str]:
+    """The machine's NVIDIA GPUs in the order of NVML, which numbers them; none without driver."""
+    with suppress(Exception):  # no driver, or no leave to ask it
+        import pynvml
+
+        pynvml.nvmlInit()
+        count = pynvml.nvmlDeviceGetCount()
+        return [
+            str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(i)))
+            for i in range(count)
+        ]
+    return []
+
+
+def device_name() -> str:
+    """What workers train on: the names of their GPUs, else of the processor."""
+    if used := gpus(chosen_backend()):
+        names = gpu_names()
+        visible = [names[int(n)] for n in used if n.isdigit() and int(n) < len(names)] or names
+        return ", ".join(dict.fromkeys(visible)) or cpu_name()
+    return cpu_name()
+
+
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown"
+
+
+def versions(backend: str | None = None) -> dict[str, str]:
+    """The packages that results depend on, as installed here; "none" for one that is not.
+
+    Args:
+        backend: None: the chosen one.
+    """
+    packages = {name: _version(name) for name in ("keras", "numpy")}
+    if (backend or chosen_backend()) == "jax":
+        packages |= {name: _version(name) for name in ("jax", "jaxlib")}
     else:
-        found["tensorflow"] = _version("tensorflow") or _version("tensorflow-cpu")
-    return {"warmstart": __version__} | {name: version or "none" for name, version in found.items()}
+        packages["tensorflow"] = _version("tensorflow") or _version("tensorflow-cpu")
+    installed = {name: version or "none" for name, version in packages.items()}
+    return {"warmstart": __version__} | installed
 
 
 def _version(package: str) -> str | None:

@@ -12,24 +12,25 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tqdm import tqdm
 
 from warmstart.config.params import Executor
-from warmstart.diagnostics import LayerProbe
 from warmstart.errors import InputError
 from warmstart.files import replacing
-from warmstart.runtime import environment
-from warmstart.runtime import processes as local
-from warmstart.runtime import store as scratch
-from warmstart.training.trials import Cohort, Effort, Learned, Result, Trial, cut
+from warmstart.runtime import processes
+from warmstart.runtime.store import Store
+from warmstart.training import setup
+from warmstart.training.layers import LayerProbe
+from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, cut
 
-Progress = Callable[[int], None]
+Job = Literal["train", "evaluate", "profile", "export", "export_encoder", "export_autoencoder"]
+"""A function of `training.worker`."""
 Work = Callable[[Cohort, Path, Progress], Any]
-"""What a worker does with a cohort: it finds files of the cohort's trials in the folder, leaves new
-ones there, and tells how many epochs have passed."""
+"""What a worker does with a cohort, whose trials have their files in the folder."""
 
 
 class Place(Protocol):
@@ -38,14 +39,16 @@ class Place(Protocol):
     count: int
     """Workers, each with one piece of work at a time."""
 
-    def submit(self, work: Work, cohort: Cohort) -> Future[Any]: ...
+    def submit(self, work: Work, cohort: Cohort) -> Future[Any]:
+        """Have a worker call `work(cohort, folder, progress)`. It finds files of the cohort's
+        trials in the folder, and those that it leaves there come into ours."""
 
-    def hear(self) -> int | None:
-        """Wait for epochs to pass; None: there will be no more. Files of trials that are told of
-        are in our folder then."""
+    def next_report(self) -> int | None:
+        """Wait until epochs have passed: how many; None: there will be no more. Files of trials
+        that are reported are in our folder then."""
 
-    def hush(self) -> None:
-        """Have `hear` return None, after all that was told before."""
+    def end_reports(self) -> None:
+        """Have `next_report` return None, after all that was reported before."""
 
     def stop(self) -> None:
         """Drop all work that is not done."""
@@ -55,113 +58,103 @@ class Workers:
     """Train, evaluate and export. What they give depends neither on their number nor place."""
 
     def __init__(self, place: Place, folder: Path) -> None:
-        self._place, self._folder = place, folder
-        self.trained = Effort()
+        self._place, self._store = place, Store(folder)
+        self.trained: list[Result] = []
         """Since the start; a trial that goes on from a killed run's checkpoint counts whole."""
 
-    def train(
-        self,
-        cohorts: Sequence[Cohort],
-        label: str,
-        meanwhile: Callable[[], object] = lambda: None,
-    ) -> dict[str, Result]:
-        """Results of all trials, by their keys, with progress in epochs on standard error.
-
-        `meanwhile` is done here while the workers start.
-        """
-        everyone = {
-            cohort.key(trial): (cohort, trial) for cohort in cohorts for trial in cohort.trials
-        }
-        epochs = {key: cohort.epochs for key, (cohort, _) in everyone.items()}
-        results = {key: scratch.read(self._folder, key) for key in epochs}
+    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
+        """Results of all trials, by their keys, with progress in epochs on standard error."""
+        epochs = {c.key(trial): c.epochs for c in cohorts for trial in c.trials}
+        results = {key: result for key in epochs if (result := self._store.read(key))}
+        missing = [key for key in epochs if key not in results]
         # cut as if nothing were done: a checkpoint belongs to trials that train together
-        pieces = cut([_without(cohort, {}) for cohort in cohorts], self._place.count)
-        left = [_without(piece, results) for piece in pieces]
+        pieces = cut([_only(cohort, epochs) for cohort in cohorts], self._place.count)
+        left = [_only(piece, missing) for piece in pieces]
         # a bar on a terminal, a line now and then in a log
         pause = 0.2 if sys.stderr.isatty() else 5
         with tqdm(
             total=sum(epochs.values()),
-            initial=sum(epochs[key] for key, result in results.items() if result),
+            initial=sum(epochs[key] for key in results),
             desc=f"{label}, {len(epochs)} trials",
             unit="epoch",
             mininterval=pause,
             maxinterval=pause,
         ) as bar:
-            self._run(_train, [piece for piece in left if piece.trials], bar.update, meanwhile)
-        found = {
-            key: found
-            for key, before in results.items()
-            if (found := before or scratch.read(self._folder, key))
-        }
-        if lost := len(results) - len(found):
-            raise RuntimeError(f"{lost} of {len(results)} trials left no result")
-        self.trained += Effort.of(
-            (*everyone[k], found[k]) for k, before in results.items() if not before
-        )
-        return found
+            self._run(partial(_do, "train"), [piece for piece in left if piece.trials], bar.update)
+        new = {key: result for key in missing if (result := self._store.read(key))}
+        if lost := len(missing) - len(new):
+            raise RuntimeError(f"{lost} of {len(epochs)} trials left no result")
+        self.trained += new.values()
+        return results | new
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         """Test loss and accuracy of all trials, by their keys."""
         pieces = cut(cohorts, self._place.count)
         return {
             piece.key(trial): score
-            for piece, scores in zip(pieces, self._run(_evaluate, pieces), strict=True)
+            for piece, scores in zip(
+                pieces, self._run(partial(_do, "evaluate"), pieces), strict=True
+            )
             for trial, score in zip(piece.trials, scores, strict=True)
         }
 
     def profile(self, cohorts: Sequence[Cohort]) -> list[tuple[LayerProbe, ...]]:
         """What the layers of each cohort's first trial are where it starts."""
-        return self._run(_profile, cohorts)
+        return self._run(partial(_do, "profile"), cohorts)
 
-    def export(self, cohort: Cohort, trial: Trial, path: Path) -> None:
-        """Save a trained trial as a plain Keras model."""
-        self._run(_export, [replace(cohort, trials=(trial,))])
-        with replacing(path) as unfinished:
-            shutil.move(self._folder / f"{cohort.key(trial)}.keras", unfinished)
+    def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
+        """Save a trained trial as a plain Keras model; whether it is right on each validation
+        sample."""
+        return self._export("export", cohort, trial, path)
+
+    def export_autoencoder(self, cohort: Cohort, trial: Trial, path: Path) -> None:
+        """Save a trained autoencoder as a whole, for another to be trained on its codes."""
+        self._export("export_autoencoder", cohort, trial, path)
 
     def export_encoder(self, cohort: Cohort, trial: Trial, path: Path) -> Learned:
         """Save what of a trained trial other networks start from, and see what it has learned."""
-        (learned,) = self._run(_export_encoder, [replace(cohort, trials=(trial,))])
+        return self._export("export_encoder", cohort, trial, path)
+
+    def _export(self, job: Job, cohort: Cohort, trial: Trial, path: Path) -> Any:
+        (answer,) = self._run(partial(_do, job), [replace(cohort, trials=(trial,))])
         with replacing(path) as unfinished:
-            shutil.move(self._folder / f"{cohort.key(trial)}.keras", unfinished)
-        return learned
+            shutil.move(self._store.model_path(cohort.key(trial)), unfinished)
+        return answer
 
     def _run(
         self,
         work: Work,
         pieces: Sequence[Cohort],
-        tell: Callable[[int], object] = lambda epochs: None,
-        meanwhile: Callable[[], object] = lambda: None,
+        report: Callable[[int], object] = lambda epochs: None,
     ) -> list[Any]:
         """What `work` returns for each piece; the first failure ends them all."""
 
         def listen() -> None:
             try:
-                while (epochs := self._place.hear()) is not None:
-                    tell(epochs)
+                while (epochs := self._place.next_report()) is not None:
+                    report(epochs)
             except BaseException:
                 self._place.stop()
                 raise
 
         with ThreadPoolExecutor(1) as listener:
-            heard = listener.submit(listen)
+            reports = listener.submit(listen)
             try:
                 futures = [self._place.submit(work, piece) for piece in pieces]
-                meanwhile()
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
-                found = [future.result() for future in futures]
+                answers = [future.result() for future in futures]
             except BaseException as error:
                 self._place.stop()
                 # a listener that failed has cancelled the work, and ends in a moment
-                wait([heard], timeout=5 if isinstance(error, CancelledError) else 0)
-                if heard.done():
-                    heard.result()
+                wait([reports], timeout=5 if isinstance(error, CancelledError) else 0)
+                if reports.done():
+                    reports.result()
                 raise
             finally:
-                self._place.hush()
-            heard.result()
-        return found
+                self._place.end_reports()
+            reports.result()
+        return answers
 
 
 @contextmanager
@@ -171,60 +164,31 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
     Raises:
         InputError: if KERAS_BACKEND names none of ours, or no fitting Dask worker answers.
     """
-    backend = environment.backend()
+    backend = setup.backend()
     if options.address is None:
-        with local.start(options.workers, folder, backend) as processes:
-            yield Workers(processes, folder)
-    else:
-        try:  # Dask is loaded for those who ask for it
-            from warmstart.runtime import dask_client as cluster
-        except ModuleNotFoundError as error:
-            if error.name not in ("dask", "distributed"):
-                raise
-            raise InputError(
-                f"executor.address: expected the package {error.name}, found none; install "
-                "warmstart[dask], or give null for workers on this machine"
-            ) from None
-        with cluster.connect(options.address, options.resources, folder, backend) as remote:
-            yield Workers(remote, folder)
+        with processes.start(options.workers, folder, backend) as here:
+            yield Workers(here, folder)
+        return
+    try:  # Dask is loaded for those who ask for it
+        from warmstart.runtime import dask_client
+    except ModuleNotFoundError as error:
+        if error.name not in ("dask", "distributed"):
+            raise
+        raise InputError(
+            f"executor.address: expected the package {error.name}, found none; install "
+            "warmstart[dask], or give null for workers on this machine"
+        ) from None
+    with dask_client.connect(options.address, options.resources, folder, backend) as there:
+        yield Workers(there, folder)
 
 
-# Keras is loaded by these, so in workers only
+def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
+    from warmstart.training import worker  # loads Keras, so in workers only
+
+    return getattr(worker, job)(cohort, Store(folder), progress)
 
 
-def _train(cohort: Cohort, folder: Path, progress: Progress) -> None:
-    from warmstart.training import worker
-
-    worker.train(cohort, folder, progress)
-
-
-def _evaluate(cohort: Cohort, folder: Path, progress: Progress) -> list[tuple[float, float]]:
-    from warmstart.training import worker
-
-    return worker.evaluate_trials(cohort, folder)
-
-
-def _profile(cohort: Cohort, folder: Path, progress: Progress) -> tuple[LayerProbe, ...]:
-    from warmstart.training import worker
-
-    return worker.profile(cohort, cohort.trials[0])
-
-
-def _export(cohort: Cohort, folder: Path, progress: Progress) -> None:
-    from warmstart.training import worker
-
-    trial = cohort.trials[0]
-    worker.export(cohort, trial, folder, folder / f"{cohort.key(trial)}.keras")
-
-
-def _export_encoder(cohort: Cohort, folder: Path, progress: Progress) -> Learned:
-    from warmstart.training import worker
-
-    trial = cohort.trials[0]
-    return worker.export_encoder(cohort, trial, folder, folder / f"{cohort.key(trial)}.keras")
-
-
-def _without(cohort: Cohort, results: Mapping[str, Result | None]) -> Cohort:
-    """Those trials of `cohort` that `results` has nothing of, one of each key."""
+def _only(cohort: Cohort, keys: Mapping[str, int] | Sequence[str]) -> Cohort:
+    """`cohort` with one trial for each of `keys` that it has."""
     trials = {cohort.key(trial): trial for trial in cohort.trials}
-    return replace(cohort, trials=tuple(t for key, t in trials.items() if not results.get(key)))
+    return replace(cohort, trials=tuple(t for key, t in trials.items() if key in keys))

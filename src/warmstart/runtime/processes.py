@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -17,10 +17,13 @@ from typing import Any, Literal
 
 from warmstart.runtime import environment
 from warmstart.runtime.lifetime import end_with_parent
+from warmstart.training import setup
 from warmstart.training.trials import Cohort
 
-TELL_SECONDS = 0.1
+REPORT_SECONDS = 0.1
 """Between two reports of a worker: there are epochs of half a millisecond."""
+UNUSED = ("jax", "matplotlib", "pandas", "sklearn", "tensorflow")
+"""Packages that Keras loads where it finds them, for features that no worker needs."""
 
 
 class StoppedError(Exception):
@@ -39,10 +42,10 @@ class Processes:
     def submit(self, work: Callable[..., Any], cohort: Cohort) -> Future[Any]:
         return self._pool.submit(_do, work, cohort, self._folder)
 
-    def hear(self) -> int | None:
+    def next_report(self) -> int | None:
         return self._reports.get()
 
-    def hush(self) -> None:
+    def end_reports(self) -> None:
         self._reports.put(None)
 
     def stop(self) -> None:
@@ -93,7 +96,7 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
         yield Processes(pool, count, folder, reports, stopping)
 
 
-_reports: Any = None  # in a worker process: the queue on which it tells of epochs,
+_reports: Any = None  # in a worker process: the queue on which it reports epochs,
 _stopping: Any = None  # and the event that ends its work
 
 
@@ -107,26 +110,39 @@ def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any)
     # half of what starting a worker takes would go into them; and the million objects that stay
     # for good are not to be searched for garbage
     gc.disable()
-    with environment.without(set(environment.UNUSED) - {backend}):
-        environment.enter(backend)
+    with without(set(UNUSED) - {backend}):
+        setup.enter(backend)
         import keras  # noqa: F401
     gc.freeze()
     gc.enable()
     _reports, _stopping = reports, stopping
 
 
+@contextmanager
+def without(packages: Iterable[str]) -> Iterator[None]:
+    """Have imports inside the block find none of `packages` but those already loaded."""
+    hidden = [name for name in packages if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's word for "not to be found"
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 def _do(work: Callable[..., Any], cohort: Cohort, folder: Path) -> Any:
-    waiting, told = 0, time.monotonic()
+    waiting, reported = 0, time.monotonic()
 
     def progress(epochs: int) -> None:
-        nonlocal waiting, told
+        nonlocal waiting, reported
         waiting += epochs
-        if time.monotonic() < told + TELL_SECONDS:
+        if time.monotonic() < reported + REPORT_SECONDS:
             return
         if _stopping.is_set():
             raise StoppedError
         _reports.put(waiting)
-        waiting, told = 0, time.monotonic()
+        waiting, reported = 0, time.monotonic()
 
     done = work(cohort, folder, progress)
     _reports.put(waiting)

@@ -5,23 +5,20 @@ is to be trained stands in `trials.json`, for whoever wants to show trials as th
 folder lies outside DVC's outs, which DVC empties before it runs a stage.
 """
 
+import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from warmstart.diagnostics import LayerProbe, pack, unpack
 from warmstart.files import read_json, replacing, write_json
-from warmstart.records import EPOCH_METRICS, Record
-from warmstart.training.trials import Result
+from warmstart.training.layers import pack, unpack
+from warmstart.training.trials import EPOCH_METRICS, Result, Standing
 
-SCRATCH = Path(".warmstart")
+UNFINISHED = Path(".warmstart")
 """Unfinished work, below the current folder; removed when its stage succeeds."""
-
-
 PLAN = "trials.json"
 
 
@@ -35,67 +32,62 @@ def announce(
 
 
 def announced(folder: Path) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
-    """What `announce` has said last: trials, facts."""
+    """What `announce` said last: trials, facts."""
     plan = read_json(folder / PLAN)
     return [(key, known) for key, known in plan["trials"]], plan["facts"]
 
 
-def untested(folder: Path, key: str, known: Mapping[str, Any]) -> Record | None:
-    """The record that an announced trial has before learning rates are chosen, once it is
-    trained."""
-    result = read(folder, key)
-    return Record(**known, outcome=result.outcome, epochs=result.epochs) if result else None
+class Store:
+    """Finished trials in a folder."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-def write(folder: Path, result: Result, weights: list[np.ndarray]) -> None:
-    """Keep `result` and the trained weights in one file named by the trial's key."""
-    arrays: dict[str, Any] = {f"weight_{i}": value for i, value in enumerate(weights)}
-    arrays |= {f"epochs_{metric}": np.array(v) for metric, v in result.epochs.items()}
-    with replacing(folder / f"{result.key}.npz") as unfinished:
-        np.savez(
-            unfinished,
-            outcome=np.array(result.outcome),
-            train_seconds=np.array(result.train_seconds),
-            span=np.array(result.span),
-            probes=pack(result.probes),
-            **arrays,
-        )
+    def path(self, key: str) -> Path:
+        """The file of the trial called `key`, once it is finished."""
+        return self.folder / f"{key}.npz"
 
+    def model_path(self, key: str) -> Path:
+        """Where the trial's network is exported to."""
+        return self.folder / f"{key}.keras"
 
-def read(folder: Path, key: str) -> Result | None:
-    """The result of the trial called `key`, if it was finished."""
-    path = folder / f"{key}.npz"
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        return Result(
-            key=key,
-            outcome="diverged" if str(file["outcome"]) == "diverged" else "completed",
-            epochs={m: tuple(file[f"epochs_{m}"].tolist()) for m in EPOCH_METRICS},
-            train_seconds=float(file["train_seconds"]),
-            span=tuple(file["span"].tolist()),
-            probes=unpack(file["probes"]),
-        )
+    def write(self, result: Result, weights: list[np.ndarray]) -> None:
+        """Keep `result` and the trained weights in one file named by the trial's key."""
+        arrays: dict[str, Any] = {f"weight_{i}": value for i, value in enumerate(weights)}
+        arrays |= {f"epochs_{metric}": np.array(v) for metric, v in result.epochs.items()}
+        with replacing(self.path(result.key)) as unfinished:
+            np.savez(
+                unfinished,
+                outcome=np.array(result.outcome),
+                samples=np.array(result.samples),
+                train_seconds=np.array(result.train_seconds),
+                probes=pack(result.probes),
+                **arrays,
+            )
 
+    def read(self, key: str) -> Result | None:
+        """The result of the trial called `key`, if it was finished."""
+        if not self.path(key).exists():
+            return None
+        with np.load(self.path(key), allow_pickle=False) as file:
+            return Result(
+                key=key,
+                outcome="diverged" if str(file["outcome"]) == "diverged" else "completed",
+                epochs={m: tuple(file[f"epochs_{m}"].tolist()) for m in EPOCH_METRICS},
+                samples=int(file["samples"]),
+                train_seconds=float(file["train_seconds"]),
+                probes=unpack(file["probes"]),
+            )
 
-def weights(folder: Path, key: str) -> list[np.ndarray]:
-    """A trained trial's values of `model.variables`."""
-    with np.load(folder / f"{key}.npz", allow_pickle=False) as file:
-        return [file[f"weight_{i}"] for i in range(sum(n.startswith("weight_") for n in file))]
+    def weights(self, key: str) -> list[np.ndarray]:
+        """A finished trial's values of `model.variables`."""
+        with np.load(self.path(key), allow_pickle=False) as file:
+            return [file[f"weight_{i}"] for i in range(sum(n.startswith("weight_") for n in file))]
 
-
-@dataclass
-class Standing:
-    """Where trials that train together stand after an epoch."""
-
-    rows: list[np.ndarray]
-    """Per epoch (trials, 5): what `Program.epoch` returned."""
-    states: list[list[np.ndarray]]
-    """Per trial: what `Program.state` returned, or the weights to begin with."""
-    seconds: float
-    """Spent on these epochs."""
-    probes: list[tuple[LayerProbe, ...]]
-    """Per trial: what was seen in its layers."""
+    def checkpoint(self, keys: Iterable[str]) -> "Checkpoint":
+        """That of the trials called `keys`, which train together."""
+        name = hashlib.sha256("".join(keys).encode()).hexdigest()
+        return Checkpoint(self.folder / "running" / f"{name}.npz")
 
 
 class Checkpoint:
@@ -107,8 +99,8 @@ class Checkpoint:
 
     SECONDS = 1.0
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._path = folder / "running" / f"{name}.npz"
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._written = time.monotonic()
 
     def is_due(self) -> bool:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,28 +15,19 @@ from warmstart.data import pretext
 from warmstart.data.standardize import Standardization
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.files import read_json, replacing, write_json
+from warmstart.files import read_json, replacing
 from warmstart.records import Record, write_records
-from warmstart.runtime import pool as executor
-from warmstart.runtime.store import SCRATCH
-from warmstart.runtime.timings import Stopwatch, describe
-from warmstart.training.trials import (
-    SHOWN,
-    Autoencoder,
-    Cohort,
-    Effort,
-    Learned,
-    Phase,
-    Result,
-    Trial,
-)
+from warmstart.runtime import pool
+from warmstart.runtime.store import UNFINISHED
+from warmstart.runtime.timings import Stopwatch, describe, facts
+from warmstart.training.trials import SHOWN, Autoencoder, Cohort, Learned, Phase, Result, Trial
 
 
 def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     """Pretrain by each of `autoencode.methods`, each at its best learning rate, save the encoders
-    as `models/METHOD.keras`, and write records, losses, timings and what can be seen of the
-    encoders (`shown.npz`) below `output`. Files of these names are replaced or removed, others in
-    `models` stay.
+    as `models/METHOD.keras`, and write records, timings and what can be seen of the encoders
+    (`shown.npz`) below `output`. Files of these names are replaced or removed, others in `models`
+    stay.
 
     - `stacked`: one hidden layer after the other learns to give back the codes of the layers
       below, which stand still (Bengio et al. 2007, "Greedy Layer-Wise Training of Deep Networks");
@@ -50,59 +41,40 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     Raises:
         InputError: if one of them diverges at every learning rate, or none suits the data.
     """
-    options, full = params.autoencode, Task.read(data / "full.npz")
+    full = Task.read(data / "full.npz")
     standardization = Standardization.read(data / "standardize.npz")
+    make = _Maker.of(params, full, UNFINISHED / "autoencode")
     shape = read_json(data / "card.json")["feature_shape"]
-    make = _Maker.of(params, full, SCRATCH / "autoencode")
-    cohorts, last = {}, {}  # arm -> its cohort, method -> the arm that completes it
-    if "stacked" in options.methods:
-        cohorts["stacked_1"] = make.layer(1)
-        last["stacked"] = f"stacked_{make.depth}"
-    if "denoising" in options.methods:
-        cohorts["denoising"] = make.denoising()
-        last["denoising"] = "denoising"
-    if "rotation" in options.methods and pretext.is_square(shape):
-        cohorts["rotation"] = make.classifier(pretext.turned(full, shape, standardization))
-        last["rotation"] = "rotation"
-    elif "rotation" in options.methods:
-        print(f"autoencode: rotation takes square images, it is left out for shape {shape}")
-    if not cohorts:
-        raise InputError(
-            f"autoencode.methods: expected stacked or denoising for samples of shape {shape}, "
-            f"received {list(options.methods)}; rotation takes square images, add another method"
-        )
-    with Stopwatch() as stopwatch, executor.start(params.executor, make.folder) as pool:
-        trained = _train(pool, cohorts)
+    cohorts, last = _cohorts(make, full, shape, standardization)
+    source = describe(full, params.data.name, data / "full.npz")
+    about = facts({full.digest: source}, params.executor.address)
+    with Stopwatch() as stopwatch, pool.start(params.executor, make.folder) as workers:
+        trained = _train(workers, cohorts)
         for number in range(2, make.depth + 1) if "stacked" in last else ():
             below = make.folder / f"stacked_{number - 1}.keras"
-            pool.export(*trained[f"stacked_{number - 1}"].chosen, below)
-            trained |= _train(pool, {f"stacked_{number}": make.layer(number, below)})
+            workers.export_autoencoder(*trained[f"stacked_{number - 1}"].chosen, below)
+            trained |= _train(workers, {f"stacked_{number}": make.layer(number, below)})
         for known in METHODS:  # what an earlier run left would be a start for model B
             (models / f"{known}.keras").unlink(missing_ok=True)
         learned = {
-            method: pool.export_encoder(*trained[arm].chosen, models / f"{method}.keras")
+            method: workers.export_encoder(*trained[arm].chosen, models / f"{method}.keras")
             for method, arm in last.items()
         }
     stopwatch.write(  # first: who sees records finds what they were made on
         output / "timings.json",
-        seconds_per_epoch={name: {0: arm.seconds_per_epoch} for name, arm in trained.items()},
-        spent={name: arm.effort for name, arm in trained.items()},
-        trained=pool.trained,
-        facts=stopwatch.facts(
-            {full.digest: describe(full, params.data.name, data / "full.npz")},
-            params.executor.address,
-        ),
+        arms={name: [(0, result) for result in arm.results] for name, arm in trained.items()},
+        trained=workers.trained,
+        facts=about,
     )
+    _write_shown(output / "shown.npz", learned, full, standardization)
     write_records(
         output / "records.parquet",
         [record for arm in trained.values() for record in arm.records(full.digest)],
     )
-    write_json(output / "losses.json", {name: arm.loss() for name, arm in trained.items()})
-    _write_shown(output / "shown.npz", learned, full, standardization)
     shutil.rmtree(make.folder, ignore_errors=True)
     for method, arm in last.items():
-        found = trained[arm].loss()
-        print(f"autoencode: {method}, validation loss {found['val_loss']:.4f}")
+        loss = trained[arm].results[trained[arm].best].epochs["val_loss"][-1]
+        print(f"autoencode: {method}, validation loss {loss:.4f}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +89,7 @@ class _Maker:
     folder: Path
 
     @classmethod
-    def of(cls, params: Params, full: Task, folder: Path) -> "_Maker":
+    def of(cls, params: Params, full: Task, folder: Path) -> Self:
         network = params.pretrain.network.resolve(full.features)
         network = network.model_copy(update={"optimizer": params.autoencode.optimizer})
         samples = pretext.unlabelled(full)
@@ -167,12 +139,37 @@ class _Maker:
             source=source,
             source_digest=hashlib.sha256(source.read_bytes()).hexdigest() if source else "",
             autoencoder=autoencoder,
-            samples=len(task.y_train),
             trials=tuple(
                 Trial(arm=arm, network=network, seed=0, learning_rate=rate)
                 for rate in options.learning_rates
             ),
         )
+
+
+def _cohorts(
+    make: _Maker, full: Task, shape: list[int], standardization: Standardization
+) -> tuple[dict[str, Cohort], dict[str, str]]:
+    """The cohorts that need no other's codes, by arm; and of each method the arm that completes
+    it."""
+    methods = make.params.autoencode.methods
+    cohorts, last = {}, {}
+    if "stacked" in methods:
+        cohorts["stacked_1"] = make.layer(1)
+        last["stacked"] = f"stacked_{make.depth}"
+    if "denoising" in methods:
+        cohorts["denoising"] = make.denoising()
+        last["denoising"] = "denoising"
+    if "rotation" in methods and pretext.is_square(shape):
+        cohorts["rotation"] = make.classifier(pretext.turned(full, shape, standardization))
+        last["rotation"] = "rotation"
+    elif "rotation" in methods:
+        print(f"autoencode: rotation takes square images, it is left out for shape {shape}")
+    if not cohorts:
+        raise InputError(
+            f"autoencode.methods: expected stacked or denoising for samples of shape {shape}, "
+            f"received {list(methods)}; rotation takes square images, add another method"
+        )
+    return cohorts, last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,37 +183,19 @@ class _Trained:
     @property
     def best(self) -> int:
         """Position of the trial with the lowest validation loss after the last epoch."""
-        return min(
-            range(len(self.results)),
-            key=lambda i: (
-                self.results[i].outcome == "diverged",
-                self.results[i].epochs["val_loss"][-1],
-            ),
-        )
+
+        def loss(i: int) -> tuple[bool, float]:
+            result = self.results[i]
+            return result.outcome == "diverged", result.epochs["val_loss"][-1]
+
+        return min(range(len(self.results)), key=loss)
 
     @property
     def chosen(self) -> tuple[Cohort, Trial]:
         return self.cohort, self.cohort.trials[self.best]
 
-    @property
-    def seconds_per_epoch(self) -> float:
-        """Over all trials; compilation is not counted."""
-        return self.effort.seconds / self.effort.trial_epochs
-
-    @property
-    def effort(self) -> Effort:
-        """Of all trials."""
-        each = zip(self.cohort.trials, self.results, strict=True)
-        return Effort.of((self.cohort, trial, result) for trial, result in each)
-
-    def loss(self) -> dict[str, Any]:
-        """Of the chosen trial after its last epoch; accuracy where there is one."""
-        trial, epochs = self.chosen[1], self.results[self.best].epochs
-        found = {"learning_rate": trial.learning_rate}
-        return found | {m: v[-1] for m, v in epochs.items() if np.isfinite(v[-1])}
-
     def records(self, data_digest: str) -> list[Record]:
-        """Of all trials, without test metrics; accuracies are NaN where there are none."""
+        """All trials, without test metrics; accuracies are NaN where there are none."""
         how = self.cohort.autoencoder
         settings = {"batch_size": str(self.cohort.batch_size), "epochs": str(self.cohort.epochs)}
         if how:
@@ -238,17 +217,17 @@ class _Trained:
         ]
 
 
-def _train(pool: executor.Workers, cohorts: Mapping[str, Cohort]) -> dict[str, _Trained]:
-    results = pool.train(list(cohorts.values()), f"autoencode {', '.join(cohorts)}")
+def _train(workers: pool.Workers, cohorts: Mapping[str, Cohort]) -> dict[str, _Trained]:
+    results = workers.train(list(cohorts.values()), f"autoencode {', '.join(cohorts)}")
     trained = {
         arm: _Trained(cohort=cohort, results=tuple(results[cohort.key(t)] for t in cohort.trials))
         for arm, cohort in cohorts.items()
     }
-    for arm, found in trained.items():
-        if all(result.outcome == "diverged" for result in found.results):
+    for arm, of_arm in trained.items():
+        if all(result.outcome == "diverged" for result in of_arm.results):
             raise InputError(
                 f"autoencode.learning_rates: expected one at which {arm} does not diverge, "
-                f"received {[t.learning_rate for t in found.cohort.trials]}; add lower ones"
+                f"received {[t.learning_rate for t in of_arm.cohort.trials]}; add lower ones"
             )
     return trained
 
@@ -260,9 +239,9 @@ def _write_shown(
     method its `METHOD_reconstructions`, alike, if it has any, and `METHOD_filters (units,
     features)` on standardized samples."""
     arrays: dict[str, Any] = {"originals": standardization.undo(full.x_validation[:SHOWN])}
-    for method, found in learned.items():
-        arrays[f"{method}_filters"] = found.filters
-        if found.reconstructions is not None:
-            arrays[f"{method}_reconstructions"] = standardization.undo(found.reconstructions)
+    for method, encoder in learned.items():
+        arrays[f"{method}_filters"] = encoder.filters
+        if encoder.reconstructions is not None:
+            arrays[f"{method}_reconstructions"] = standardization.undo(encoder.reconstructions)
     with replacing(path) as unfinished:
         np.savez(unfinished, **{key: array.astype(np.float32) for key, array in arrays.items()})

@@ -1,27 +1,22 @@
 """One study: its arms, each with its learning rate tuned, all on the same seeds."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from warmstart.analysis import cards as card
 from warmstart.config.arm import Network
 from warmstart.config.params import Compare, Params
 from warmstart.data.task import Task
 from warmstart.data.view import View, cross_validation
 from warmstart.errors import InputError
-from warmstart.records import Record
-from warmstart.runtime.store import SCRATCH
-from warmstart.stages.arm import Arm, scratch_arm
-from warmstart.stages.experiment import Experiment
-from warmstart.training.selection import best_record
-from warmstart.training.trials import Phase
+from warmstart.runtime.store import UNFINISHED
+from warmstart.stages.contender import Contender, from_scratch
+from warmstart.stages.study import Study, run
 
 
 def compare(params: Params, study: str, data: Path, model: Path, output: Path) -> None:
-    """Run `study`, save its best network as `model` (a `.keras` file) with its card beside it
-    (`.json`), and write records, summary, diagnostics and timings below `output`.
+    """Run `study`, save its best network as `model` (a `.keras` file), and write records,
+    diagnostics and timings below `output`.
 
     Raises:
         InputError: if params.yaml has no such study, or more folds than a class has samples.
@@ -32,96 +27,79 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
             f"study: expected one of compare.studies ({', '.join(options.studies)}), "
             f"received {study!r}; add it to params.yaml"
         )
-    task_file = data / "full.npz"
-    whole = View.read(data, "full")
-    seen = views(options, whole, params.seed)
-    ready = experiment(
+    whole, folder = View.read(data, "full"), UNFINISHED / f"compare@{study}"
+    made = make_study(
         options,
         study,
-        params.data.name,
-        task_file,
-        whole.task,
-        seen,
-        params.seed,
+        data_name=params.data.name,
+        file=data / "full.npz",
+        seen=views(whole, options.folds, params.seed),
+        task=whole.task,
+        root_seed=params.seed,
+        folder=folder,
         probed=True,
     )
-    records = ready.run(output, params.executor, model)
-    view = view_of_best(ready, records, seen)
-    card.write(model, data_name=params.data.name, view=view, prepared=data, records=records)
+    run({output: made}, params.executor, model, folder=folder)
 
 
-def views(options: Compare, whole: View, seed: int) -> tuple[View, ...]:
+def views(whole: View, folds: int | None, seed: int) -> tuple[View, ...]:
     """What trials see of `whole`: those of seed s number s modulo their count."""
-    if options.folds is None:
+    if folds is None:
         return (whole,)
-    return cross_validation(whole.task, whole.standardization, options.folds, seed)
+    return cross_validation(whole.task, whole.standardization, folds, seed)
 
 
-def view_of_best(study: Experiment, records: Sequence[Record], seen: Sequence[View]) -> View:
-    """What the best trial of `records` saw of `seen`, the views that `study` was made with."""
-    best = best_record(records)
-    view = seen[best.seed % len(seen)]
-    return view if study.arms[best.arm].network.standardize else view.raw()
-
-
-def experiment(
+def make_study(
     options: Compare,
-    study: str,
-    data_name: str,
-    task_file: Path,
-    task: Task,
-    seen: Sequence[View],
-    seed: int,
+    name: str,
     *,
-    scratch: Path = SCRATCH,
+    data_name: str,
+    task: Task,
+    file: Path,
+    seen: Sequence[View],
+    root_seed: int,
+    folder: Path,
     probed: bool = False,
-) -> Experiment:
-    """`study` of `options`, ready to run.
+) -> Study:
+    """The study `name` of `options`, ready to run.
 
     Args:
-        task_file: of `task`.
-        seen: `views` of it; what is another task is written below `scratch`.
-        seed: root.
+        task: which all seeds share but for folds.
+        file: of `task`.
+        seen: `views` of it; what is another task is written below `folder`.
+        root_seed: of every random number.
+        folder: for unfinished work.
         probed: whether layers are looked into.
     """
-    chosen = options.studies[study]
-    phases = [Phase(epochs=chosen.epochs or options.epochs)]
+    chosen = options.studies[name]
 
     @cache
-    def files(standardize: bool) -> list[tuple[Path, Task]]:
+    def tasks(standardize: bool) -> list[tuple[Path, Task]]:
         if standardize and not options.folds:
-            return [(task_file, task)]
-        folder = scratch / f"compare@{study}"
+            return [(file, task)]
         return [_written(view if standardize else view.raw(), folder) for view in seen]
 
-    def arm(network: Network) -> Arm:
-        made = [
-            scratch_arm(
-                network,
-                phases,
-                path,
-                sees,
-                options.batch_size,
-                seed,
-                options.patience,
-                probed=probed,
-            )
-            for path, sees in files(network.standardize)
-        ]
-        folds = tuple(fold.cohort for fold in made) if options.folds else ()
-        return replace(made[0], folds=folds)
+    def arm(network: Network) -> Contender:
+        return from_scratch(
+            network,
+            tasks=tasks(network.standardize),
+            epochs=chosen.epochs or options.epochs,
+            batch_size=options.batch_size,
+            root_seed=root_seed,
+            patience=options.patience,
+            probed=probed,
+        )
 
-    return Experiment(
+    return Study(
         stage="compare",
-        study=study,
+        name=name,
         data_name=data_name,
         task=task,
-        file=task_file,
-        arms={name: arm(network) for name, network in options.arms(study).items()},
+        file=file,
+        arms={key: arm(network) for key, network in options.arms(name).items()},
         learning_rates=chosen.learning_rates or options.learning_rates,
         seeds=chosen.seeds or options.seeds,
-        reference=None,
-        profiles={name: arm(network) for name, network in options.profiles(study).items()},
+        profiles={key: arm(network) for key, network in options.profiles(name).items()},
     )
 
 

@@ -1,5 +1,6 @@
 """Stage `prepare`: data -> three standardized tasks, and a card that says what they are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 
 from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
+from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
-from warmstart.data.split import Rows, Task, split
+from warmstart.data.split import Task, split
 from warmstart.data.standardize import Standardization
 from warmstart.files import write_json
 
@@ -37,10 +39,17 @@ def prepare(params: Params, output: Path) -> None:
     standardization = Standardization.of(dataset.x[rows.full.train])
     x = standardization.apply(dataset.x)
     card = _card(dataset, params)
+    pairs: dict[str, Any] = {}
     for part in (rows.full, rows.a, rows.b):
         task = part.task(dataset, x)
         task.write(output / f"{task.name}.npz")
-        card["tasks"][task.name] = _entry(task, part)
+        card["tasks"][task.name] = {"file": f"{task.name}.npz", **_entry(task, part.classes)}
+        if part is rows.full and params.transfer.all_pairs:
+            # without files, which would take gigabytes
+            for pair in every_pair(task.classes):
+                other = task_b(task, pair)
+                pairs[other.name] = _entry(other, pair)
+    card["tasks"] |= pairs
     standardization.write(output / "standardize.npz")
     write_json(output / "card.json", card)
     print(_table(card))
@@ -64,12 +73,11 @@ def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
     }
 
 
-def _entry(task: Task, rows: Rows) -> dict[str, Any]:
+def _entry(task: Task, labels: Sequence[int]) -> dict[str, Any]:
     return {
-        "file": f"{task.name}.npz",
         "digest": task.digest,
         "class_names": list(task.class_names),
-        "labels_in_dataset": list(rows.classes),
+        "labels_in_dataset": list(labels),
     } | {
         part: {
             "n": len(getattr(task, f"y_{part}")),
@@ -90,7 +98,8 @@ def _table(card: dict[str, Any]) -> str:
         f"{len(card['classes'])} classes, digest {card['digest'][:12]}",
         f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in _PARTS),
     ]
-    for name, task in card["tasks"].items():
+    written = {name: task for name, task in card["tasks"].items() if "file" in task}
+    for name, task in written.items():
         sizes = "".join(f"{task[part]['n']:>12,}" for part in _PARTS)
         lines.append(f"{name:<6}{len(task['class_names']):>8}{sizes}")
     return "\n".join(lines)

@@ -2,33 +2,32 @@
 
 from pathlib import Path
 
-from warmstart.analysis import cards as card
 from warmstart.config.params import Params
-from warmstart.data.view import View
-from warmstart.records import Record
-from warmstart.stages.arm import scratch_arm
-from warmstart.stages.experiment import Experiment
-from warmstart.training.trials import Phase
+from warmstart.data.task import Task
+from warmstart.stages.contender import from_scratch
+from warmstart.stages.study import Study, run
 
 
-def pretrain(params: Params, data: Path, model: Path, output: Path) -> tuple[Record, ...]:
-    """Train A at every learning rate, save the best on validation as `model` (a `.keras` file)
-    with its card beside it (`.json`), and write records, summary and timings below `output`."""
-    task_file, options = data / "a.npz", params.pretrain
-    view = View.read(data, "a")
-    task = view.task
-    phases = [Phase(epochs=options.epochs)]
-    arm = scratch_arm(options.network, phases, task_file, task, options.batch_size, params.seed)
-    records = Experiment(
+def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
+    """Train A at every learning rate, save the best on validation as `model` (a `.keras` file),
+    and write records and timings below `output`."""
+    file, options = data / "a.npz", params.pretrain
+    task = Task.read(file)
+    arm = from_scratch(
+        options.network,
+        tasks=[(file, task)],
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        root_seed=params.seed,
+    )
+    study = Study(
         stage="pretrain",
-        study="",
+        name="",
         data_name=params.data.name,
         task=task,
-        file=task_file,
+        file=file,
         arms={"a": arm},
         learning_rates=options.learning_rates,
         seeds=1,
-        reference="a",
-    ).run(output, params.executor, model)
-    card.write(model, data_name=params.data.name, view=view, prepared=data, records=records)
-    return records
+    )
+    run({output: study}, params.executor, model)

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.diagnostics import LayerProbe
 from warmstart.training import backends, optimizers
+from warmstart.training.layers import LayerProbe
 
 SAMPLES = 256
 """How many training samples a look takes, the first ones: eight mini-batches of the usual 32."""

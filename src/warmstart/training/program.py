@@ -8,7 +8,7 @@ trial. What differs between backends lies in `backends`.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -38,30 +38,45 @@ class Numbers:
     """In the order of `Factors.layers`; for programs that have such."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Data:
-    """A task's training and validation samples where the programs read them, once per process."""
+    """A task's training and validation samples where the programs read them, once per process.
+    Equals all of the same shapes and classes, which one program can train on."""
 
-    arrays: tuple[Any, ...]
-    samples: int
+    shapes: tuple[tuple[int, ...], ...]
+    """Training samples and targets, validation samples and targets: (n, …) each."""
+    classes: int
+    task: Task = field(compare=False)
+    arrays: tuple[Any, ...] = field(compare=False)
+    """In the order of `shapes`."""
 
-    @classmethod
-    def reconstructed(cls, x_train: np.ndarray, x_validation: np.ndarray) -> "Data":
-        """Samples that are their own targets."""
-        place, dtype = backends.current().place, keras.config.floatx()
-        train, validation = place(x_train.astype(dtype)), place(x_validation.astype(dtype))
-        return cls((train, train, validation, validation), len(x_train))
+    @property
+    def samples(self) -> int:
+        """To train on."""
+        return self.shapes[0][0]
 
     @classmethod
     def of(cls, task: Task) -> "Data":
+        """The samples of `task` with their labels."""
+        return cls._placed(task, task.x_train, task.y_train, task.x_validation, task.y_validation)
+
+    @classmethod
+    def reconstructed(cls, task: Task, x_train: np.ndarray, x_validation: np.ndarray) -> "Data":
+        """`x_train` and `x_validation` (n, features), made of the samples of `task`, as their own
+        targets."""
+        return cls._placed(task, x_train, x_train, x_validation, x_validation)
+
+    @classmethod
+    def _placed(cls, task: Task, *arrays: np.ndarray) -> "Data":
         place, dtype = backends.current().place, keras.config.floatx()
-        arrays = (
-            place(task.x_train.astype(dtype)),
-            place(task.y_train),
-            place(task.x_validation.astype(dtype)),
-            place(task.y_validation),
+        return cls(
+            shapes=tuple(array.shape for array in arrays),
+            classes=task.classes,
+            task=task,
+            arrays=tuple(
+                place(array.astype(dtype) if array.dtype.kind == "f" else array) for array in arrays
+            ),
         )
-        return cls(arrays, len(task.y_train))
 
 
 class Program:
@@ -225,7 +240,7 @@ class Program:
         return keras.ops.stack([self._loss(y, logits), self._accuracy(y, logits)])
 
 
-def evaluate(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def measure(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Loss and accuracy of `model` on `x` (n, features), `y` (n,), in one pass."""
     logits = model(keras.ops.convert_to_tensor(x), training=False)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, logits)

@@ -1,6 +1,5 @@
 """A cohort's trials through its compiled program, one after another or many at once."""
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,19 +11,24 @@ import numpy as np
 
 from warmstart.config.arm import Network
 from warmstart.data.draw import draw
-from warmstart.data.task import Task
-from warmstart.diagnostics import LayerProbe
 from warmstart.networks import initializers, mlp, transfer
-from warmstart.records import EPOCH_METRICS
-from warmstart.runtime.store import Checkpoint, Standing
 from warmstart.seeds import derive, generator
-from warmstart.training.compiled import Samples, Source, compile_program
+from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
+from warmstart.training.shared import Source, compile_program
 from warmstart.training.stopping import Watch
-from warmstart.training.trials import Cohort, Phase, Result, Trial
-
-Progress = Callable[[int], None]
+from warmstart.training.trials import (
+    EPOCH_METRICS,
+    Checkpoint,
+    Cohort,
+    Phase,
+    Progress,
+    Result,
+    Standing,
+    Store,
+    Trial,
+)
 
 
 class Trainer:
@@ -42,21 +46,20 @@ class Trainer:
             there are.
     """
 
-    def __init__(self, cohort: Cohort, task: Task, data: Data, at_once: int = 1) -> None:
+    def __init__(self, cohort: Cohort, data: Data, at_once: int = 1) -> None:
         self.cohort, self.at_once = cohort, at_once
         by_layer = any(phase.layer_factors for phase in cohort.phases)
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
-        alike = replace(alike, task=Path(), task_digest="", samples=0)
+        alike = replace(alike, task=Path(), task_digest="")
         source = None
         if cohort.source and not cohort.autoencoder:
             source = Source.read(cohort.source, cohort.source_digest)
             alike = replace(alike, source=None, source_digest="")
-        self._samples = Samples.of(task, data)
-        compiled = compile_program(alike, source, by_layer, self._samples, at_once)
-        self.model, self._program = compiled.model, compiled.program
-        self._probe = compiled.probe
+        self._data = data
+        shared = compile_program(alike, source, by_layer, data, at_once)
+        self.model, self._program, self._probe = shared.model, shared.program, shared.probe
         self._starts: dict[tuple[Network, int], tuple[LayerProbe, ...]] = {}
-        self._fresh = list(compiled.fresh)
+        self._fresh = list(shared.fresh)
         if source:
             assign(self.model.variables, self._fresh)
             transfer.copy(source.model, self.model, cohort.copied, cohort.not_copied)
@@ -64,25 +67,24 @@ class Trainer:
         self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
         for phase in cohort.phases:
-            factors = compiled.factors.of(phase.layer_factors) if compiled.factors else ()
+            factors = shared.factors.of(phase.layer_factors) if shared.factors else ()
             self._phases[start] = phase, factors
             start += phase.epochs
 
     def train(
-        self, trials: Sequence[Trial], folder: Path, progress: Progress
+        self, trials: Sequence[Trial], store: Store, progress: Progress
     ) -> list[tuple[Result, list[np.ndarray]]]:
         """Of each of `trials` (`at_once` or fewer) the result and the values of `model.variables`.
 
-        Goes on from a checkpoint in `folder`, and keeps one there while it trains. A trial diverges
+        Goes on from a checkpoint in `store`, and keeps one there while it trains. A trial diverges
         in the epoch whose metrics are not finite or whose loss is out of bounds; its weights are
         then those before that epoch.
         """
-        began = time.time()
-        self._program.use(self._samples.data)
+        self._program.use(self._data)
         if self._probe:
-            self._probe.use(*samples(self._samples.task))
+            self._probe.use(*samples(self._data.task))
         keys = [self.cohort.key(trial) for trial in trials]
-        checkpoint = Checkpoint(folder, hashlib.sha256("".join(keys).encode()).hexdigest())
+        checkpoint = store.checkpoint(keys)
         # a smaller group leaves seats of the program empty: whoever sits there stands still
         seats = [*trials, *[trials[0]] * (self.at_once - len(trials))]
         watch = Watch(len(seats), self.cohort.patience)
@@ -95,19 +97,19 @@ class Trainer:
         progress(len(standing.rows) * len(trials))
         self._go_on(seats, standing, watch, checkpoint, lambda: progress(len(trials)))
         progress((self.cohort.epochs - len(standing.rows)) * len(trials))
-        rows, span = np.array(standing.rows), (began, time.time())
+        rows = np.array(standing.rows)
         return [
             (
                 _result(
-                    key,
+                    self.cohort.key(trial),
                     rows[: watch.epochs[i], i],
-                    standing.seconds / len(trials),
-                    span,
-                    standing.probes[i],
+                    samples=trial.labels or self._program.samples,
+                    seconds=standing.seconds / len(trials),
+                    probes=standing.probes[i],
                 ),
                 standing.states[i][: len(self._fresh)],
             )
-            for i, key in enumerate(keys)
+            for i, trial in enumerate(trials)
         ]
 
     def _go_on(
@@ -213,18 +215,14 @@ class Trainer:
     def _drawn(self, seed: int, labels: int) -> np.ndarray:
         """The training samples that trials of `seed` see."""
         return draw(
-            self._samples.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
+            self._data.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
         )
 
 
 def _result(
-    key: str,
-    rows: np.ndarray,
-    seconds: float,
-    span: tuple[float, float],
-    probes: tuple[LayerProbe, ...],
+    key: str, rows: np.ndarray, *, samples: int, seconds: float, probes: tuple[LayerProbe, ...]
 ) -> Result:
-    """Of `rows` (epochs, 5), the last of which may be one in which the trial diverged."""
+    """From `rows` (epochs, 5), the last of which may be one in which the trial diverged."""
     metrics = rows[:, : len(EPOCH_METRICS)]
     diverged = len(rows) > 0 and not rows[-1, len(EPOCH_METRICS)]
     if diverged and not np.isfinite(metrics[-1]).all():
@@ -233,7 +231,7 @@ def _result(
         key=key,
         outcome="diverged" if diverged else "completed",
         epochs=dict(zip(EPOCH_METRICS, map(tuple, metrics.T.tolist()), strict=True)),
+        samples=samples,
         train_seconds=seconds,
-        span=span,
         probes=probes,
     )

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Protocol
 
 import numpy as np
 
 from warmstart.config.arm import Network
-from warmstart.diagnostics import LayerProbe
-from warmstart.records import Outcome
+from warmstart.training.layers import LayerProbe
+
+EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+TEST_METRICS = ("test_loss", "test_accuracy")
+Outcome = Literal["completed", "diverged"]
+Progress = Callable[[int], None]
+"""Is told how many epochs have passed since it was called last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +83,6 @@ class Cohort:
     where they end."""
     rest: int | None = None
     """Samples in the last, smaller batch of trials with `labels`; None where they have none."""
-    samples: int = 0
-    """Of the task, to train on; for `Effort` alone. 0: not told."""
     trials: tuple[Trial, ...]
 
     @property
@@ -114,52 +117,46 @@ class Result:
     key: str
     outcome: Outcome
     epochs: dict[str, tuple[float, ...]]
+    """Each of EPOCH_METRICS, one value per epoch."""
+    samples: int
+    """Training samples in an epoch."""
     train_seconds: float
     """Wall time of the epochs, without compilation; a share of it where trials train together."""
-    span: tuple[float, float]
-    """When training it, and those it trains together with, began and ended, in Unix time."""
     probes: tuple[LayerProbe, ...] = ()
     """What was seen in the layers, epoch by epoch; nothing where the trial was not looked into."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How much was trained."""
+@dataclass
+class Standing:
+    """Where trials that train together stand after an epoch."""
 
-    trial_epochs: int = 0
-    samples: int = 0
-    """A sample counts once in every epoch of every trial."""
-    seconds: float = 0.0
-    """Spent by workers on the epochs alone, summed over trials."""
-    spans: frozenset[tuple[float, float]] = frozenset()
-    """When, in Unix time; trials that train together share one."""
+    rows: list[np.ndarray]
+    """Per epoch `(trials, 5)`: what `Program.epoch` returned."""
+    states: list[list[np.ndarray]]
+    """Per trial: what `Program.state` returned, or the weights to begin with."""
+    seconds: float
+    """Spent on these epochs."""
+    probes: list[tuple[LayerProbe, ...]]
+    """Per trial: what was seen in its layers."""
 
-    @classmethod
-    def of(cls, trained: Iterable[tuple[Cohort, Trial, Result]]) -> Self:
-        epochs = samples = 0
-        seconds = 0.0
-        spans = set()
-        for cohort, trial, result in trained:
-            epochs += len(result.epochs["loss"])
-            samples += len(result.epochs["loss"]) * (trial.labels or cohort.samples)
-            seconds += result.train_seconds
-            spans.add(result.span)
-        return cls(trial_epochs=epochs, samples=samples, seconds=seconds, spans=frozenset(spans))
 
-    def __add__(self, other: "Effort") -> "Effort":
-        return Effort(
-            trial_epochs=self.trial_epochs + other.trial_epochs,
-            samples=self.samples + other.samples,
-            seconds=self.seconds + other.seconds,
-            spans=self.spans | other.spans,
-        )
+class Checkpoint(Protocol):
+    """Keeps where trials that train together stand, so that a killed run goes on from there."""
 
-    def per_second(self, seconds: float) -> dict[str, float]:
-        """`trial_epochs_per_second` and `samples_per_second`, if it took `seconds`."""
-        return {
-            "trial_epochs_per_second": self.trial_epochs / seconds if seconds else 0.0,
-            "samples_per_second": self.samples / seconds if seconds else 0.0,
-        }
+    def is_due(self) -> bool: ...
+    def write(self, standing: Standing) -> None: ...
+    def read(self) -> Standing | None: ...
+    def remove(self) -> None: ...
+
+
+class Store(Protocol):
+    """Keeps finished trials by their keys."""
+
+    def read(self, key: str) -> Result | None: ...
+    def write(self, result: Result, weights: list[np.ndarray]) -> None: ...
+    def weights(self, key: str) -> list[np.ndarray]: ...
+    def checkpoint(self, keys: Iterable[str]) -> Checkpoint: ...
+    def model_path(self, key: str) -> Path: ...
 
 
 SHOWN = 10
@@ -168,7 +165,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learned:
-    """What can be seen of what an encoder has learned."""
+    """What an encoder has learned, as far as it can be shown."""
 
     filters: np.ndarray
     """`(units, features)`: the weights of each unit of the first hidden layer."""

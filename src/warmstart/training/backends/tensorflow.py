@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from warmstart.records import EPOCH_METRICS
+from warmstart.training.trials import EPOCH_METRICS
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -68,22 +68,8 @@ class Source:
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
 
 
-@dataclass(frozen=True)
-class Samples:
-    """A task, and what of it programs read; equals all of the same shapes and classes."""
-
-    shapes: tuple[tuple[int, ...], ...]
-    classes: int
-    task: Task = field(compare=False)
-    data: Data = field(compare=False)
-
-    @classmethod
-    def of(cls, task: Task, data: Data) -> "Samples":
-        return cls(tuple(tuple(array.shape) for array in data.arrays), task.classes, task, data)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Compiled:
+class Shared:
     """What cohorts of one program share."""
 
     model: keras.Sequential
@@ -96,12 +82,12 @@ class Compiled:
 
 @lru_cache(maxsize=4)  # many more would fill a GPU's memory with their states
 def compile_program(
-    cohort: Cohort, source: Source | None, by_layer: bool, given: Samples, at_once: int
-) -> Compiled:
+    cohort: Cohort, source: Source | None, by_layer: bool, data: Data, at_once: int
+) -> Shared:
     """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task, on
-    the layers of `source`, if any, and on samples like those `given`; `by_layer`: whether it takes
+    the layers of `source`, if any, and on samples like those of `data`; `by_layer`: whether it takes
     learning-rate factors of layers."""
-    task = given.task
+    task = data.task
     if source:
         model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)
     else:
@@ -111,7 +97,7 @@ def compile_program(
     program = Program(
         model,
         optimizers.make(cohort.structure),
-        given.data,
+        data,
         cohort.batch_size,
         at_once,
         slope,
@@ -119,7 +105,7 @@ def compile_program(
         reconstruct=cohort.autoencoder is not None,
         rest=cohort.rest,
     )
-    return Compiled(
+    return Shared(
         model=model,
         factors=factors,
         fresh=[np.array(variable) for variable in model.variables],
