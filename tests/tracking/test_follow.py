@@ -11,6 +11,7 @@ import pytest
 
 from made_up_results import made_up, write
 from warmstart import __main__ as command_line
+from warmstart.errors import InputError
 from warmstart.tracking.publish import Project, publish_during
 
 HELPERS = Path(__file__).parent
@@ -59,12 +60,12 @@ def test_what_a_command_writes_last_is_published_too(database: Path) -> None:
     ("command", "received"), [([], "nothing"), (["nosuch", "-x"], "nosuch -x")]
 )
 def test_a_command_that_there_is_not_is_named(
-    here: Path, command: list[str], received: str, capsys: pytest.CaptureFixture[str]
+    here: Path, command: list[str], received: str
 ) -> None:
-    assert command_line.main(["track", "--results", "results", "--during", *command]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith(f"error: --during: expected a command to run, received {received} (")
-    assert err.count("\n") == 1
+    with pytest.raises(InputError) as raised:
+        publish_during(command, Project())
+    (line,) = raised.value.problems
+    assert line.startswith(f"--during: expected a command to run, received {received} (")
 
 
 def test_a_command_that_is_killed_ends_as_in_a_shell(here: Path) -> None:
@@ -82,9 +83,7 @@ def test_results_that_cannot_be_published_cost_one_line_and_not_the_command(
 
 
 def test_the_command_line_hands_on_arguments_and_exit_code(here: Path) -> None:
-    with pytest.raises(SystemExit) as raised:
-        command_line.main(["track", "--results", "results", "--during", "sh", "-c", "exit 5"])
-    assert raised.value.code == 5
+    assert command_line.main(["track", "--during", "sh", "-c", "exit 5"]) == 5
 
 
 def test_those_who_train_have_the_cores_first(here: Path) -> None:

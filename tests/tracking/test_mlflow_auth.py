@@ -49,9 +49,9 @@ def team(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     postgres.create("mlflow_auth")
     postgres.create("mlflow_users")
     admin = secrets.token_urlsafe(12)
-    place = f"postgresql://{USER}@127.0.0.1:{postgres.port}"
+    place = f"postgresql+psycopg2://{USER}@127.0.0.1:{postgres.port}"
     config = DOCS.read_text().split("```ini\n")[1].split("```")[0]
-    written = config.replace("postgresql://mlflow@DATABASE_HOST", place)
+    written = config.replace("postgresql+psycopg2://mlflow@DATABASE_HOST", place)
     assert written != config
     (folder / "auth.ini").write_text(written)
     (folder / "pgpass").write_text(f"127.0.0.1:*:*:{USER}:{postgres.password}\n")

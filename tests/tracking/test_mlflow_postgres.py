@@ -119,9 +119,9 @@ def test_a_password_is_in_no_message(
     place, password = f"127.0.0.1:{postgres.port}", postgres.password
     troubles = {
         postgres.uri("nowhere"): 'database "nowhere" does not exist',
-        f"postgresql://{USER}:{password}x@{place}/mlflow": "password authentication failed",
-        f"postgresql://{USER}@{place}/mlflow?password={password}x": "authentication failed",
-        f"postgresql://{USER}:/?{password}@127.0.0.1:1/mlflow": "Connection refused",
+        f"postgresql+psycopg2://{USER}:{password}x@{place}/mlflow": "password authentication failed",
+        f"postgresql+psycopg2://{USER}@{place}/mlflow?password={password}x": "authentication failed",
+        f"postgresql+psycopg2://{USER}:/?{password}@127.0.0.1:1/mlflow": "Connection refused",
     }
     before = time.perf_counter()
     for uri, reason in troubles.items():

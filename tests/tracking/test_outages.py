@@ -78,12 +78,14 @@ def test_a_database_server_that_is_down(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:secret@127.0.0.1:{closed_port}/x")
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_URI", f"postgresql+psycopg2://me:secret@127.0.0.1:{closed_port}/x"
+    )
     before = time.perf_counter()
     line = warning_of(folder, capfd)
     assert time.perf_counter() - before < 15
     assert "Connection refused" in line
-    assert f"postgresql://127.0.0.1:{closed_port}/x" in line
+    assert f"postgresql+psycopg2://127.0.0.1:{closed_port}/x" in line
     assert "secret" not in line
 
 

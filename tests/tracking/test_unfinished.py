@@ -48,10 +48,10 @@ def train(*records: Record) -> None:
             key=key(record),
             outcome=record.outcome,
             epochs=record.epochs,
+            samples=1000,
             train_seconds=1.0,
-            span=(0.0, 1.0),
         )
-        scratch.write(FOLDER, result, [])
+        scratch.Store(FOLDER).write(result, [])
 
 
 def look() -> Published:

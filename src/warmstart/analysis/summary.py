@@ -1,13 +1,105 @@
-"""Reading and writing what records say: `Summary` and its parts."""
+"""What records say: `Summary` and its parts, and their files."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter
 
 from warmstart.files import write_json
-from warmstart.records import ArmSummary, Contrast, Interval, Summary
 
-__all__ = ["ArmSummary", "Contrast", "Interval", "Summary", "read_summary", "write_summary"]
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A mean over seeds with its 95 % confidence interval."""
+
+    mean: float
+    low: float | None
+    """None where one value, or values that are all equal, allow no interval."""
+    high: float | None
+    sd: float | None
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSummary:
+    """One arm at the learning rate chosen for it."""
+
+    rank: int
+    """1 is the highest mean test accuracy; ties by rounding share the lower rank."""
+    mean_rank: float
+    """Mean over seeds of the rank within the seed; equals share the mean of their ranks."""
+    learning_rate: float
+    at_edge: str
+    """`lowest` or `highest` where the grid's edge was chosen, else empty."""
+    test_accuracy: Interval
+    test_loss: Interval
+    val_accuracy: Interval
+    """Of the last epoch, 0 for a diverged trial: what learning rates are chosen by."""
+    best_val_accuracy: Interval
+    """Of each seed's best epoch."""
+    best_epoch: float
+    """Mean over seeds of the epoch (from 1) with the highest validation accuracy."""
+    last_epoch: float
+    """Mean over seeds of the number of epochs trained."""
+    epochs_to_target: Interval | None
+    """First epoch with the study's target accuracy, over the seeds that reach it; None: none."""
+    reached_share: float
+    """Of the arm's seeds that reach the target accuracy."""
+    diverged_share: float
+    """Of the arm's seeds at the chosen learning rate."""
+    settings: dict[str, str]
+    """Those that all its trials share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """`arm` against `reference`, paired over seeds."""
+
+    arm: str
+    reference: str
+    accuracy_difference: Interval
+    """Test accuracy of `arm` minus that of `reference`."""
+    loss_difference: Interval
+    error_factor: Interval
+    """Error of `reference` over error of `arm`: above 1, `arm` errs less. Geometric mean."""
+    p_value: float | None
+    """Of no difference in accuracy, corrected within the study (Holm); None: undecidable."""
+    verdict: Literal["better", "worse", "tie", "undecided"]
+    """Of `arm`; `tie`: cannot be told apart."""
+    seeds_needed: int | None
+    """Seeds that would tell a tie apart with a chance of 80 %, were the difference as large as it
+    looks; None: they are told apart, look equal, or it would take more than 1,000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What the records of one stage (one study) say."""
+
+    stage: str
+    study: str
+    data_name: str
+    data_digest: str
+    n_test: int
+    seeds: int
+    trials: int
+    learning_rates: tuple[float, ...]
+    target_accuracy: float
+    """Validation accuracy that `epochs_to_target` counts to."""
+    arms: dict[str, ArmSummary]
+    """In order of rank."""
+    contrasts: dict[str, Contrast]
+    """Keyed `ARM against REFERENCE`; against the best arm, in `transfer` against scratch."""
+    groups: tuple[tuple[str, ...], ...]
+    """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
+    to tell any apart."""
+    folds: int | None = None
+    """Of the cross-validation that the trials took part in; None: one split."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.stage}@{self.study}" if self.study else self.stage
+
 
 _SUMMARY = TypeAdapter(Summary)
 

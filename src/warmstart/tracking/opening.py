@@ -151,7 +151,7 @@ def _turn(uri: str) -> Iterator[None]:
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
         except ModuleNotFoundError as error:
-            raise OSError(f"{error}: install psycopg2-binary") from error
+            raise OSError(f"{error}; install psycopg2-binary, say postgresql+psycopg2") from error
         except DBAPIError as error:
             raise OSError(str(error.orig)) from None
         yield

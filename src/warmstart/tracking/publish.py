@@ -19,8 +19,9 @@ from typing import Any, Self, TextIO
 from warmstart.analysis.summary import read_summary
 from warmstart.errors import InputError
 from warmstart.files import read_json
-from warmstart.records import read_records
-from warmstart.runtime.store import PLAN, SCRATCH, announced, untested
+from warmstart.records import Record, read_records
+from warmstart.runtime.store import PLAN, UNFINISHED, announced
+from warmstart.runtime.store import Store as Trained
 from warmstart.tracking import runs
 from warmstart.tracking.models import publish_models
 from warmstart.tracking.opening import opened
@@ -47,14 +48,13 @@ class Project:
     models: Path = Path("models")
     data: Path = Path("data/prepared")
     """Where registered models take their example from."""
-    scratch: Path = SCRATCH
-    """Unfinished work."""
+    unfinished: Path = UNFINISHED
 
     def states(self) -> dict[Path, State]:
         """What there is to publish, models after the runs that trained them, and its state."""
         found: dict[Path, State] = {
             plan.parent: (_written(plan), len(list(plan.parent.glob("*.npz"))))
-            for plan in sorted(self.scratch.glob(f"*/{PLAN}"))
+            for plan in sorted(self.unfinished.glob(f"*/{PLAN}"))
         }
         for path in sorted(self.results.rglob("records.parquet")):
             files = path, path.with_name("timings.json"), self.summary(path.parent)
@@ -207,7 +207,7 @@ class Publisher:
         return None
 
     def _at_work(self, folder: Path) -> bool:
-        return folder.parent == self._project.scratch
+        return folder.parent == self._project.unfinished
 
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
         """What MLflow should hold of `folder`, each digest once."""
@@ -222,11 +222,6 @@ class Publisher:
                 found = _finished(self._project, folder, commit)
         except FileNotFoundError:  # the stage has ended, or DVC empties what it will write anew
             return []
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            received = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise InputError(
-                f"{folder}: expected what a stage writes, received {received}; run the stage again"
-            ) from error
         places: dict[tuple[str, str], dict[str, Run]] = {}
         for run in found:
             place = run.tags["warmstart.stage"], run.tags.get("warmstart.study", "")
@@ -240,11 +235,16 @@ class Publisher:
     def _unfinished(self, folder: Path, failed: bool, commit: str) -> list[Run]:
         """The trials that a stage has trained by now, and its own run."""
         trials, facts = announced(folder)
-        records = [untested(folder, *trial) for trial in trials]
-        found = list(runs.trial_runs(filter(None, records), commit))
+        trained = Trained(folder)
+        records = [
+            Record(**known, outcome=result.outcome, epochs=result.epochs)
+            for key, known in trials
+            if (result := trained.read(key))
+        ]
+        found = list(runs.trial_runs(records, commit))
         if self._follows and trials and "started" in facts:
-            known = trials[0][1]
-            place = known["stage"], known["study"], known["data_digest"]
+            first = trials[0][1]
+            place = first["stage"], first["study"], first["data_digest"]
             run = runs.stage_run(*place, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
         return [runs.with_facts(run, facts) for run in found]
@@ -252,7 +252,7 @@ class Publisher:
 
 def _finished(project: Project, folder: Path, commit: str) -> list[Run]:
     """All that a stage has left in `folder`, and what was judged of it."""
-    records = read_records(folder / "records.parquet")
+    records = _read(folder / "records.parquet", read_records)
     if not records:
         return []
     stage, study, data = records[0].stage, records[0].study, records[0].data_digest
@@ -261,14 +261,26 @@ def _finished(project: Project, folder: Path, commit: str) -> list[Run]:
     if path.exists():
         hues = project.reports / "colours.json"
         colours = read_json(hues).get(study or stage, {}) if hues.exists() else {}
-        found += runs.summary_runs(read_summary(path), records, colours, commit)
+        found += runs.summary_runs(_read(path, read_summary), records, colours, commit)
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
     timings = next((p for place in places if (p := place / "timings.json").exists()), None)
-    facts = read_json(timings) if timings else {}
+    facts = _read(timings, read_json) if timings else {}
     if timings and timings.parent == folder and "started" in facts:
         found.append(runs.stage_run(stage, study, data, facts, commit))
     return [runs.with_facts(run, facts) for run in found]
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        received = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(
+            f"{path}: expected what a stage writes, received {received}; run the stage again"
+        ) from error
 
 
 def _written(path: Path) -> int | None:
