@@ -117,11 +117,12 @@ def test_a_password_is_in_no_message(
 ) -> None:
     """Not there, not let in, not reached: each is known soon and said in one line."""
     place, password = f"127.0.0.1:{postgres.port}", postgres.password
+    scheme = "postgresql+psycopg2://"
     troubles = {
         postgres.uri("nowhere"): 'database "nowhere" does not exist',
-        f"postgresql+psycopg2://{USER}:{password}x@{place}/mlflow": "password authentication failed",
-        f"postgresql+psycopg2://{USER}@{place}/mlflow?password={password}x": "authentication failed",
-        f"postgresql+psycopg2://{USER}:/?{password}@127.0.0.1:1/mlflow": "Connection refused",
+        f"{scheme}{USER}:{password}x@{place}/mlflow": "password authentication failed",
+        f"{scheme}{USER}@{place}/mlflow?password={password}x": "authentication failed",
+        f"{scheme}{USER}:/?{password}@127.0.0.1:1/mlflow": "Connection refused",
     }
     before = time.perf_counter()
     for uri, reason in troubles.items():

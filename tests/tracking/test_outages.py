@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,28 @@ def test_a_store_that_cannot_be(
     before = time.perf_counter()
     assert reason in warning_of(folder, capfd)
     assert time.perf_counter() - before < 15
+
+
+@pytest.mark.parametrize("revision", ["0584bdc529eb", "fff000fff000"])
+def test_a_database_of_another_release_is_one_line(
+    database: Path, folder: Path, capfd: pytest.CaptureFixture[str], revision: str
+) -> None:
+    """The older one is real: MLflow would migrate it unasked, and keep no copy."""
+    if revision == "0584bdc529eb":
+        database.unlink()
+        with closing(sqlite3.connect(database)) as connection:
+            connection.executescript(Path(__file__).with_name("mlflow-2.22.0.sql").read_text())
+    else:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(f"UPDATE alembic_version SET version_num = '{revision}'")
+            connection.commit()
+    with closing(sqlite3.connect(database)) as connection:
+        before = list(connection.iterdump())
+    line = warning_of(folder, capfd)
+    assert f"received those of another release ({revision})" in line
+    assert f"run `mlflow db upgrade sqlite:///{database}`" in line
+    with closing(sqlite3.connect(database)) as connection:
+        assert list(connection.iterdump()) == before
 
 
 def test_a_database_that_may_only_be_read(

@@ -1,10 +1,8 @@
-"""MLflow's registry of models: A, B and the best network of each study go in, `.keras` files come
-out.
+"""MLflow's registry: A, B and the best network of each study go in, `.keras` files come out.
 
 A version takes raw samples and needs nothing of this package. It is found again by the digest of
-the two files that it is made of, the model and its card, so publishing twice changes nothing. The
-card lies in it, too: which of two versions is the better one follows from their cards alone
-(`analysis.cards.beats`), and `champion` is the one that nobody has beaten.
+its model and its card. The card lies in it, too: which of two versions is the better one follows
+from their cards alone (`analysis.cards.beats`).
 """
 
 import hashlib
@@ -27,7 +25,6 @@ from warmstart.files import read_json, write_json
 from warmstart.tracking.opening import opened
 from warmstart.tracking.store import Store
 
-SCHEME = "models:/"
 CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
 _TASKS = {"warmstart-a": "a", "warmstart-b": "b", "warmstart-best": "full"}
 """Registered model -> the task in data/prepared that its versions were chosen on."""
@@ -57,17 +54,6 @@ class Candidate:
         card = json.dumps(self.card, sort_keys=True).encode()
         return hashlib.sha256(self.file.read_bytes() + card).hexdigest()
 
-    @property
-    def text(self) -> str:
-        """What it is, in sentences."""
-        card = self.card
-        study = f" of study {card['study']}" if card["study"] else ""
-        return (
-            f"{card['arm']}{study} on {card['data']['name']}, learning rate "
-            f"{card['learning_rate']:g}, seed {card['seed']}: {card['validation_accuracy']:.1%} "
-            f"right on validation. {card['limits']}"
-        )
-
     def example(self, prepared: Path) -> Any | None:
         """`(2, *shape)`: raw validation samples; None where they are not in `prepared`."""
         task = _TASKS[self.name]
@@ -93,6 +79,9 @@ class Candidate:
         path.mkdir()  # MLflow saves the example before it makes it
         write_json(path / CARD, self.card)
         floats = np.dtype(np.float32)
+        pins = {each.name: each.version for each in distributions()}
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        packages = ("mlflow", "keras", backend, f"{backend}-cpu", "numpy")
         mlflow.keras.save_model(
             model,
             str(path),
@@ -107,7 +96,7 @@ class Candidate:
                 Schema([TensorSpec(floats, (-1, model.output_shape[-1]))]),
             ),
             input_example=self.example(prepared),
-            pip_requirements=requirements(),
+            pip_requirements=[f"{name}=={pins[name]}" for name in packages if name in pins],
             metadata={"classes": self.card["data"]["classes"]},
         )
 
@@ -124,15 +113,14 @@ def candidates(models: Path) -> list[Candidate]:
         letter = path.stem in ("a", "b")
         try:
             card = read_json(path)
-            missing = sorted(_NEEDED - card.keys())
-            received = f"one without {', '.join(missing)}" if missing else ""
+            if missing := sorted(_NEEDED - card.keys()):
+                raise ValueError(f"no {', '.join(missing)}")
         except (OSError, ValueError, AttributeError) as error:
             received = " ".join(f"{type(error).__name__}: {error}".split())
-        if received:
             raise InputError(
                 f"{path}: expected the card of a model, received {received}; run the stage "
                 "`report` again"
-            )
+            ) from error
         file = models / ("" if letter else "compare") / f"{path.stem}.keras"
         name = f"warmstart-{path.stem if letter else 'best'}"
         found.append(Candidate(name=name, file=file, card=card))
@@ -157,13 +145,13 @@ def publish_models(models: Path, prepared: Path) -> int:
         for unsettled in (version for found in known.values() for version in found.values()):
             registry.settle(unsettled)
         missing = [c for c in wanted if c.digest not in known[c.name]]
-        challenged: set[str] = set()
+        given: set[tuple[str, str]] = set()
         for candidate in missing:
             alias, reason = registry.judge(candidate)
-            if alias == CHALLENGER and candidate.name in challenged:
-                alias = ""  # it is the best of those that lost, which came first
-            challenged |= {candidate.name} if alias == CHALLENGER else set()
-            registry.add(candidate, alias, reason, prepared)
+            # of those that lost, `challenger` is the best, which comes first
+            taken = alias == CHALLENGER and (candidate.name, alias) in given
+            given.add((candidate.name, alias))
+            registry.add(candidate, "" if taken else alias, reason, prepared)
         return len(missing)
 
 
@@ -220,6 +208,12 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         client, card = self._client, candidate.card
+        text = (
+            f"{card['arm']}{card['study'] and ' of study ' + card['study']} on "
+            f"{card['data']['name']}, learning rate {card['learning_rate']:g}, seed "
+            f"{card['seed']}: {card['validation_accuracy']:.1%} right on validation. "
+            f"{card['limits']} {reason}"
+        )
         experiment, run = self._store.one(card["stage"], "warmstart.record", card["record"])
         tags = {
             "warmstart.model": candidate.digest,
@@ -239,9 +233,8 @@ class Registry:
             params=run.data.params if run else None,
         )
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model"
-            candidate.save(path, logged, prepared)
-            client.log_model_artifacts(logged.model_id, str(path))
+            candidate.save(Path(folder) / "model", logged, prepared)
+            client.log_model_artifacts(logged.model_id, f"{folder}/model")
         client.finalize_logged_model(logged.model_id, "READY")
         if run_id:
             client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -256,7 +249,7 @@ class Registry:
                 f"models:/{logged.model_id}",
                 run_id,
                 tags=tags | ({"warmstart.alias": alias} if alias else {}),
-                description=f"{candidate.text} {reason}",
+                description=text,
                 model_id=logged.model_id,
             )
         )
@@ -275,21 +268,17 @@ class Registry:
 
 
 def fetch(uri: str, folder: Path) -> Path:
-    """Download the model registered as `uri`, and nothing of it is loaded: its one `.keras` file
-    lies in `folder` then, as `NAME-VERSION.keras`.
-
-    Args:
-        uri: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
-        folder: an empty one.
+    """Download `models:/NAME@ALIAS` or `models:/NAME/VERSION`, and load nothing of it: its one
+    `.keras` file lies in `folder`, which was empty, as `NAME-VERSION.keras`.
 
     Raises:
         InputError: one line; `uri` is none of the two, MLflow does not answer or knows no such
-            model, or the model has no `.keras` file, or several.
+            model, or it has no `.keras` file, or several.
     """
-    parts = re.fullmatch(rf"{SCHEME}([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    parts = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
     if not parts:
         raise InputError(
-            f"{uri}: expected {SCHEME}NAME@ALIAS or {SCHEME}NAME/VERSION; correct it, or give a "
+            f"{uri}: expected models:/NAME@ALIAS or models:/NAME/VERSION; correct it, or give a "
             ".keras file"
         )
     with opened() as store:
@@ -313,11 +302,3 @@ def fetch(uri: str, folder: Path) -> Path:
             f"{shown or 'no files'}; log it with mlflow.keras.log_model"
         )
     return found[0].rename(folder / f"{parts[1]}-{version}.keras")
-
-
-def requirements() -> list[str]:
-    """What a process needs to load such a model, in the versions that are installed here."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    installed = {each.name: each.version for each in distributions()}
-    packages = ("mlflow", "keras", backend, f"{backend}-cpu", "numpy")
-    return [f"{name}=={installed[name]}" for name in packages if name in installed]

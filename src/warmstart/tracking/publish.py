@@ -71,12 +71,10 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What publishing did, in MLflow runs; models count as such."""
+    """Runs of MLflow, and models: published now, if only in part, or present before."""
 
     new: int = 0
-    """Published now, those included that an earlier publisher had left in part."""
     present: int = 0
-    """Were already there."""
 
     def __add__(self, other: Self) -> "Published":
         return Published(new=self.new + other.new, present=self.present + other.present)
@@ -101,10 +99,7 @@ def publish(project: Project) -> Published:
 
 
 def publish_during(command: Sequence[str], project: Project) -> int:
-    """Run `command` and publish what it writes; its exit code.
-
-    Nothing that fails here reaches the command. What could not be published by its end is tried
-    once more then, with one line on standard error where it fails again.
+    """Run `command` and publish what it writes, whatever fails there; its exit code.
 
     Raises:
         InputError: if there is no such command.
@@ -131,19 +126,16 @@ class Publisher:
     """Brings MLflow the folders of a project."""
 
     def __init__(self, project: Project, *, known: Mapping[Path, State] | None = None) -> None:
-        """known: what was there before the stages that are followed; None: none are, and whatever
-        is unfinished was left by one that was killed."""
+        """known: what was there before the stages that are followed; None: none are."""
         self._project, self._follows = project, known is not None
         self._published: dict[Path, State] = dict(known or {})
         self._monitors: dict[Path, Any] = {}
         self._pause = 0.0
 
     def bring(self, folder: Path, *, failed: bool = False) -> Published:
-        """Publish what MLflow lacks of one of the project's folders.
+        """Publish what MLflow lacks of `folder`, one of `Project.states()`.
 
-        Args:
-            folder: one of `Project.states()`.
-            failed: whether the stage that has left it unfinished was at work and has ended.
+        `failed`: the stage that was at work there has ended and left it unfinished.
 
         Raises:
             InputError: one line; a file cannot be read or MLflow does not answer.
@@ -211,7 +203,7 @@ class Publisher:
 
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
         """What MLflow should hold of `folder`, each digest once."""
-        commit = head(folder)
+        commit = runs.head(folder)
         if folder == self._project.reports:
             report = runs.report_run(folder, commit)
             return [Batch(stage="report", study="", runs=(report,), whole=True)] if report else []
@@ -308,13 +300,3 @@ def _is_open(stream: TextIO) -> bool:
         return not select.select([stream], [], [], LOOK_SECONDS)[0]
     except KeyboardInterrupt:  # the pipeline closes it when it has ended
         return True
-
-
-def head(folder: Path) -> str:
-    """Commit of the repository around `folder`; empty without git, repository or commit."""
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
-    try:
-        git = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return git.stdout.strip() if git.returncode == 0 else ""

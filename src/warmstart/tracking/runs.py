@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -199,6 +200,16 @@ def with_facts(run: Run, facts: Mapping[str, Any]) -> Run:
     tags = _filled({"warmstart.device": facts.get("device", ""), "warmstart.versions": versions})
     data = facts.get("data", {}).get(run.tags["warmstart.data"], {})
     return replace(run, tags=run.tags | tags, data=data)
+
+
+def head(folder: Path) -> str:
+    """Commit of the repository around `folder`; empty without git, repository or commit."""
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
+    try:
+        git = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return git.stdout.strip() if git.returncode == 0 else ""
 
 
 def _mean_curves(chosen: Sequence[Record]) -> tuple[Point, ...]:
