@@ -66,7 +66,7 @@ def test_deps_are_exactly_what_the_stage_imports(stage: str) -> None:
             [
                 "training/backends/tensorflow.py",
                 "training/environment.py",
-                "networks/draws.py",
+                "networks/activations.py",
             ],
         ),
         ("jax", ["training/backends/jax.py"]),

@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 
 from warmstart.config.params import KNOWN_CLASSES
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 
 Edition = Literal["second", "third"]
 B_TRAIN = 200

@@ -8,8 +8,7 @@ import numpy as np
 
 from warmstart.config.params import KNOWN_CLASSES
 from warmstart.data import fashion_mnist
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 
 WHOLE = 55_000
 

@@ -21,9 +21,7 @@ from warmstart.config.params import Compare, Data, Executor, Seed
 from warmstart.data.dataset import Dataset
 from warmstart.data.memory import from_memory
 from warmstart.data.split import split_full
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
-from warmstart.data.view import View
+from warmstart.data.task import Standardization
 from warmstart.errors import InputError
 from warmstart.stages.compare import experiment, view_of_best, views
 
@@ -130,13 +128,13 @@ class Comparison:
         `classes_[model.predict(x).argmax(axis=1)]` are labels. `evaluate` wants labels as numbers,
         which are positions in `classes_`.
         """
-        from warmstart.networks import raw_input  # loads Keras
+        from warmstart.networks import saving  # loads Keras
 
         standard = self.standardization
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model.keras"
             path.write_bytes(self.model)
-            return raw_input.load(path, self.feature_shape, standard.mean, standard.scale)
+            return saving.load_raw(path, self.feature_shape, standard.mean, standard.scale)
 
     def __repr__(self) -> str:
         summary = self.results.summary
@@ -226,13 +224,12 @@ def compare(
 
 
 def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path) -> Comparison:
-    rows = split_full(dataset, options.data, options.seed)
-    standardization = Standardization.of(dataset.x[rows.train])
-    task: Task = rows.task(dataset, standardization.apply(dataset.x))
+    view = split_full(dataset, options.data, options.seed)
+    task = view.task
     task_file, output, model = folder / "full.npz", folder / "results", folder / "model.keras"
     task.write(task_file)
     chosen = options.compare
-    seen = views(chosen, View(task=task, standardization=standardization), options.seed)
+    seen = views(chosen, view, options.seed)
     study = experiment(
         chosen, _STUDY, dataset.name, task_file, task, seen, options.seed, scratch=folder
     )

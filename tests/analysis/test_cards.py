@@ -11,9 +11,7 @@ sys.path.append(str(Path(__file__).parents[1] / "analysis"))
 
 from fabricated import finished
 from warmstart.analysis import cards as card
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
-from warmstart.data.view import View
+from warmstart.data.task import Standardization, Task, View
 from warmstart.files import write_json
 from warmstart.training.selection import best_of
 

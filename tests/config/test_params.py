@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import parameters
 import pytest
-from ruamel.yaml import YAML
 
 from warmstart.config import params
 from warmstart.config.arm import Activation, BatchNorm, Clipping, Initializer, Network, Optimizer
 from warmstart.errors import InputError
 
-ROOT = Path(__file__).parents[1]
-GOOD = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+GOOD = parameters.content()
 
 
 def problems(changes: dict[str, Any]) -> list[str]:
@@ -37,7 +36,7 @@ def problems(changes: dict[str, Any]) -> list[str]:
 
 
 def test_the_projects_own_parameters_are_good() -> None:
-    known = params.load(ROOT / "params.yaml")
+    known = parameters.params()
     assert known.compare.arms("batch_norm")["before"] == Network(
         hidden="auto",
         activation=Activation(name="elu"),
@@ -303,7 +302,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (None, "error: params.yaml: expected a parameter file, found none"),
+        (None, "error: params.yaml: expected a parameter file, received none"),
         ("seed: [1", "error: params.yaml line 1: expected YAML, received"),
         ("seed: 1\nseed: 2\n", "error: params.yaml line 2: expected YAML, received"),
         ("- 1\n", "error: params.yaml: expected sections such as `data:`, received list"),
@@ -319,7 +318,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, text: str | None, line: str)
 
 
 def test_a_stage_with_bad_parameters_writes_nothing(tmp_path: Path) -> None:
-    text = (ROOT / "params.yaml").read_text().replace("name: digits", "name: digits\n  nme: 1")
+    text = parameters.PATH.read_text().replace("name: digits", "name: digits\n  nme: 1")
     (tmp_path / "params.yaml").write_text(text)
     done = run(tmp_path, "prepare", "--output", "data/prepared")
     assert done.returncode == 2
@@ -328,7 +327,7 @@ def test_a_stage_with_bad_parameters_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_is_the_users_input(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(parameters.PATH.read_text())
     done = run(tmp_path, "compare", "inits", "--data", "d", "--model", "m", "--output", "o")
     assert done.returncode == 2
     assert "study: expected one of compare.studies (initializer, activation" in done.stderr
@@ -343,6 +342,8 @@ def test_help_and_errors_do_without_tensorflow() -> None:
         "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=parameters.PATH.parent, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert "compare" in done.stdout

@@ -3,19 +3,20 @@
 import gzip
 import hashlib
 import re
-import sys
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
+import pooch
 import pytest
 
 from warmstart.config.params import Data
 from warmstart.data import fashion_mnist, idx
 from warmstart.data.sources import load
 from warmstart.errors import InputError
-
-WRITE = "[(folder / (n + '.gz')).write_bytes(gzip.compress(c)) for n, c in %r.items()]"
-"""A download that succeeds, of the files filled in."""
 
 
 def tiny(mark: int) -> dict[str, bytes]:
@@ -39,24 +40,64 @@ def expect(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
     monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
 
 
-def download(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Let `code` stand for Keras; `folder` is where Keras would put the files."""
-    head = (
-        "import gzip, os, pathlib, sys;"
-        "folder = pathlib.Path(os.environ['KERAS_HOME'], 'datasets', 'fashion-mnist');"
-        "folder.mkdir(parents=True);"
-    )
-    monkeypatch.setattr(fashion_mnist, "_DOWNLOAD", (sys.executable, "-S", "-c", head + code))
+class Server(ThreadingHTTPServer):
+    """Serves `files` by name from a port of its own; remembers who was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        name = self.path.removeprefix("/")
+        self.server.asked.append(name)
+        content = self.server.files.get(name)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """`data.path`, Debian's folder, Keras's cache: all empty; and a download that fails."""
+    """`data.path`, Debian's folder, Keras's cache: all empty; and nobody to download from."""
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(fashion_mnist, "URL", "http://127.0.0.1:9/")  # discard: refused
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    download(monkeypatch, "sys.exit('no network here')")
-    cache = tmp_path / "keras" / "datasets" / "fashion-mnist"
-    return [tmp_path / "raw", tmp_path / "debian", cache]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return [tmp_path / "raw", tmp_path / "debian", tmp_path / "keras/datasets/fashion-mnist"]
+
+
+@pytest.fixture
+def server(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Who the files are downloaded from."""
+    with Server() as server:
+        monkeypatch.setattr(fashion_mnist, "URL", f"http://127.0.0.1:{server.server_port}/")
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def offer(server: Server, files: dict[str, bytes]) -> None:
+    server.files = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+
+
+def cached(tmp_path: Path) -> dict[str, bytes]:
+    """What is kept of downloads."""
+    files = (tmp_path / "cache" / "warmstart").rglob("*")
+    return {path.name: path.read_bytes() for path in files if path.is_file()}
 
 
 def pixel(path: Path) -> int:
@@ -133,7 +174,8 @@ def test_nowhere_is_one_line_with_every_way_out(places: list[Path]) -> None:
     assert "\n" not in problem
     assert problem.startswith(f"data.name: expected Fashion-MNIST in {places[0]}, {places[1]}, ")
     assert f"{places[2]} (lacks t10k-labels-idx1-ubyte)" in problem
-    assert "(download: no network here)" in problem
+    assert "(download: " in problem
+    assert "onnection refused" in problem
     for way in (
         "package dataset-fashion-mnist",
         f"copy train-images-idx3-ubyte.gz, .* to {places[0]}",
@@ -146,57 +188,80 @@ def test_nowhere_is_one_line_with_every_way_out(places: list[Path]) -> None:
 def test_a_network_that_swallows_everything_is_given_up(
     places: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "STALL_SECONDS", 0.5)
-    download(monkeypatch, "import threading; threading.Event().wait(60)")
+    monkeypatch.setattr(fashion_mnist, "TIMEOUT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # connects, and never answers
+        port = deaf.getsockname()[1]
+        monkeypatch.setattr(fashion_mnist, "URL", f"http://127.0.0.1:{port}/")
+        with pytest.raises(InputError, match=r"download: .*(no answer for 0.3|[Rr]ead timed out)"):
+            fashion_mnist.read(places[0])
 
-    with pytest.raises(InputError, match=r"download: nothing came for 0.5 seconds"):
-        fashion_mnist.read(places[0])
 
-
-def test_a_slow_download_that_goes_on_is_waited_for(
+def test_a_name_that_does_not_resolve_for_minutes_is_given_up(
     places: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "STALL_SECONDS", 1.0)
-    grow = (
-        "import threading\n"
-        "for i in range(4): (folder / str(i)).write_bytes(b'!'); threading.Event().wait(0.5)\n"
-        "sys.exit('at the end')"
-    )
-    download(monkeypatch, grow)
-
-    with pytest.raises(InputError, match="download: at the end"):
+    monkeypatch.setattr(fashion_mnist, "TIMEOUT_SECONDS", 0.3)
+    answered = Event()
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda **_: lambda *_, **__: answered.wait())
+    with pytest.raises(InputError, match=r"download: no answer for 0.3 seconds"):
         fashion_mnist.read(places[0])
+    answered.set()
 
 
-def test_a_download_is_verified_and_kept_in_the_cache(
-    places: list[Path], monkeypatch: pytest.MonkeyPatch
+def test_a_download_is_verified_and_kept(
+    places: list[Path], server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     put(places[2], {"t10k-images-idx3-ubyte": b"the stump of a broken download"})
-    files = tiny(7)
-    download(monkeypatch, WRITE % files)
-    expect(monkeypatch, files)
+    offer(server, tiny(7))
+    expect(monkeypatch, tiny(7))
 
     assert pixel(places[0]) == 7
-    kept = {name: idx.content(path) for name, path in idx.find(places[2]).items()}
-    assert kept == files
+    assert cached(tmp_path) == tiny(7)
+    server.asked.clear()
+    assert pixel(places[0]) == 7
+    assert not server.asked
 
 
-def test_a_download_of_something_else_is_not_kept(
-    places: list[Path], monkeypatch: pytest.MonkeyPatch
+def test_a_cached_file_that_was_damaged_is_downloaded_again(
+    places: list[Path], server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    download(monkeypatch, WRITE % tiny(7))
-    expect(monkeypatch, tiny(8))
+    offer(server, tiny(7))
+    expect(monkeypatch, tiny(7))
+    pixel(places[0])
+    (damaged,) = (tmp_path / "cache").rglob("train-images-idx3-ubyte")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
 
-    with pytest.raises(InputError, match="download: what came is not Fashion-MNIST"):
+    assert pixel(places[0]) == 7
+    assert cached(tmp_path) == tiny(7)
+
+
+@pytest.mark.parametrize("how", ["another", "cut off", "missing"])
+def test_what_is_not_fashion_mnist_is_not_kept(
+    places: list[Path],
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    offer(server, tiny(7))
+    expect(monkeypatch, tiny(8 if how == "another" else 7))
+    first = "train-images-idx3-ubyte.gz"
+    if how == "cut off":
+        server.files[first] = server.files[first][:-9]
+    if how == "missing":
+        del server.files[first]
+
+    words = {"another": "does not match", "cut off": "truncated", "missing": "404"}[how]
+    with pytest.raises(InputError, match=rf"download: .*{words}") as caught:
         fashion_mnist.read(places[0])
-    assert not places[2].exists()
+    assert "\n" not in caught.value.problems[0]
+    assert cached(tmp_path) == {}
 
 
 def test_without_a_cache_that_can_be_written_the_download_still_serves(
-    places: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    places: list[Path], server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "keras").write_text("a file where the folder should be")
-    download(monkeypatch, WRITE % tiny(7))
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    offer(server, tiny(7))
     expect(monkeypatch, tiny(7))
 
     assert pixel(places[0]) == 7

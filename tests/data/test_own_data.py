@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from warmstart.config.params import Data
-from warmstart.data.sources import Dataset, load
+from warmstart.data.dataset import Dataset
+from warmstart.data.sources import load
 from warmstart.errors import InputError
 
 X = np.random.default_rng(0).integers(0, 256, (16, 3, 2)).astype(np.uint8)

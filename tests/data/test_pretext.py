@@ -2,26 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from parameters import params
 
-from warmstart.config import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
-from warmstart.data.split import Split, split
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.split import rows
+from warmstart.data.task import Standardization, Task
 from warmstart.stages.prepare import prepare
 
-PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
+PARAMS = params()
+Rows = dict[str, np.ndarray]
 SHAPE = (2, 2)
 Make = Callable[[Task, Standardization], Task]
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, Standardization, Split]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, Standardization, Rows]:
     """60 images, each with the number of its row in all pixels, so that turns do not matter."""
     folder = tmp_path_factory.mktemp("data")
     x = np.repeat(np.arange(60.0), 4).reshape(60, *SHAPE)
@@ -35,9 +34,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, Standardiz
         }
     )
     prepare(known, folder / "prepared")
-    rows = split(load(known.data), known.data, known.transfer, known.seed)
+    chosen = rows(load(known.data), known.data, known.seed)
     standardization = Standardization.read(folder / "prepared" / "standardize.npz")
-    return Task.read(folder / "prepared" / "full.npz"), standardization, rows
+    return Task.read(folder / "prepared" / "full.npz"), standardization, chosen
 
 
 def unlabelled(full: Task, _: Standardization) -> Task:
@@ -62,35 +61,33 @@ def leaky(make: Make) -> Make:
     return planted
 
 
-def check_origin(make: Make, prepared: tuple[Task, Standardization, Split]) -> None:
-    """What `make` trains on are the training rows of A and of B, all of them and no others."""
-    full, standardization, rows = prepared
+def check_origin(make: Make, prepared: tuple[Task, Standardization, Rows]) -> None:
+    """What `make` trains on are the training rows of all classes and no others."""
+    full, standardization, chosen = prepared
     task = make(full, standardization)
     numbers = np.rint(standardization.undo(task.x_train)).astype(int)
     assert (numbers == numbers[:, :1]).all()
     seen = set(numbers[:, 0].tolist())
-    for other in (rows.full, rows.a, rows.b):
-        assert not seen & {*other.validation.tolist(), *other.test.tolist()}
-    assert seen == set(rows.full.train.tolist())
-    assert seen == {*rows.a.train.tolist(), *rows.b.train.tolist()}
+    assert not seen & {*chosen["validation"].tolist(), *chosen["test"].tolist()}
+    assert seen == set(chosen["train"].tolist())
     assert len(task.x_test) == len(task.y_test) == 0
 
 
 @pytest.mark.parametrize("make", [unlabelled, turned])
 def test_only_training_samples_of_both_tasks_are_learned_from(
-    make: Make, prepared: tuple[Task, Standardization, Split]
+    make: Make, prepared: tuple[Task, Standardization, Rows]
 ) -> None:
     check_origin(make, prepared)
 
 
 @pytest.mark.parametrize("make", [unlabelled, turned])
-def test_a_planted_leak_is_seen(make: Make, prepared: tuple[Task, Standardization, Split]) -> None:
+def test_a_planted_leak_is_seen(make: Make, prepared: tuple[Task, Standardization, Rows]) -> None:
     with pytest.raises(AssertionError):
         check_origin(leaky(make), prepared)
 
 
 def test_unlabelled_samples_are_those_of_the_task(
-    prepared: tuple[Task, Standardization, Split],
+    prepared: tuple[Task, Standardization, Rows],
 ) -> None:
     full = prepared[0]
     task = pretext.unlabelled(full)

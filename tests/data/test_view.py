@@ -6,9 +6,7 @@ import pytest
 from warmstart.config.params import Data
 from warmstart.data.dataset import from_arrays
 from warmstart.data.split import split_full
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
-from warmstart.data.view import View, cross_validation
+from warmstart.data.task import Standardization, Task, View, cross_validation
 from warmstart.errors import InputError
 
 BALANCED = [40, 40, 40]
@@ -21,9 +19,8 @@ def made(counts: list[int]) -> tuple[Task, Standardization]:
     x = np.stack([np.arange(len(y)), np.full(len(y), 3.5), y], axis=1)
     samples = from_arrays(x, y, list("abc"), name="d", where="d", source="s", licence="l")
     options = Data(name="d", path="p", validation_fraction=0.2, test_fraction=0.2)
-    rows = split_full(samples, options, seed=7)
-    standardization = Standardization.of(samples.x[rows.train])
-    return rows.task(samples, standardization.apply(samples.x)), standardization
+    view = split_full(samples, options, seed=7)
+    return view.task, view.standardization
 
 
 def rows(view: View, part: str) -> list[int]:

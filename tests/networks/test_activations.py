@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from warmstart.config.arm import Activation, Initializer
-from warmstart.networks import activations, initializers
+from warmstart.networks import choices
 from warmstart.networks.activations import RReLU
 
 X = np.linspace(-3, 3, 4001, dtype="float32").reshape(1, -1)
@@ -63,7 +63,7 @@ def test_rrelu_survives_saving(tmp_path) -> None:
     ids=lambda value: str(value) if isinstance(value, Activation) else "",
 )
 def test_formula(choice: Activation, expected) -> None:
-    out = np.asarray(activations.make(choice, seed=0, name="a")(X))
+    out = np.asarray(choices.activation(choice, seed=0, name="a").build()(X))
     np.testing.assert_allclose(out, expected(X.astype("float64")), rtol=2e-5, atol=1e-6)
 
 
@@ -71,7 +71,7 @@ def a_thousand_layers(initializer: str) -> np.ndarray:
     """Standardized input through 1,000 SELU layers of 100 units -> the last activations."""
     z = np.random.default_rng(0).normal(size=(500, 100)).astype("float32")
     for layer in range(1000):
-        kernel = initializers.make(Initializer(name=initializer), seed=layer)((100, 100))
+        kernel = choices.initializer(Initializer(name=initializer), seed=layer).build()((100, 100))
         with np.errstate(over="ignore"):
             z = np.asarray(keras.activations.selu(z @ np.asarray(kernel)))
         if not np.isfinite(z).all():

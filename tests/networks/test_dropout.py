@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.networks import dropout
+from warmstart.networks import activations
 
 SIZE, RATE = 200_000, 0.2
 ERROR = np.sqrt(RATE * (1 - RATE) / SIZE)  # of a share
 
 
 def drawn(layer: keras.layers.Layer, x: np.ndarray) -> np.ndarray:
-    dropout.name_generators(keras.Sequential([keras.Input((SIZE,)), layer]))
+    activations.name_generators(keras.Sequential([keras.Input((SIZE,)), layer]))
     np.testing.assert_array_equal(layer(x, training=False), x)
     return np.asarray(layer(x, training=True))[0]
 

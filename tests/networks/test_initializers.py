@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from warmstart.config.arm import PAIRING, Initializer, Network
-from warmstart.networks import initializers, mlp
+from warmstart.networks import choices, mlp
 
 FAN_IN, FAN_OUT = 400, 100
 VARIANCE = {
@@ -16,7 +16,7 @@ VARIANCE = {
 
 
 def draw(name: str, seed: int = 7, **settings: float | str) -> np.ndarray:
-    made = initializers.make(Initializer(name=name, **settings), seed)
+    made = choices.initializer(Initializer(name=name, **settings), seed).build()
     return np.asarray(made((FAN_IN, FAN_OUT)))
 
 

@@ -13,8 +13,7 @@ from parameters import params
 
 from warmstart.config.arm import Activation, Network, Optimizer
 from warmstart.config.params import Params
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import transfer

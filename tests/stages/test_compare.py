@@ -8,9 +8,7 @@ import pytest
 
 from warmstart.config.checking import check
 from warmstart.config.params import Compare
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
-from warmstart.data.view import View
+from warmstart.data.task import Standardization, Task, View
 from warmstart.stages.compare import make_study, views
 from warmstart.stages.study import Study
 

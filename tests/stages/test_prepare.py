@@ -10,7 +10,7 @@ from parameters import params
 from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import Task, split
-from warmstart.data.standardize import Standardization
+from warmstart.data.task import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.prepare import prepare

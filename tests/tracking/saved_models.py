@@ -6,9 +6,7 @@ import keras
 import numpy as np
 
 from warmstart.config.arm import Network
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
-from warmstart.data.view import View
+from warmstart.data.task import Standardization, Task, View
 from warmstart.files import write_json
 from warmstart.networks import mlp, saving
 from warmstart.records import Record

@@ -7,8 +7,7 @@ import pytest
 
 from small_task import make_task
 from warmstart.config.arm import Activation, Clipping, Network, Optimizer
-from warmstart.networks import mlp
-from warmstart.training import optimizers
+from warmstart.networks import choices, mlp
 from warmstart.training.factors import Factors
 from warmstart.training.program import Data, Numbers, Program
 
@@ -34,7 +33,7 @@ class Case:
         self.start = [np.array(variable) for variable in self.model.variables]
         self.program = Program(
             self.model,
-            optimizers.make(NETWORK),
+            choices.optimizer(NETWORK).build(),
             Data.of(self.task),
             BATCH,
             factors=Factors(self.model),
@@ -96,7 +95,7 @@ def test_frozen_layers_compute_what_kerass_do(case: Case) -> None:
     plain = case.build()
     for layer in FROZEN:
         plain.get_layer(layer).trainable = False
-    mlp.compile_for_use(plain, optimizers.make(NETWORK, RATE))
+    mlp.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
     for rows in np.arange(70).reshape(5, BATCH):
         plain.train_on_batch(case.task.x_train[rows], case.task.y_train[rows])
     ours = case.epoch(0, 0, 1, 1, 1)
@@ -117,9 +116,9 @@ def test_a_factor_is_a_learning_rate_of_ones_own(name: str) -> None:
     model, reference = mlp.build(network, 6, 3, seed=1), mlp.build(network, 6, 3, seed=1)
     factors, steps = Factors(model), (0.3, 1.0, 0.05, 2.0, 0.0)
     factors.fed.variable.assign(steps)
-    ours = optimizers.make(network, RATE)
+    ours = choices.optimizer(network, RATE).build()
     theirs = {
-        layer: optimizers.make(network, RATE * step)
+        layer: choices.optimizer(network, RATE * step).build()
         for layer, step in zip(LAYERS, steps, strict=True)
     }
     draw = np.random.default_rng(0)

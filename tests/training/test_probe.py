@@ -11,9 +11,9 @@ import pytest
 from small_task import make_cohort, make_task
 from warmstart import records
 from warmstart.config.arm import Activation, Clipping, Initializer, Network
-from warmstart.networks import mlp
+from warmstart.networks import choices, mlp
 from warmstart.runtime.store import Checkpoint, Store
-from warmstart.training import optimizers, trainer, worker
+from warmstart.training import trainer, worker
 from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
 from warmstart.training.probe import Probe, is_due
 from warmstart.training.program import Data, assign
@@ -166,7 +166,9 @@ def test_clipping_by_hand(
 ) -> None:
     network = Network(hidden=(4,), clipping=clipping).resolve(TASK.features)
     model = mlp.build(network, TASK.features, TASK.classes, seed=2)
-    probe = Probe(model, model.variables, X, Y, optimizer=optimizers.make(network), batch_size=16)
+    probe = Probe(
+        model, model.variables, X, Y, optimizer=choices.optimizer(network).build(), batch_size=16
+    )
     gradients = [keras.ops.convert_to_tensor(g) for g in ([3.0, 4.0], [12.0])]
     monkeypatch.setattr(probe._tape, "value_and_gradients", lambda loss, weights: (0, gradients))
     assert probe._clipping_seen() == {
@@ -187,7 +189,9 @@ def test_how_often_clipping_acts_is_a_share_of_mini_batches() -> None:
         norms.append(np.sqrt(sum(p.gradient_norm**2 for p in part) + (biases**2).sum()))
     threshold = float(np.mean(sorted(norms)[2:]))
     network = base.changed_by(Network(clipping=Clipping(name="global_norm", threshold=threshold)))
-    probe = Probe(model, model.variables, X, Y, optimizer=optimizers.make(network), batch_size=16)
+    probe = Probe(
+        model, model.variables, X, Y, optimizer=choices.optimizer(network).build(), batch_size=16
+    )
     first = probe.look(0)[0]
     assert first.clipped == 0.25
     assert first.clip_cosine == pytest.approx(1, abs=1e-6)

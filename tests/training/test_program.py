@@ -13,8 +13,7 @@ import pytest
 from small_task import make_task
 from warmstart.config.arm import Activation, BatchNorm, Clipping, Network, Optimizer
 from warmstart.data.task import Task
-from warmstart.networks import mlp
-from warmstart.training import optimizers
+from warmstart.networks import choices, mlp
 from warmstart.training.fed import feed_slope
 from warmstart.training.program import Data, Numbers, Program, measure
 
@@ -60,13 +59,15 @@ def make(network: Network, task: Task, trials: int = 1, batch: int = BATCH) -> P
     """The program of `network`'s structure: what is a number is not compiled in."""
     network = network.changed_by(Network(hidden=(16, 12))).resolve(task.features).structure()
     model = mlp.build(network, task.features, task.classes, seed=1)
-    return Program(model, optimizers.make(network), Data.of(task), batch, trials, feed_slope(model))
+    return Program(
+        model, choices.optimizer(network).build(), Data.of(task), batch, trials, feed_slope(model)
+    )
 
 
 def plain_keras(network: Network, task: Task, rate: float = RATE, seed: int = 1) -> keras.Model:
     network = network.changed_by(Network(hidden=(16, 12))).resolve(task.features)
     model = mlp.build(network, task.features, task.classes, seed=seed)
-    mlp.compile_for_use(model, optimizers.make(network, rate))
+    mlp.compile_for_use(model, choices.optimizer(network, rate).build())
     # TensorFlow draws other numbers with XLA than without, from the same seed
     model.jit_compile = JAX or network.activation.name == "rrelu" or network.dropout > 0
     return model
@@ -273,7 +274,7 @@ def test_measure_is_kerass_evaluate() -> None:
 
 def step(clipping: Clipping, gradients: list[list[float]]) -> list[np.ndarray]:
     """What SGD with learning rate 1 subtracts for these gradients of two variables."""
-    optimizer = optimizers.make(Network(clipping=clipping), learning_rate=1.0)
+    optimizer = choices.optimizer(Network(clipping=clipping), learning_rate=1.0).build()
     variables = [keras.Variable(np.zeros(len(g), "float32")) for g in gradients]
     optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
     return [-np.array(variable) for variable in variables]
@@ -338,7 +339,7 @@ def test_optimizers_are_kerass(name: str, kind: str, settings: dict[str, object]
         if "momentum" in settings and name != "sgd"
         else (Optimizer(name=name))
     )
-    made = optimizers.make(Network(optimizer=choice), 0.07)
+    made = choices.optimizer(Network(optimizer=choice), 0.07).build()
     assert type(made).__name__ == kind
     assert float(made.learning_rate) == pytest.approx(0.07)
     assert {key: made.get_config()[key] for key in settings} == settings

@@ -10,9 +10,9 @@ import pytest
 
 from small_task import export, make_task
 from warmstart.config.arm import Activation, Network, Optimizer
-from warmstart.networks import autoencoder, transfer
+from warmstart.networks import autoencoder, choices, transfer
 from warmstart.runtime.store import Store
-from warmstart.training import optimizers, worker
+from warmstart.training import worker
 from warmstart.training.program import Data, Numbers, Program
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Trial
 
@@ -25,7 +25,7 @@ def program(tied: bool) -> Program:
     network = LINEAR.resolve(X.shape[1])
     model = autoencoder.build(network, X.shape[1], 3, noise=0.0, tied=tied)
     data = Data.reconstructed(make_task(samples=40), X, X_VALIDATION)
-    return Program(model, optimizers.make(network), data, 16, reconstruct=True)
+    return Program(model, choices.optimizer(network).build(), data, 16, reconstruct=True)
 
 
 def start(made: Program, rate: float) -> list[np.ndarray]:

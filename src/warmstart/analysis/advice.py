@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmstart.analysis.inference import LEVEL, MOST_SEEDS, interval, seeds_needed
-from warmstart.analysis.keras_code import keras_code
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import pairwise_p_values
 from warmstart.analysis.words import accuracy, points
 from warmstart.config.arm import Network
 from warmstart.config.params import Compare
+from warmstart.networks.choices import keras_code
 
 
 @dataclass(frozen=True, kw_only=True)

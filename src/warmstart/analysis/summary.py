@@ -1,5 +1,9 @@
-"""What records say: `Summary` and its parts, and their files."""
+"""What the records of one stage or study come to: arms with intervals, contrasts, groups of ties.
 
+Summaries hold no clock: they are the same bytes whenever the same records are judged.
+"""
+
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,6 +11,9 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from warmstart.files import write_json
+
+Verdict = Literal["better", "worse", "tie", "undecided"]
+"""`tie`: cannot be told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +42,9 @@ class ArmSummary:
     test_accuracy: Interval
     test_loss: Interval
     val_accuracy: Interval
-    """Of the last epoch, 0 for a diverged trial: what learning rates are chosen by."""
+    """After the last epoch, 0 for a diverged trial: what learning rates are chosen by."""
     best_val_accuracy: Interval
-    """Of each seed's best epoch."""
+    """After each seed's best epoch."""
     best_epoch: float
     """Mean over seeds of the epoch (from 1) with the highest validation accuracy."""
     last_epoch: float
@@ -45,9 +52,9 @@ class ArmSummary:
     epochs_to_target: Interval | None
     """First epoch with the study's target accuracy, over the seeds that reach it; None: none."""
     reached_share: float
-    """Of the arm's seeds that reach the target accuracy."""
+    """Share of the arm's seeds that reach the target accuracy."""
     diverged_share: float
-    """Of the arm's seeds at the chosen learning rate."""
+    """Share of the arm's seeds that diverged at the chosen learning rate."""
     settings: dict[str, str]
     """Those that all its trials share."""
 
@@ -64,9 +71,9 @@ class Contrast:
     error_factor: Interval
     """Error of `reference` over error of `arm`: above 1, `arm` errs less. Geometric mean."""
     p_value: float | None
-    """Of no difference in accuracy, corrected within the study (Holm); None: undecidable."""
-    verdict: Literal["better", "worse", "tie", "undecided"]
-    """Of `arm`; `tie`: cannot be told apart."""
+    """For no difference in accuracy, corrected within the study (Holm); None: undecidable."""
+    verdict: Verdict
+    """About `arm`."""
     seeds_needed: int | None
     """Seeds that would tell a tie apart with a chance of 80 %, were the difference as large as it
     looks; None: they are told apart, look equal, or it would take more than 1,000."""
@@ -94,25 +101,21 @@ class Summary:
     """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
     to tell any apart."""
     folds: int | None = None
-    """Of the cross-validation that the trials took part in; None: one split."""
+    """How many the cross-validation has that the trials took part in; None: one split."""
 
     @property
     def title(self) -> str:
         return f"{self.stage}@{self.study}" if self.study else self.stage
 
 
-_SUMMARY = TypeAdapter(Summary)
+def write_summary(path: Path, summary: Summary) -> None:
+    write_json(path, dataclasses.asdict(summary))
 
 
 def read_summary(path: Path) -> Summary:
-    """The summary in a file of `write_summary`.
+    """The summary of `write_summary`.
 
     Raises:
-        OSError, ValueError: the file cannot be read or is no summary.
+        ValueError: if the file holds something else.
     """
-    return _SUMMARY.validate_json(path.read_bytes())
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """Nested JSON that `dvc metrics` can flatten."""
-    write_json(path, _SUMMARY.dump_python(summary, mode="json"))
+    return TypeAdapter(Summary).validate_json(path.read_bytes())

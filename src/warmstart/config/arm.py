@@ -1,10 +1,11 @@
-"""What can differ between two arms: a network, its initializer, activation, clipping, optimizer.
+"""An arm: a network with its initializers, activation, normalization, clipping and optimizer.
 
 In `params.yaml` a choice is its name (`activation: relu`) or its name with settings
 (`activation: {leaky_relu: {negative_slope: 0.2}}`). An arm states only what it changes; the rest
 comes from the base network of its study.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -19,6 +20,16 @@ class Frozen(BaseModel):
     """An immutable value; unknown keys and silent conversions are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def problems(self) -> Iterable[str]:
+        """Contradictions between valid fields, one line each: `key: expected …, received …; …`."""
+        return ()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if problems := list(self.problems()):
+            raise ValueError("\n".join(problems))
+        return self
 
 
 def spread(value: Any) -> Any:
@@ -57,27 +68,19 @@ class Choice(Frozen):
     takes: ClassVar[dict[str, tuple[str, ...]]] = {}  # setting -> the names it belongs to
     name: str
 
-    @model_validator(mode="after")
-    def _settings_belong(self) -> Self:
+    def problems(self) -> Iterator[str]:
         for setting, names in self.takes.items():
-            given = setting in self.model_fields_set
-            if given and self.name not in names:
-                raise ValueError(f"{setting} belongs to {' and '.join(names)}, not to {self.name}")
-        return self
+            if setting in self.model_fields_set and self.name not in names:
+                yield f"{setting} belongs to {' and '.join(names)}, not to {self.name}"
 
     def __str__(self) -> str:
-        used = [
-            f"{setting}={getattr(self, setting):g}"
-            if isinstance(getattr(self, setting), float)
-            else f"{setting}={getattr(self, setting)}"
-            for setting, names in self.takes.items()
-            if self.name in names
-        ]
-        return f"{self.name}({', '.join(used)})" if used else self.name
+        own = [setting for setting, names in self.takes.items() if self.name in names]
+        used = ", ".join(f"{setting}={_text(getattr(self, setting))}" for setting in own)
+        return f"{self.name}({used})" if used else self.name
 
 
 class Initializer(Choice):
-    """Of kernels; `auto` pairs it with the activation by the chapter's table."""
+    """Initializer of kernels; `auto` pairs it with the activation by the chapter's table."""
 
     takes = {
         "stddev": ("normal", "truncated_normal"),
@@ -87,21 +90,10 @@ class Initializer(Choice):
         "distribution": ("variance_scaling",),
     }
     name: Literal[
-        "auto",
-        "glorot_normal",
-        "glorot_uniform",
-        "he_normal",
-        "he_uniform",
-        "lecun_normal",
-        "lecun_uniform",
-        "orthogonal",
-        "normal",
-        "truncated_normal",
-        "uniform",
-        "ones",
-        "zeros",
+        "auto", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal",
+        "lecun_uniform", "orthogonal", "normal", "truncated_normal", "uniform", "ones", "zeros",
         "variance_scaling",
-    ]
+    ]  # fmt: skip
     stddev: NonNegative = 1.0
     bound: NonNegative = 1.0
     scale: Positive = 1.0
@@ -114,7 +106,7 @@ GLOROT_UNIFORM = Initializer(name="glorot_uniform")
 
 
 class Activation(Choice):
-    """Of the hidden layers."""
+    """Activation of the hidden layers."""
 
     takes = {
         "negative_slope": ("leaky_relu",),
@@ -123,28 +115,18 @@ class Activation(Choice):
         "alpha": ("elu",),
     }
     name: Literal[
-        "linear",
-        "sigmoid",
-        "tanh",
-        "relu",
-        "leaky_relu",
-        "rrelu",
-        "prelu",
-        "elu",
-        "selu",
-        "gelu",
+        "linear", "sigmoid", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "gelu",
         "silu",
-    ]
+    ]  # fmt: skip
     negative_slope: NonNegative = 0.2
     lower: NonNegative = 0.125
     upper: NonNegative = 1 / 3
     alpha: Positive = 1.0
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
         if self.lower > self.upper:
-            raise ValueError(f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})")
-        return self
+            yield f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})"
 
 
 class BatchNorm(Choice):
@@ -155,9 +137,20 @@ class BatchNorm(Choice):
     momentum: Share = 0.99
     """Share of the moving statistics that a batch leaves as they were."""
 
+    @property
+    def on_input(self) -> bool:
+        """Whether it normalizes the input of the network."""
+        return self.name in ("input", "input+before", "input+after")
+
+    @property
+    def place(self) -> Literal["none", "before", "after"]:
+        """Where it stands in every hidden layer: before or after the activation."""
+        place: Any = self.name.removeprefix("input").removeprefix("+") or "none"
+        return place
+
 
 class Clipping(Choice):
-    """Of the gradient: per component, per variable, or as a whole."""
+    """Clipping of the gradient: per component, per variable, or as a whole."""
 
     takes = {"threshold": ("value", "norm", "global_norm")}
     name: Literal["none", "value", "norm", "global_norm"]
@@ -180,13 +173,13 @@ class Network(Frozen):
     activation: Annotated[Activation, BeforeValidator(spread)] = Activation(name="relu")
     initializer: Annotated[Initializer, BeforeValidator(spread)] = Initializer(name="auto")
     head_initializer: Annotated[Initializer, BeforeValidator(spread)] = GLOROT_UNIFORM
-    """Of the output layer; `auto` is the default, Keras's and the chapter's for softmax."""
+    """That of the output layer; `auto` is the default, Keras's and the chapter's for softmax."""
     batch_norm: Annotated[BatchNorm, BeforeValidator(spread)] = BatchNorm(name="none")
     dropout: Share = 0.0
     """Share of the units that a training step drops after each hidden activation (Srivastava et
     al. 2014)."""
     alpha_dropout: Share = 0.0
-    """The same for SELU, of which it keeps mean and deviation (Klambauer et al. 2017)."""
+    """Dropout that keeps the mean and deviation of SELU (Klambauer et al. 2017)."""
     clipping: Annotated[Clipping, BeforeValidator(spread)] = Clipping(name="none")
     optimizer: Annotated[Optimizer, BeforeValidator(spread)] = Optimizer(name="sgd")
     standardize: bool = True
@@ -219,8 +212,9 @@ class Network(Frozen):
         )
 
     def structure(self) -> "Network":
-        """What networks with the same compiled program have in common: this one, with the choices
-        that are only numbers to a program set to one value. Its initializers draw nothing."""
+        """The arm that stands for all arms with the same compiled program: this one, with the
+        choices that are only numbers to a program set to one value. Its initializers draw nothing.
+        """
         numbers = {
             "activation": ("negative_slope", 0.2),
             "clipping": ("threshold", 1.0),
@@ -234,7 +228,7 @@ class Network(Frozen):
         return self.model_copy(update=neutral | {"standardize": True})
 
     def conflicts(self) -> list[str]:
-        """What this network asks for that cannot be had at once; empty when all is well."""
+        """Contradictions in what this network asks for; empty when there are none."""
         if not self.self_normalize:
             return []
         wanted = [
@@ -254,25 +248,20 @@ class Network(Frozen):
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""
         return {
-            "hidden": _sizes(self.hidden),
-            "activation": str(self.activation),
-            "initializer": str(self.initializer),
-            "head_initializer": str(self.head_initializer),
-            "batch_norm": str(self.batch_norm),
-            "dropout": f"{self.dropout:g}",
-            "alpha_dropout": f"{self.alpha_dropout:g}",
-            "clipping": str(self.clipping),
-            "optimizer": str(self.optimizer),
-            "standardize": str(self.standardize).lower(),
+            name: _text(getattr(self, name))
+            for name in type(self).model_fields
+            if name != "self_normalize"
         }
 
 
-def _sizes(hidden: str | tuple[int, ...]) -> str:
-    """`300-100-50`; `20 × 100` for a stack of equal layers."""
-    if isinstance(hidden, str):
-        return hidden
-    equal = len(hidden) > 1 and len(set(hidden)) == 1
-    return f"{len(hidden)} × {hidden[0]}" if equal else "-".join(map(str, hidden))
+def _text(value: Any) -> str:
+    """`300-100-50` for layers, `20 × 100` for a stack of equal ones; `true`; `0.1`."""
+    if isinstance(value, tuple):
+        equal = len(value) > 1 and len(set(value)) == 1
+        return f"{len(value)} × {value[0]}" if equal else "-".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # Which initializer goes with which activation: Géron, "Hands-On Machine Learning", 3rd edition,

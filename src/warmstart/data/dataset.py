@@ -27,11 +27,11 @@ class Dataset:
     """`(n,)`, each in `range(len(class_names))`."""
     class_names: tuple[str, ...]
     feature_shape: tuple[int, ...]
-    """Of one sample before it was flattened, such as `(8, 8)`."""
+    """Shape of one sample before it was flattened, such as `(8, 8)`."""
     source: str
     licence: str
     digest: str
-    """Of `x`, `y` and `class_names`, whatever files they came in."""
+    """SHA-256 of `x`, `y` and `class_names`, whatever files they came in."""
 
 
 def content_digest(arrays: Mapping[str, NDArray], class_names: tuple[str, ...]) -> str:

@@ -18,20 +18,59 @@ TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
+def read(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The training images `(n, height, width)`, followed by the test images if there are any, and
+    their labels `(n,)`.
+
+    Raises:
+        InputError: with every file that is missing or cannot be read, one line each.
+    """
+    files = find(folder)
+    wanted = TRAIN + (TEST if any(name in files for name in TEST) else ())
+    problems = [
+        f"{folder}: expected {name} (or .gz), received none; add it"
+        for name in wanted
+        if name not in files
+    ]
+    arrays: dict[str, NDArray[np.uint8]] = {}
+    for name, path in files.items():
+        try:
+            arrays[name] = array(content(path), path, axes=3 if "images" in name else 1)
+        except InputError as error:
+            problems += error.problems
+    pairs = [p for p in (TRAIN, TEST) if p[0] in arrays and p[1] in arrays]
+    for images, labels in pairs:
+        if len(arrays[images]) != len(arrays[labels]):
+            problems.append(
+                f"{folder}: expected a label per image, received {len(arrays[images])} in {images} "
+                f"and {len(arrays[labels])} in {labels}; take both from one source"
+            )
+    shapes = [arrays[images].shape[1:] for images, _ in pairs]
+    if len(set(shapes)) > 1:
+        problems.append(
+            f"{folder}: expected test images of the training images' shape {shapes[0]}, "
+            f"received {shapes[1]}; take both from one source"
+        )
+    if problems:
+        raise InputError(*problems)
+    x, y = (np.concatenate([arrays[name] for name in names]) for names in zip(*pairs, strict=True))
+    return x, y
+
+
 def find(folder: Path) -> dict[str, Path]:
-    """Which of the four files `folder` holds, under the names in `TRAIN` and `TEST`.
+    """Paths of those of the four files that `folder` holds, by their names in `TRAIN` and `TEST`.
 
     Each may end in `.gz`, and may have a dot before `idx` (`train-images.idx3-ubyte`), as some
     archives do. A folder that cannot be read holds nothing.
 
     Raises:
-        InputError: when a file is there more than once, one line each.
+        InputError: if a file is there more than once, one line each.
     """
     try:
         there = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
     except OSError:
         return {}
-    found, problems = {}, []
+    files, problems = {}, []
     for name in TRAIN + TEST:
         dotted = name.replace("-idx", ".idx")
         spellings = (name, f"{name}.gz", dotted, f"{dotted}.gz")
@@ -40,32 +79,45 @@ def find(folder: Path) -> dict[str, Path]:
             received = " and ".join(path.name for path in paths)
             problems.append(f"{folder}: expected {name} once, received {received}; keep one")
         elif paths:
-            found[name] = paths[0]
+            files[name] = paths[0]
     if problems:
         raise InputError(*problems)
-    return found
+    return files
 
 
-def content(path: Path) -> bytes:
-    """The bytes of `path`, unpacked when they are gzip's (whatever the name says).
+def file_content(path: Path) -> bytes:
+    """The bytes of `path`.
 
     Raises:
-        InputError: when `path` cannot be read, or its gzip is truncated or corrupt.
+        InputError: if it cannot be read.
     """
     try:
-        packed = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path}: expected a file that can be read, received {error.strerror}; "
             "check its permissions"
         ) from None
+
+
+def content(path: Path) -> bytes:
+    """The bytes of `path`, see `unpacked`."""
+    return unpacked(file_content(path), str(path))
+
+
+def unpacked(packed: bytes, where: str) -> bytes:
+    """`packed`, decompressed when it is gzip (whatever its name says).
+
+    Raises:
+        InputError: if the gzip is truncated or corrupt.
+    """
     if not packed.startswith(b"\x1f\x8b"):
         return packed
     try:
         return gzip.decompress(packed)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
-            f"{path}: expected a whole gzip file, received a truncated or corrupt one ({error}); "
+            f"{where}: expected a whole gzip file, received a truncated or corrupt one ({error}); "
             "fetch it again"
         ) from None
 
@@ -74,7 +126,7 @@ def array(content: bytes, where: Path, axes: int) -> NDArray[np.uint8]:
     """The array (read-only, uint8, `axes` axes) in the unpacked bytes of an IDX file.
 
     Raises:
-        InputError: when the header does not say so, or the length differs from the header's.
+        InputError: if the header does not say so, or the length differs from the header's.
     """
     start = 4 + 4 * axes
     header = bytes([0, 0, 8, axes])

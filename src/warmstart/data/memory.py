@@ -80,12 +80,12 @@ def _numbered(y: Any) -> tuple[NDArray[np.int64], NDArray[Any], list[str]]:
             ]  # fmt: skip
     try:
         # as a series, so that labels which are tuples stay whole
-        found, labels = pd.factorize(pd.Series(y).to_numpy())
+        numbers, labels = pd.factorize(pd.Series(y).to_numpy())
     except TypeError as error:
         return nothing, nothing, [
             f"y: expected hashable labels such as numbers or text, received {error}; convert them"
         ]  # fmt: skip
-    if missing := np.flatnonzero(found < 0).tolist():
+    if missing := np.flatnonzero(numbers < 0).tolist():
         return nothing, nothing, [
             f"y: expected a label for every sample, received {len(missing)} missing, the first in "
             f"sample {missing[0]}; fill them or drop the samples"
@@ -94,4 +94,4 @@ def _numbered(y: Any) -> tuple[NDArray[np.int64], NDArray[Any], list[str]]:
         order = sorted(range(len(labels)), key=lambda number: labels[number])
     except TypeError:
         order = list(range(len(labels)))
-    return np.argsort(order)[found], labels[order], []
+    return np.argsort(order)[numbers], labels[order], []

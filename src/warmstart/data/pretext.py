@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 
 LIMIT = 5.0
 """Turned images light pixels that upright ones hardly ever do, whose scale is next to nothing:

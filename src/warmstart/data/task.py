@@ -1,4 +1,4 @@
-"""A task as the later stages read it: standardized arrays in one file."""
+"""A task as trials see it: standardized samples to train, to validate and to test with."""
 
 import zipfile
 from collections.abc import Sequence
@@ -12,8 +12,54 @@ from numpy.typing import NDArray
 from warmstart.data.dataset import content_digest
 from warmstart.errors import InputError
 from warmstart.files import replacing
+from warmstart.seeds import derive
 
-_ARRAYS = ("x_train", "y_train", "x_validation", "y_validation", "x_test", "y_test")
+PARTS = ("train", "validation", "test")
+# what NumPy and zipfile raise on bytes that are not what the headers promise
+_CORRUPT = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
+_ARRAYS = tuple(f"{kind}_{part}" for part in PARTS for kind in ("x", "y"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standardization:
+    """`(x - mean) / scale`, feature by feature."""
+
+    mean: NDArray[np.float64]
+    """`(features,)`."""
+    scale: NDArray[np.float64]
+    """`(features,)`: the standard deviation (divided by n), or 1 where a feature is constant."""
+
+    @classmethod
+    def of(cls, x: NDArray[np.floating]) -> Self:
+        """The statistics of `x (n, features)`: of training samples, and of nothing else."""
+        # scikit-learn takes a second to import; it recognizes constants in spite of rounding
+        from sklearn.preprocessing import StandardScaler
+
+        scaler = StandardScaler().fit(x)
+        return cls(mean=np.asarray(scaler.mean_), scale=np.asarray(scaler.scale_))
+
+    @classmethod
+    def none(cls, features: int) -> Self:
+        """The one that leaves values as they are."""
+        return cls(mean=np.zeros(features), scale=np.ones(features))
+
+    def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """`x (n, features)` standardized: a new array."""
+        return ((x - self.mean) / self.scale).astype(np.float32)
+
+    def undo(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The raw values of standardized `x (n, features)`."""
+        return x * self.scale + self.mean
+
+    def write(self, path: Path) -> None:
+        """A .npz with `mean` and `scale`."""
+        with replacing(path) as unfinished:
+            np.savez(unfinished, mean=self.mean, scale=self.scale)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        with np.load(path, allow_pickle=False) as file:
+            return cls(mean=file["mean"], scale=file["scale"])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,25 +78,21 @@ class Task:
     y_test: NDArray[np.int32]
     class_names: tuple[str, ...]
     digest: str
-    """Of the arrays and the class names."""
+    """SHA-256 of the arrays and the class names."""
 
     @classmethod
     def of(cls, *, name: str, class_names: tuple[str, ...], **arrays: NDArray) -> Self:
         """The task made of `x_train`, `y_train`, `x_validation`, … with its digest."""
-        return cls(
-            name=name,
-            class_names=class_names,
-            digest=content_digest({key: arrays[key] for key in _ARRAYS}, class_names),
-            **arrays,
-        )
+        digest = content_digest({key: arrays[key] for key in _ARRAYS}, class_names)
+        return cls(name=name, class_names=class_names, digest=digest, **arrays)
 
     def only(self, name: str, classes: Sequence[int], *, validation: int | None = None) -> "Task":
         """The samples of `classes`, in the order they have here; positions in `classes` are their
-        labels. Of those to validate with no more than the first `validation`."""
+        labels. At most the first `validation` of them validate."""
         labels = np.full(self.classes, -1, np.int32)
         labels[list(classes)] = np.arange(len(classes))
         arrays: dict[str, NDArray] = {}
-        for part in ("train", "validation", "test"):
+        for part in PARTS:
             y = labels[getattr(self, f"y_{part}")]
             rows = np.flatnonzero(y >= 0)[: validation if part == "validation" else None]
             arrays |= {f"x_{part}": getattr(self, f"x_{part}")[rows], f"y_{part}": y[rows]}
@@ -82,7 +124,7 @@ class Task:
         """The task that `write` wrote to `path`.
 
         Raises:
-            InputError: when there is no such file, or it is none that `write` wrote.
+            InputError: if there is no such file, or it is none that `write` wrote.
         """
         try:
             # opened here: NumPy does not close what it cannot read
@@ -93,8 +135,91 @@ class Task:
                     name=str(file["name"]),
                     digest=str(file["digest"]),
                 )
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except _CORRUPT as error:
+            reason = " ".join(str(error).split())
             raise InputError(
                 f"{path}: expected a task that the stage prepare wrote, received "
-                f"{type(error).__name__}: {error}; run `dvc repro prepare`"
+                f"{type(error).__name__}: {reason}; run `dvc repro prepare`"
             ) from None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A task with what leads back to raw values: its own split or one fold of a cross-validation,
+    standardized or raw."""
+
+    task: Task
+    standardization: Standardization
+    """From raw values to those of the task."""
+
+    @classmethod
+    def read(cls, prepared: Path, name: str) -> Self:
+        """The task `name` in the folder that `prepare` wrote.
+
+        Raises:
+            InputError: as `Task.read`.
+        """
+        return cls(
+            task=Task.read(prepared / f"{name}.npz"),
+            standardization=Standardization.read(prepared / "standardize.npz"),
+        )
+
+    def raw(self) -> "View":
+        """These samples before they were standardized, but for rounding."""
+        arrays = {key: getattr(self.task, key) for key in _ARRAYS}
+        for key in ("x_train", "x_validation", "x_test"):
+            arrays[key] = self.standardization.undo(arrays[key]).astype(np.float32)
+        name, names = f"{self.task.name}_raw", self.task.class_names
+        return View(
+            task=Task.of(name=name, class_names=names, **arrays),
+            standardization=Standardization.none(self.task.features),
+        )
+
+
+def cross_validation(
+    task: Task, standardization: Standardization, folds: int, seed: int
+) -> tuple[View, ...]:
+    """`task` once per fold: its training and validation samples are cut into `folds` stratified
+    parts, one of which validates while the others train. The test samples stay what they are.
+
+    Every sample that is not tested validates in one fold and trains in all others; sizes of folds,
+    and of a class in them, differ by one sample at most. Each fold is standardized by its own
+    training samples.
+
+    Args:
+        task: standardized.
+        standardization: of `task`.
+        folds: 2 or more.
+        seed: root; the same arguments give the same folds.
+
+    Raises:
+        InputError: if a class has too few samples to be in every fold.
+    """
+    y = np.concatenate([task.y_train, task.y_validation])
+    counts = np.bincount(y, minlength=task.classes)
+    if counts.min() < folds:
+        raise InputError(
+            f"compare.folds: expected at most {counts.min()}, the samples of class "
+            f"{task.class_names[counts.argmin()]!r} outside the test set, received {folds}; "
+            "lower it"
+        )
+    from sklearn.model_selection import StratifiedKFold  # takes a second to import
+
+    x = standardization.undo(np.concatenate([task.x_train, task.x_validation]))
+    x_test = standardization.undo(task.x_test)
+    cut = StratifiedKFold(folds, shuffle=True, random_state=derive(seed, "folds"))
+    views = []
+    for number, (train, validation) in enumerate(cut.split(x, y), start=1):
+        own = Standardization.of(x[train])
+        fold = Task.of(
+            name=f"{task.name}_fold_{number}",
+            class_names=task.class_names,
+            x_train=own.apply(x[train]),
+            y_train=y[train],
+            x_validation=own.apply(x[validation]),
+            y_validation=y[validation],
+            x_test=own.apply(x_test),
+            y_test=task.y_test,
+        )
+        views.append(View(task=fold, standardization=own))
+    return tuple(views)

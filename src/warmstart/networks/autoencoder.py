@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from warmstart.config.arm import Network
-from warmstart.networks import activations, draws, initializers, mlp
+from warmstart.networks import activations, choices, mlp
 
 NOISE, DECODER = "noise", "decoder"
 """Names of layers: the noise, and what the names of all decoding layers start with."""
@@ -19,12 +19,12 @@ NOISE, DECODER = "noise", "decoder"
 @keras.saving.register_keras_serializable(package="warmstart")
 class Noise(keras.layers.GaussianNoise):
     """Keras's GaussianNoise: in training N(0, stddev²) is added to every value, in inference
-    nothing. Only its generator is named, see `draws`."""
+    nothing. Only its generator is named, see `activations`."""
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or not self.stddev:
             return inputs
-        return inputs + draws.normal(inputs, self.stddev, self.seed_generator)
+        return inputs + activations.drawn("normal", inputs, 0.0, self.stddev, self.seed_generator)
 
 
 class Tied(keras.layers.Layer):
@@ -63,7 +63,7 @@ def build(
     """
     layers: list[keras.layers.Layer] = [keras.Input((features,), name="features")]
     if noise:
-        layers.append(Noise(noise, seed=mlp.layer_seed(seed, NOISE), name=NOISE))
+        layers.append(Noise(noise, seed=choices.layer_seed(seed, NOISE), name=NOISE))
     layers += mlp.build(network, features, features, seed, first).layers[:-1]
     dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
     widths = [features, *(layer.units for layer in dense)][:-1]
@@ -72,17 +72,17 @@ def build(
         if tied:
             layers.append(Tied(dense[number - first], name=name))
         else:
-            own = mlp.layer_seed(seed, name)
+            own = choices.layer_seed(seed, name)
             kernel = (
                 keras.initializers.GlorotUniform(seed=own)
                 if last
-                else initializers.make(network.initializer, own)
+                else choices.initializer(network.initializer, own).build()
             )
             layers.append(keras.layers.Dense(units, kernel_initializer=kernel, name=name))
         if not last:
             name = f"{DECODER}_activation_{number}"
-            own = mlp.layer_seed(seed, name)
-            layers.append(activations.make(network.activation, seed=own, name=name))
+            own = choices.layer_seed(seed, name)
+            layers.append(choices.activation(network.activation, seed=own, name=name).build())
     return keras.Sequential(layers, name="autoencoder")
 
 
@@ -102,8 +102,8 @@ def codes(whole: keras.Sequential) -> keras.Sequential:
 
 
 def encoder(whole: keras.Sequential) -> keras.Sequential:
-    """What of an unrolled autoencoder is reused: its encoder, and as the last layer, which whoever
-    reuses it replaces, the first decoding one."""
+    """The part of an unrolled autoencoder that is reused: its encoder and the first decoding layer,
+    which stands for the head that replaces it."""
     return _copy(whole.layers[: _encoding(whole.layers) + 1], whole.input_shape[-1], "mlp")
 
 
@@ -130,6 +130,6 @@ def _copy(layers: list[keras.layers.Layer], features: int, name: str) -> keras.S
 
 
 def first_filters(model: keras.Sequential) -> np.ndarray:
-    """What each unit of the first hidden layer looks for: `(units, features)` float32."""
+    """The weights of each unit of the first hidden layer: `(units, features)` float32."""
     dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
     return np.array(dense.kernel).T

@@ -2,10 +2,8 @@
 
 import keras
 
-from warmstart.config.arm import GLOROT_UNIFORM, Initializer, Network
-from warmstart.networks import activations, dropout, initializers
-from warmstart.networks.stack import HEAD
-from warmstart.seeds import derive
+from warmstart.config.arm import Network
+from warmstart.networks import choices
 
 
 def build(
@@ -14,45 +12,17 @@ def build(
     """The Keras model of a resolved `network`, input `(batch, features)`, output logits
     `(batch, classes)`. Its hidden layers are numbered from `first`.
 
-    Every layer draws from a stream of its own under `seed`, named after the layer. A layer that
-    batch norm follows directly has no bias, since β takes its place. Dropout comes last in a hidden
-    layer, so that batch norm's statistics are those of inference.
+    Every layer draws from a stream of its own under `seed`, named after the layer.
     """
-    place, momentum = network.batch_norm.name, network.batch_norm.momentum
-    before, after = "before" in place, "after" in place
-    layers: list[keras.layers.Layer] = [keras.Input((features,), name="features")]
-    if "input" in place:
-        layers.append(keras.layers.BatchNormalization(momentum=momentum, name="batch_norm_input"))
+    calls = []
+    if network.batch_norm.on_input:
+        calls.append(choices.batch_norm(network, "batch_norm_input"))
     for number, units in enumerate(network.hidden, start=first):
         assert isinstance(units, int)  # resolved: no "auto" left
-        kernel = initializers.make(network.initializer, layer_seed(seed, f"hidden_{number}"))
-        layers.append(
-            keras.layers.Dense(
-                units, kernel_initializer=kernel, use_bias=not before, name=f"hidden_{number}"
-            )
-        )
-        name = f"activation_{number}"
-        activation = activations.make(network.activation, seed=layer_seed(seed, name), name=name)
-        norm: list[keras.layers.Layer] = []
-        if before or after:
-            norm = [keras.layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}")]
-        layers += [*norm, activation] if before else [activation, *norm]
-        for kind, layer in dropout.KINDS.items():
-            if rate := getattr(network, kind):
-                name = f"{kind}_{number}"
-                layers.append(layer(rate, seed=layer_seed(seed, name), name=name))
-    return keras.Sequential([*layers, head(classes, seed, network.head_initializer)], name="mlp")
-
-
-def head(classes: int, seed: int, initializer: Initializer = GLOROT_UNIFORM) -> keras.layers.Dense:
-    """The output layer: logits `(batch, classes)`."""
-    kernel = initializers.make(initializer, layer_seed(seed, HEAD))
-    return keras.layers.Dense(classes, kernel_initializer=kernel, name=HEAD)
-
-
-def layer_seed(seed: int, layer: str) -> int:
-    """Seed of one layer's own stream."""
-    return derive(seed, "layer", layer)
+        calls += choices.block(network, units, number, seed)
+    calls.append(choices.head(classes, seed, network.head_initializer))
+    inputs = keras.Input((features,), name="features")
+    return keras.Sequential([inputs, *(call.build() for call in calls)], name="mlp")
 
 
 def compile_for_use(

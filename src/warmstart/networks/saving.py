@@ -1,4 +1,4 @@
-"""Keras models to files, with the same bytes for the same model."""
+"""Keras models to files and back: the same bytes for the same model."""
 
 import json
 import re
@@ -6,8 +6,10 @@ import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from warmstart.files import replacing
+from warmstart.networks import activations, mlp
 
 _NO_CLOCK = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 
@@ -39,3 +41,46 @@ def _number_shared_objects(config: str) -> str:
         lambda match: f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}",
         config,
     )
+
+
+def load_raw(
+    path: Path, feature_shape: tuple[int, ...], mean: np.ndarray, scale: np.ndarray
+) -> keras.Sequential:
+    """The network in the `.keras` file `path`, which takes standardized `(batch, features)`, behind
+    layers that flatten and standardize `(batch, *feature_shape)`.
+
+    It is compiled with the file's optimizer, which remembers nothing of its training.
+
+    Args:
+        path: of a compiled `Sequential` model.
+        feature_shape: of one raw sample.
+        mean, scale: `(features,)` float: the value of a feature is standardized to
+            `(value - mean) / scale`.
+    """
+    model = keras.models.load_model(path, safe_mode=True)
+    preprocessing = [
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Normalization(mean=mean, variance=scale**2, name="standardize"),
+    ]
+    return _rebuilt(model, feature_shape, [*preprocessing, *model.layers])
+
+
+def portable(model: keras.Sequential) -> keras.Sequential:
+    """`model` with the same predictions and none but Keras's own layers, for programs without this
+    package: RReLU, which has a fixed slope outside training, as a LeakyReLU of that slope."""
+    layers = [
+        keras.layers.LeakyReLU(negative_slope=(layer.lower + layer.upper) / 2, name=layer.name)
+        if isinstance(layer, activations.RReLU)
+        else layer
+        for layer in model.layers
+    ]
+    return _rebuilt(model, model.input_shape[1:], layers)
+
+
+def _rebuilt(
+    model: keras.Sequential, shape: tuple[int, ...], layers: list[keras.layers.Layer]
+) -> keras.Sequential:
+    """`layers` on raw input `(batch, *shape)`, compiled with a fresh optimizer like `model`'s."""
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    inputs = keras.Input(shape, name="raw")
+    return mlp.compile_for_use(keras.Sequential([inputs, *layers], name="mlp"), optimizer)

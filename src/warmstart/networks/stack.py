@@ -28,7 +28,7 @@ class Stack:
     head: str
     """The last layer, a Dense one."""
     batch_norms: tuple[str, ...]
-    """Those of the layers that normalize batches."""
+    """Names of the layers that normalize batches."""
 
     @classmethod
     def read(cls, path: Path) -> "Stack":

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from warmstart.errors import InputError
-from warmstart.networks import activations, mlp  # noqa: F401  (registers RReLU for loading)
+from warmstart.networks import activations, choices  # noqa: F401  (registers RReLU for loading)
 from warmstart.networks.stack import PREPROCESSING, Stack
 
 
@@ -52,7 +52,7 @@ def graft(source: keras.Sequential, features: int, classes: int, seed: int) -> k
     for layer in layers:
         layer.trainable = True
     inputs = keras.Input((features,), name="features")
-    return keras.Sequential([inputs, *layers, mlp.head(classes, seed)], name="mlp")
+    return keras.Sequential([inputs, *layers, choices.head(classes, seed).build()], name="mlp")
 
 
 def copy(

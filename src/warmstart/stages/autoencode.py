@@ -12,8 +12,7 @@ import numpy as np
 from warmstart.config.arm import Network
 from warmstart.config.params import METHODS, Params
 from warmstart.data import pretext
-from warmstart.data.standardize import Standardization
-from warmstart.data.task import Task
+from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing
 from warmstart.records import Record, write_records
@@ -104,9 +103,8 @@ class _Maker:
         """Hidden layer `number` (from 1), on the codes of the unrolled autoencoder `below`."""
         changes: dict[str, Any] = {"hidden": (self.network.hidden[number - 1],)}
         norm = self.network.batch_norm
-        if below and "input" in norm.name:  # codes are no input
-            rest = norm.name.removeprefix("input").removeprefix("+")
-            changes["batch_norm"] = norm.model_copy(update={"name": rest or "none"})
+        if below and norm.on_input:  # codes are no input
+            changes["batch_norm"] = norm.model_copy(update={"name": norm.place})
         how = Autoencoder(noise=0.0, tied=self.params.autoencode.tied, first=number)
         network = self.network.model_copy(update=changes)
         return self._cohort(f"stacked_{number}", self.samples, network, how, below)

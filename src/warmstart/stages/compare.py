@@ -6,8 +6,7 @@ from pathlib import Path
 
 from warmstart.config.arm import Network
 from warmstart.config.params import Compare, Params
-from warmstart.data.task import Task
-from warmstart.data.view import View, cross_validation
+from warmstart.data.task import Task, View, cross_validation
 from warmstart.errors import InputError
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch

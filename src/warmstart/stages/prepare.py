@@ -11,11 +11,10 @@ from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
-from warmstart.data.split import Task, split
-from warmstart.data.standardize import Standardization
+from warmstart.data.split import split_full, task_labels
+from warmstart.data.task import PARTS, Task
 from warmstart.files import write_json
 
-_PARTS = ("train", "validation", "test")
 _HOW_TO_READ = (
     "full.npz holds every class, a.npz all but the classes of task B, b.npz those of task B, of "
     "whose training labels each trial is shown few. Each holds x_train (n, features) float32, "
@@ -35,22 +34,17 @@ def prepare(params: Params, output: Path) -> None:
         InputError: with the problems of the data or of the parameters, before anything is written.
     """
     dataset = load(params.data)
-    rows = split(dataset, params.data, params.transfer, params.seed)
-    standardization = Standardization.of(dataset.x[rows.full.train])
-    x = standardization.apply(dataset.x)
+    labels = task_labels(params.transfer, dataset.class_names)
+    view = split_full(dataset, params.data, params.seed)
     card = _card(dataset, params)
-    pairs: dict[str, Any] = {}
-    for part in (rows.full, rows.a, rows.b):
-        task = part.task(dataset, x)
-        task.write(output / f"{task.name}.npz")
-        card["tasks"][task.name] = {"file": f"{task.name}.npz", **_entry(task, part.classes)}
-        if part is rows.full and params.transfer.all_pairs:
-            # without files, which would take gigabytes
-            for pair in every_pair(task.classes):
-                other = task_b(task, pair)
-                pairs[other.name] = _entry(other, pair)
-    card["tasks"] |= pairs
-    standardization.write(output / "standardize.npz")
+    for name, own in labels.items():
+        task = view.task.only(name, own)
+        task.write(output / f"{name}.npz")
+        card["tasks"][name] = {"file": f"{name}.npz", **_entry(task, own)}
+    for pair in every_pair(view.task.classes) if params.transfer.all_pairs else ():
+        task = task_b(view.task, pair)  # without files, which would take gigabytes
+        card["tasks"][task.name] = _entry(task, pair)
+    view.standardization.write(output / "standardize.npz")
     write_json(output / "card.json", card)
     print(_table(card))
 
@@ -83,7 +77,7 @@ def _entry(task: Task, labels: Sequence[int]) -> dict[str, Any]:
             "n": len(getattr(task, f"y_{part}")),
             "classes": _counts(getattr(task, f"y_{part}"), task.class_names),
         }
-        for part in _PARTS
+        for part in PARTS
     }
 
 
@@ -96,10 +90,10 @@ def _table(card: dict[str, Any]) -> str:
     lines = [
         f"{card['name']}: {card['n']:,} samples of {card['features']} features ({shape}), "
         f"{len(card['classes'])} classes, digest {card['digest'][:12]}",
-        f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in _PARTS),
+        f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in PARTS),
     ]
     written = {name: task for name, task in card["tasks"].items() if "file" in task}
     for name, task in written.items():
-        sizes = "".join(f"{task[part]['n']:>12,}" for part in _PARTS)
+        sizes = "".join(f"{task[part]['n']:>12,}" for part in PARTS)
         lines.append(f"{name:<6}{len(task['class_names']):>8}{sizes}")
     return "\n".join(lines)

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from warmstart.networks.choices import CLIPPING
+
 
 class Fed:
     """A hyperparameter that a program reads from a variable, like a weight.
@@ -49,6 +51,28 @@ class Fed:
 
     def __jax_array__(self) -> Any:
         return self.variable.__jax_array__()
+
+
+def clips(optimizer: keras.optimizers.Optimizer) -> bool:
+    return any(getattr(optimizer, setting) is not None for setting in CLIPPING.values())
+
+
+def clipped(optimizer: keras.optimizers.Optimizer, gradients: list[Any]) -> list[Any]:
+    """What `optimizer.apply` makes of `gradients` before it uses them; Keras has no public name
+    for it."""
+    return optimizer._clip_gradients(gradients)
+
+
+def feed_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Fed]:
+    """Have `optimizer` read its momentum and clip threshold, where it has them, from variables."""
+    fed = {}
+    if getattr(optimizer, "momentum", 0.0) and isinstance(optimizer, keras.optimizers.SGD):
+        fed["momentum"] = optimizer.momentum = Fed(optimizer.momentum)
+    for setting in CLIPPING.values():
+        if getattr(optimizer, setting) is not None:
+            fed["clip_threshold"] = Fed(getattr(optimizer, setting))
+            setattr(optimizer, setting, fed["clip_threshold"])
+    return fed
 
 
 def feed_slope(model: keras.Sequential) -> Fed | None:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.training import backends, optimizers
+from warmstart.training import backends, fed
 from warmstart.training.layers import LayerProbe
 
 SAMPLES = 256
@@ -188,11 +188,11 @@ class Probe:
             return self._loss(y, self._model(x, training=True)), ()
 
         _, raw = self._tape.value_and_gradients(loss, self._model.trainable_variables)
-        return raw, optimizers.clipped(self._optimizer, raw)
+        return raw, fed.clipped(self._optimizer, raw)
 
     def _clipping_seen(self) -> dict[str, float]:
         """How often clipping acts, and how far it turns the gradient."""
-        if self._optimizer is None or not optimizers.clips(self._optimizer):
+        if self._optimizer is None or not fed.clips(self._optimizer):
             return {}
         acts, cosines = [], []
         x, y = (keras.ops.copy(values) for values in (self._x, self._y))

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks import dropout
-from warmstart.training import backends, optimizers
+from warmstart.networks import activations
+from warmstart.training import backends, fed
 from warmstart.training.factors import Factors
 from warmstart.training.fed import Fed
 
@@ -110,13 +110,13 @@ class Program:
         rest: int | None = None,
     ) -> None:
         backend = backends.current()
-        dropout.name_generators(model)
+        activations.name_generators(model)
         self.model, self.optimizer, self.samples = model, optimizer, data.samples
         self._take, self._batch_size = backend.take, min(batch_size, data.samples)
         self._weights = model.trainable_variables
         optimizer.build(self._weights)
         self._factors = factors
-        self._fed = optimizers.feed(optimizer) | ({"negative_slope": slope} if slope else {})
+        self._fed = fed.feed_optimizer(optimizer) | ({"negative_slope": slope} if slope else {})
         self._rest = self.samples % self._batch_size if rest is None else rest
         if rest is not None:
             self._fed["full_batches"] = Fed(0.0)

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from warmstart.config.arm import Network
-from warmstart.data.draw import draw
-from warmstart.networks import initializers, mlp, transfer
+from warmstart.data.split import draw
+from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import is_due, samples
@@ -177,12 +177,12 @@ class Trainer:
         values = list(self._fresh)
         seed = derive(self.cohort.root_seed, "trial", trial.seed)
         for layer in self.model.layers:
-            own = mlp.layer_seed(seed, layer.name)
+            own = choices.layer_seed(seed, layer.name)
             if isinstance(layer, keras.layers.Dense) and layer.name not in self.cohort.copied:
                 last = layer is self.model.layers[-1]
                 network = trial.network
                 choice = network.head_initializer if last else network.initializer
-                make = initializers.make(choice, own)
+                make = choices.initializer(choice, own).build()
                 values[place[id(layer.kernel)]] = np.array(make(layer.kernel.shape))
             if hasattr(layer, "seed_generator"):
                 state = keras.random.SeedGenerator(own).state

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, mlp, saving, transfer
+from warmstart.networks import autoencoder, choices, mlp, saving, transfer
 from warmstart.seeds import derive
-from warmstart.training import backends, optimizers
+from warmstart.training import backends
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
@@ -89,7 +89,7 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[bool]:
     """
     task, trial = _task(cohort), cohort.trials[0]
     model = _trained(cohort, trial, store)
-    optimizer = optimizers.make(trial.network, trial.learning_rate)
+    optimizer = choices.optimizer(trial.network, trial.learning_rate).build()
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     mlp.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))

@@ -7,10 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.analysis.keras_code import keras_code
 from warmstart.config.arm import Network
-from warmstart.networks import mlp
-from warmstart.training import optimizers
+from warmstart.networks import choices, mlp
+from warmstart.networks.choices import keras_code
 
 FEATURES, CLASSES = 6, 3
 
@@ -90,9 +89,9 @@ def test_the_code_builds_what_was_trained(made: Network, task: Path) -> None:
     model, expected = scope["model"], mlp.build(made, FEATURES, CLASSES, seed=0)
     assert described(model) == described(expected)
     assert model.count_params() == expected.count_params()
-    ours, theirs = model.optimizer.get_config(), optimizers.make(made, 0.05).get_config()
+    ours, theirs = model.optimizer.get_config(), choices.optimizer(made, 0.05).build().get_config()
     assert ours | {"name": ""} == theirs | {"name": ""}
-    assert type(model.optimizer) is type(optimizers.make(made, 0.05))
+    assert type(model.optimizer) is type(choices.optimizer(made, 0.05).build())
 
 
 def test_the_code_gives_raw_values_to_whom_they_were_given(task: Path) -> None:

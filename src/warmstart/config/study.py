@@ -1,0 +1,114 @@
+"""The section `compare` of params.yaml: studies, each a question with its arms."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Annotated
+
+from pydantic import Field
+
+from warmstart.config.arm import Count, Frozen, Network, Positive
+
+LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+Repetitions = Annotated[int, Field(ge=2)]
+Arms = dict[Name, Network]
+
+
+class Study(Frozen):
+    """One question: arms that change the base network."""
+
+    base: Network = Network()
+    arms: Arms = Field(default_factory=dict)
+    cross: dict[Name, Arms] = Field(default_factory=dict)
+    """Instead of `arms`: factor -> its arms. The study's arms are all their combinations."""
+    profiles: Arms = Field(default_factory=dict)
+    """Networks whose layers are looked into where they start; they are not trained."""
+    epochs: Count | None = None
+    """None, here and below: as in every study."""
+    learning_rates: LearningRates | None = None
+    seeds: Repetitions | None = None
+
+    def problems(self) -> Iterator[str]:
+        if bool(self.arms) == bool(self.cross):
+            yield (
+                "arms: expected either arms or cross, received "
+                f"{'both' if self.arms else 'neither'}; give one of them"
+            )
+            return
+        sizes = {"arms": len(self.arms)} if self.arms else {"cross": len(self.cross)}
+        sizes |= {f"cross.{factor}": len(arms) for factor, arms in self.cross.items()}
+        few = {where: size for where, size in sizes.items() if size < 2}
+        for where, size in few.items():
+            yield f"{where}: expected at least 2 to compare, received {size}; add some"
+        changed = [
+            {key for arm in arms.values() for key in arm.model_fields_set}
+            for arms in self.cross.values()
+        ]
+        if shared := {key for one, other in combinations(changed, 2) for key in one & other}:
+            yield (
+                "cross: expected factors that change different things, received "
+                f"{', '.join(sorted(shared))} in more than one; keep it in one"
+            )
+        if few or shared:
+            return
+        for name in [name for name in self.profiles if name in self.networks()]:
+            yield (
+                f"profiles.{name}: expected another name than an arm's, received the same; "
+                "rename one"
+            )
+
+    def networks(self) -> Arms:
+        """What each arm changes; a crossed arm is named after its parts, as `he_normal+relu`."""
+        if self.arms:
+            return self.arms
+        first, *others = self.cross.values()
+        crossed = dict(first)
+        for factor in others:
+            crossed = {
+                f"{name}+{part}": network.changed_by(change)
+                for name, network in crossed.items()
+                for part, change in factor.items()
+            }
+        return crossed
+
+
+class Compare(Frozen):
+    """The studies, and the budget that every arm of every study gets alike."""
+
+    seeds: Repetitions
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """Folds of a cross-validation: trials of seed s validate on fold s mod `folds`; None: one
+    split."""
+    learning_rates: LearningRates
+    epochs: Count
+    patience: Count | None = None
+    """A trial stops after so many epochs without a lower validation loss; None: it never does."""
+    batch_size: Count
+    base: Network
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+
+    def problems(self) -> Iterator[str]:
+        for study, options in self.studies.items():
+            where = f"studies.{study}.{'cross' if options.cross else 'arms'}"
+            for arm, network in self.arms(study).items():
+                yield from (f"{where}.{arm}.{conflict}" for conflict in network.conflicts())
+        seeds = {"seeds": self.seeds}
+        seeds |= {f"studies.{name}.seeds": s.seeds for name, s in self.studies.items() if s.seeds}
+        for where, count in seeds.items():
+            if self.folds and count % self.folds:
+                yield (
+                    f"{where}: expected a multiple of folds ({self.folds}), so that every fold "
+                    f"validates equally often, received {count}; change one of the two"
+                )
+
+    def arms(self, study: str) -> Arms:
+        """The arms of `study` with everything filled in from the two bases."""
+        return self._filled_in(study, self.studies[study].networks())
+
+    def profiles(self, study: str) -> Arms:
+        """The networks of `study` that are only looked into, filled in from the two bases."""
+        return self._filled_in(study, self.studies[study].profiles)
+
+    def _filled_in(self, study: str, changes: Mapping[str, Network]) -> Arms:
+        base = self.base.changed_by(self.studies[study].base)
+        return {name: base.changed_by(change) for name, change in changes.items()}

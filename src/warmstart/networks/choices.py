@@ -1,0 +1,241 @@
+"""The choices of an arm as Keras has them: one table, which builds the objects and prints the code.
+
+Classes are named as text, so that printing needs no Keras.
+"""
+
+import importlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from warmstart.config.arm import GLOROT_UNIFORM, Activation, Initializer, Network
+from warmstart.networks.stack import HEAD
+from warmstart.seeds import derive
+
+CLIPPING = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
+"""Keras's name of each way to clip. `clipvalue` bounds each component and so turns the gradient;
+`clipnorm` shortens the gradient of each variable; `global_clipnorm` shortens the whole gradient
+(Pascanu et al. 2013, "On the Difficulty of Training Recurrent Neural Networks", algorithm 1)."""
+
+
+class Call:
+    """A class with its arguments: `build` makes the object, `str` is the code that would.
+
+    Args:
+        path: module and class.
+        short: what Keras takes in place of the object, such as `he_normal`.
+    """
+
+    def __init__(self, path: str, *positional: Any, short: str = "", **named: Any) -> None:
+        self.path, self.positional, self.short, self.named = path, positional, short, named
+
+    def build(self) -> Any:
+        """The object; arguments that are calls are built too."""
+        module, _, name = self.path.rpartition(".")
+        named = {k: v.build() if isinstance(v, Call) else v for k, v in self.named.items()}
+        return getattr(importlib.import_module(module), name)(*self.positional, **named)
+
+    def __str__(self) -> str:
+        if self.short:
+            return json.dumps(self.short)
+        # names and seeds are left out: a reader's own program has no use for them
+        named = {key: value for key, value in self.named.items() if key not in ("name", "seed")}
+        arguments = [_printed(value) for value in self.positional]
+        arguments += [f"{key}={_printed(value)}" for key, value in named.items()]
+        name = self.path if self.path.startswith("keras.") else self.path.rpartition(".")[2]
+        return f"{name}({', '.join(arguments)})"
+
+
+UNITS = "units"
+"""Stands for the number of units where code is printed: the variable that holds it there."""
+
+
+def _printed(value: Any) -> str:
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return json.dumps(value) if isinstance(value, str) and value != UNITS else str(value)
+
+
+def layer_seed(seed: int, layer: str) -> int:
+    """Seed of the stream that the layer called `layer` draws from, under the network's `seed`."""
+    return derive(seed, "layer", layer)
+
+
+def initializer(choice: Initializer, seed: int | None = None) -> Call:
+    """The initializer of `choice`; `auto` must have been resolved before.
+
+    The variance-scaling family draws with variance `scale / fan`, where `fan` is the number of
+    inputs (fan_in) or outputs (fan_out) of the layer, or the mean of both (fan_avg):
+
+    - Glorot: 1 / fan_avg   (Glorot and Bengio 2010, equations 12 and 16)
+    - He:     2 / fan_in    (He et al. 2015, equation 10)
+    - LeCun:  1 / fan_in    (LeCun et al. 1998, section 4.6)
+
+    Orthogonal kernels have orthonormal columns, or rows where these are fewer (Saxe et al. 2014).
+    """
+    scaling = "keras.initializers.VarianceScaling"
+    match choice.name:
+        case "normal":
+            return Call("keras.initializers.RandomNormal", stddev=choice.stddev, seed=seed)
+        case "truncated_normal":
+            return Call("keras.initializers.TruncatedNormal", stddev=choice.stddev, seed=seed)
+        case "uniform":
+            return Call("keras.initializers.RandomUniform", -choice.bound, choice.bound, seed=seed)
+        case "variance_scaling":
+            return Call(scaling, choice.scale, choice.mode, choice.distribution, seed=seed)
+        case "orthogonal":
+            return Call("keras.initializers.Orthogonal", seed=seed, short=choice.name)
+        case "ones" | "zeros":
+            return Call(f"keras.initializers.{choice.name.title()}", short=choice.name)
+    family, shape = choice.name.split("_")
+    scale = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}[family]
+    distribution = "uniform" if shape == "uniform" else "truncated_normal"
+    return Call(scaling, *scale, distribution, seed=seed, short=choice.name)
+
+
+def activation(choice: Activation, *, seed: int = 0, name: str | None = None) -> Call:
+    """The layer of `choice`, called `name`; only RReLU draws from `seed`."""
+    match choice.name:
+        case "leaky_relu":  # Maas et al. 2013
+            return Call("keras.layers.LeakyReLU", negative_slope=choice.negative_slope, name=name)
+        case "elu":  # Clevert et al. 2016
+            return Call("keras.layers.ELU", alpha=choice.alpha, name=name)
+        case "prelu":  # He et al. 2015
+            return Call("keras.layers.PReLU", name=name)
+        case "rrelu":
+            path = "warmstart.networks.activations.RReLU"
+            return Call(path, choice.lower, choice.upper, seed=seed, name=name)
+        case keras_name:
+            return Call("keras.layers.Activation", keras_name, name=name)
+
+
+def optimizer(arm: Network, learning_rate: float = 0.01) -> Call:
+    """The optimizer of `arm` with its clipping."""
+    choice, clipping = arm.optimizer, arm.clipping
+    kinds = {"adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "rmsprop": "RMSprop"}
+    named: dict[str, Any] = {"learning_rate": learning_rate}
+    if choice.name in ("momentum", "nesterov"):
+        named["momentum"] = choice.momentum
+    if choice.name == "nesterov":
+        named["nesterov"] = True
+    if clipping.name != "none":
+        named[CLIPPING[clipping.name]] = clipping.threshold
+    return Call(f"keras.optimizers.{kinds.get(choice.name, 'SGD')}", **named, name=choice.name)
+
+
+def batch_norm(arm: Network, name: str) -> Call:
+    """Batch normalization (Ioffe and Szegedy 2015)."""
+    return Call("keras.layers.BatchNormalization", momentum=arm.batch_norm.momentum, name=name)
+
+
+def block(arm: Network, units: int | str = UNITS, number: int = 1, seed: int = 0) -> list[Call]:
+    """Hidden layer `number` of a resolved `arm` with what follows it, each under its own name.
+
+    A layer that batch norm follows directly has no bias, since β takes its place. Dropout comes
+    last, so that batch norm's statistics are those of inference.
+    """
+
+    def own(kind: str) -> dict[str, Any]:
+        name = f"{kind}_{number}"
+        return {"name": name, "seed": layer_seed(seed, name)}
+
+    place, norm = arm.batch_norm.place, batch_norm(arm, f"batch_norm_{number}")
+    hidden = own("hidden")
+    dense: dict[str, Any] = {"kernel_initializer": initializer(arm.initializer, hidden["seed"])}
+    if place == "before":
+        dense["use_bias"] = False
+    layers = [Call("keras.layers.Dense", units, **dense, name=hidden["name"])]
+    layers += [activation(arm.activation, **own("activation"))]
+    if place != "none":
+        layers.insert(1 if place == "before" else 2, norm)
+    if arm.dropout:
+        layers.append(Call("keras.layers.Dropout", arm.dropout, **own("dropout")))
+    if arm.alpha_dropout:
+        layers.append(Call("keras.layers.AlphaDropout", arm.alpha_dropout, **own("alpha_dropout")))
+    return layers
+
+
+def head(classes: int, seed: int = 0, choice: Initializer = GLOROT_UNIFORM) -> Call:
+    """The output layer: logits `(batch, classes)`."""
+    kernel = initializer(choice, layer_seed(seed, HEAD))
+    return Call("keras.layers.Dense", classes, kernel_initializer=kernel, name=HEAD)
+
+
+def keras_code(
+    arm: Network,
+    *,
+    learning_rate: float,
+    classes: int,
+    task: Path,
+    features: int,
+    batch_size: int,
+    epochs: int,
+) -> str:
+    """Python that builds, compiles and trains `arm`, and tests it; it stands on its own.
+
+    Args:
+        arm: resolved.
+        learning_rate: of its optimizer.
+        classes: outputs, which are logits.
+        task: the file with the arrays, as the stage `prepare` writes it, beside
+            `standardize.npz`.
+        features: inputs.
+        batch_size: samples.
+        epochs: of training.
+    """
+    layers = block(arm)
+    output = str(head(classes, choice=arm.head_initializer))
+    if arm.head_initializer == GLOROT_UNIFORM:
+        output = str(Call("keras.layers.Dense", classes))  # it is Keras's default
+    inputs = [f"keras.Input(({features},))"]
+    if arm.batch_norm.on_input:
+        inputs.append(str(batch_norm(arm, "")))
+    lines = [
+        "import keras",
+        "import numpy as np",
+        *_imports(layers),
+        "",
+        *_data(task, arm.standardize),
+        "",
+        f"layers = [{', '.join(inputs)}]",
+        f"for units in {arm.hidden}:",
+        "    layers += [",
+        *(f"        {layer}," for layer in layers),
+        "    ]",
+        f"model = keras.Sequential([*layers, {output}])",
+        "model.compile(",
+        f"    optimizer={optimizer(arm, learning_rate)},",
+        "    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),",
+        '    metrics=["accuracy"],',
+        ")",
+        "model.fit(",
+        '    data["x_train"],',
+        '    data["y_train"],',
+        f"    batch_size={batch_size},",
+        f"    epochs={epochs},",
+        '    validation_data=(data["x_validation"], data["y_validation"]),',
+        ")",
+        'model.evaluate(data["x_test"], data["y_test"])',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _imports(layers: Sequence[Call]) -> list[str]:
+    """Imports of layers that are not Keras's."""
+    paths = [layer.path.rpartition(".") for layer in layers if not layer.path.startswith("keras.")]
+    return [line for module, _, name in paths for line in ("", f"from {module} import {name}")]
+
+
+def _data(task: Path, standardize: bool) -> list[str]:
+    load = f'np.load("{task.as_posix()}")'
+    if standardize:
+        return [f"data = {load}"]
+    return [
+        f"data = dict({load})",
+        f'standard = np.load("{task.with_name("standardize.npz").as_posix()}")',
+        'for part in ("x_train", "x_validation", "x_test"):  # raw values',
+        '    data[part] = data[part] * standard["scale"] + standard["mean"]',
+    ]
