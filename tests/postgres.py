@@ -27,7 +27,7 @@ class Postgres:
     port: int
     password: str
 
-    def uri(self, database: str, scheme: str = "postgresql") -> str:
+    def uri(self, database: str, scheme: str = "postgresql+psycopg2") -> str:
         """With the password, as SQLAlchemy takes it."""
         return f"{scheme}://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 

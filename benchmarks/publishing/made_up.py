@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from warmstart.analysis.statistics import summarize
+from warmstart.analysis.summary import write_summary
 from warmstart.records import EPOCH_METRICS, Record, write_records
 
 N_TEST = 10_000
@@ -20,10 +21,10 @@ def write(
     rates: Sequence[float],
     seeds: int,
     epochs: int,
-    summary: bool,
+    summary: Path | None,
 ) -> None:
     """Every arm × learning rate × seed, of which none diverges; arms are the better the sooner they
-    come, and every middle rate is the chosen one. `summary`: write `summary.json` too."""
+    come, and every middle rate is the chosen one. `summary`: where to write what is judged of them."""
     numbers = np.random.default_rng(0)
     records = []
     for place, arm in enumerate(arms):
@@ -61,9 +62,8 @@ def write(
                 )
     write_records(folder / "records.parquet", records)
     if summary:
-        summarize(records, data_name="made_up", n_test=N_TEST, reference=None).write(
-            folder / "summary.json"
-        )
+        found = summarize(records, data_name="made_up", n_test=N_TEST, reference=None)
+        write_summary(summary, found)
 
 
 def _curves(numbers: np.random.Generator, best: float, epochs: int) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from publishing.ways import STORES, WAYS
 
 EPOCHS, METRICS = 20, 4
 AIM = 7
-"""Times that publishing shall be faster than `log_metric`, by issue 7."""
+"""Times that publishing shall be faster than `log_metric`."""
 
 
 def measure(folder: Path, quick: bool, repetitions: int) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def measure(folder: Path, quick: bool, repetitions: int) -> list[dict[str, Any]]
         rates=rates,
         seeds=seeds,
         epochs=EPOCHS,
-        summary=False,
+        summary=None,
     )
     seconds: dict[tuple[str, str], list[float]] = {pair: [] for pair in product(STORES, WAYS)}
     disturbed = dict.fromkeys(seconds, 0.0)

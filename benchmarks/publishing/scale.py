@@ -27,7 +27,8 @@ def measure(folder: Path, quick: bool, repetitions: int) -> list[Row]:
     count, seeds, epochs = (10, 2, 5) if quick else (100, 10, 50)
     arms = [f"arm_{n:03}" for n in range(count)]
     results = folder / "results" / STUDY
-    write(results, study=STUDY, arms=arms, rates=RATES, seeds=seeds, epochs=epochs, summary=True)
+    summary = folder / "reports" / "summaries" / f"{STUDY}.json"
+    write(results, study=STUDY, arms=arms, rates=RATES, seeds=seeds, epochs=epochs, summary=summary)
     database = empty(folder / "mlflow.db")
     found = [_published(database, results, "publish"), _published(database, results, "again")]
     ((runs, values),) = rows(
@@ -50,7 +51,9 @@ def measure(folder: Path, quick: bool, repetitions: int) -> list[Row]:
 
 
 def _published(database: Path, results: Path, what: str) -> Row:
-    command = [sys.executable, "-m", "warmstart", "track", "--results", str(results)]
+    command = [sys.executable, "-m", "warmstart", "track", "--results", str(results.parent)]
+    command += ["--reports", str(results.parents[1] / "reports")]
+    command += ["--models", str(results.parents[1] / "models")]
     done = call(command, {**ENVIRONMENT, "MLFLOW_TRACKING_URI": f"sqlite:///{database}"})
     return {
         "what": what,

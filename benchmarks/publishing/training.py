@@ -1,5 +1,5 @@
-"""Part `training`: one study, trained alone, while another process publishes it, and with
-publishing at its end. Only the command line is used."""
+"""Part `training`: one study, trained alone, and while another process publishes it. Only the
+command line is used."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,6 @@ from measuring.process import ON_CORES, call
 from publishing.store import ENVIRONMENT, empty, rows
 from warmstart.files import read_json
 from warmstart.records import read_records
-from warmstart.tracking.follow import FOLLOWED
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = "initializer"
@@ -28,9 +27,9 @@ ARMS = {
     "orthogonal": "orthogonal",
     "normal_0.1": {"normal": {"stddev": 0.1}},
 }
-WAYS = ("alone", "beside", "at its end")
+WAYS = ("alone", "beside")
 AIM = 0.03
-"""Share of the training time that publishing beside it may cost, by issue 7."""
+"""Share of the training time that publishing beside it may cost."""
 
 
 def measure(folder: Path, quick: bool, repetitions: int) -> list[dict[str, Any]]:
@@ -87,8 +86,6 @@ def _train(way: str, compare: list[str], place: Path, empty_database: Path) -> d
     if way == "beside":
         command = [*compare[:3], "track", "--results", str(results), "--during", *command]
     environment = {**ON_CORES, **ENVIRONMENT, "MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
-    if way == "alone":
-        environment[FOLLOWED] = "1"  # the stage publishes nothing
     done = call(command, environment, place)
     timings = results / STUDY / "timings.json"
     records = read_records(results / STUDY / "records.parquet")

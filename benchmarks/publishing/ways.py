@@ -18,7 +18,7 @@ from pathlib import Path
 
 from publishing.store import ENVIRONMENT, rows, serving
 from warmstart.records import read_records
-from warmstart.tracking import publish
+from warmstart.tracking.publish import Project, publish
 from warmstart.tracking.runs import Run, head, trial_runs
 
 WAYS = ("publish", "log_metric", "log_metrics")
@@ -42,7 +42,7 @@ def _publish(results: str) -> float:
     import mlflow  # noqa: F401
 
     began = time.perf_counter()
-    publish(Path(results))
+    publish(Project(results=Path(results), reports=Path(results).with_name("reports")))
     return time.perf_counter() - began
 
 

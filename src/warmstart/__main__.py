@@ -98,7 +98,6 @@ def pretrain(
     from warmstart.stages.pretrain import pretrain
 
     pretrain(options, data, model, output)
-    _publish(output)
 
 
 @app.command
@@ -121,7 +120,6 @@ def autoencode(
     from warmstart.stages.autoencode import autoencode
 
     autoencode(options, data, models, output)
-    _publish(output)
 
 
 @app.command
@@ -152,7 +150,6 @@ def transfer(
     with _file(a) as path:
         others = {f"on_{encoder.stem}": encoder for encoder in sorted(encoders.glob("*.keras"))}
         transfer(options, data, {"on_a": path} | others, pretrained, model, output)
-    _publish(output)
 
 
 @app.command
@@ -180,7 +177,6 @@ def compare(
     model = model or MODELS / "compare" / f"{study}.keras"
     output = output or RESULTS / "compare" / study
     compare(options, study, data, model, output)
-    _publish(output)
 
 
 @app.command
@@ -205,7 +201,6 @@ def report(
     from warmstart.stages.report import report
 
     report(options, results, data, models, output)
-    _publish_products(results, models, data, output)
 
 
 @app.command
@@ -243,8 +238,16 @@ def track(
         follow: publish what is written there until standard input ends
         during: run this command and publish while it runs; its exit code is ours
     """
+    from warmstart.tracking.publish import Project, publish, publish_during, publish_until_closed
 
-    raise NotImplementedError
+    project = Project(results=results, reports=reports, models=models, data=data)
+    if during:
+        return publish_during(during, project)
+    if follow:
+        publish_until_closed(sys.stdin, project)
+    else:
+        print(publish(project))
+    return 0
 
 
 @app.command
@@ -262,23 +265,10 @@ def _file(model: str) -> Iterator[Path]:
     if not model.startswith("models:/"):
         yield Path(model)
         return
-    from warmstart.tracking.registry import fetch
+    from warmstart.tracking.models import fetch
 
     with TemporaryDirectory() as folder:
         yield fetch(model, Path(folder))
-
-
-def _publish(results: Path) -> None:
-    """Records are safe by now; that MLflow shows them must not cost them."""
-    if "WARMSTART_FOLLOWED" in os.environ:
-        return
-    raise NotImplementedError
-
-
-def _publish_products(results: Path, models: Path, data: Path, reports: Path) -> None:
-    if "WARMSTART_FOLLOWED" in os.environ:
-        return
-    raise NotImplementedError
 
 
 if __name__ == "__main__":

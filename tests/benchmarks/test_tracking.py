@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from warmstart.records import EPOCH_METRICS, Summary, read_records
+from warmstart.analysis.summary import read_summary
+from warmstart.records import EPOCH_METRICS, read_records
 from warmstart.tracking.runs import trial_runs
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -15,19 +16,25 @@ from publishing import made_up, publish, training, ways
 
 def test_made_up_results_are_those_of_a_study(tmp_path: Path) -> None:
     made_up.write(
-        tmp_path, study="s", arms=("a", "b"), rates=(0.1, 1.0), seeds=3, epochs=4, summary=True
+        tmp_path,
+        study="s",
+        arms=("a", "b"),
+        rates=(0.1, 1.0),
+        seeds=3,
+        epochs=4,
+        summary=tmp_path / "s.json",
     )
     records = read_records(tmp_path / "records.parquet")
     assert len({r.digest for r in records}) == len(records) == 2 * 2 * 3
     assert {len(r.epochs[m]) for r in records for m in EPOCH_METRICS} == {4}
     assert [r.learning_rate for r in records if r.test] == [1.0] * 6  # the chosen ones
-    summary = Summary.read(tmp_path / "summary.json")
+    summary = read_summary(tmp_path / "s.json")
     assert list(summary.arms) == ["a", "b"]
     assert summary.trials == 12
 
 
 def test_both_loops_log_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made_up.write(tmp_path, study="s", arms=("a",), rates=(0.1,), seeds=2, epochs=3, summary=False)
+    made_up.write(tmp_path, study="s", arms=("a",), rates=(0.1,), seeds=2, epochs=3, summary=None)
     run = trial_runs(read_records(tmp_path / "records.parquet"), "")[0]
     logged: list[tuple[str, float, int]] = []
     calls: list[int] = []

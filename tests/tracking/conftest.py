@@ -1,14 +1,14 @@
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, write
 from mlflow_serving import serving
 from seen import Seen, seen
 from warmstart.records import read_records
-from warmstart.tracking import _runs, follow
 from warmstart.tracking.opening import DEFAULTS, opened
 
 
@@ -16,15 +16,17 @@ from warmstart.tracking.opening import DEFAULTS, opened
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Creating MLflow's tables takes a second; copying them does not."""
     path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    with opened(f"sqlite:///{path}"):
-        return path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        with opened():
+            return path
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, empty, with no MLflow settings but those of warmstart's."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(follow, "give_way", lambda: None)  # tests go on in this process
+    monkeypatch.setattr(os, "setpriority", lambda *_: None)  # tests go on in this process
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for name, value in DEFAULTS.items():
         monkeypatch.setenv(name, value)
@@ -50,8 +52,9 @@ def published_at_once(here: Path, empty_database: Path) -> Callable[[Path], Seen
     def publish_there(folder: Path) -> Seen:
         copy = shutil.copy(empty_database, here / f"reference-{folder.name}.db")
         first = read_records(folder / "records.parquet")[0]
-        with opened(f"sqlite:///{copy}") as store:
-            store.bring(first.stage, first.study, _runs(folder))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{copy}")
+            publish(folder)
         return seen(f"sqlite:///{copy}", first.study)
 
     return publish_there

@@ -14,7 +14,7 @@ from pathlib import Path
 import mlflow  # noqa: F401
 import sqlalchemy  # noqa: F401
 
-from warmstart.tracking import publish
+from made_up_results import publish
 
 MACHINES = 4
 

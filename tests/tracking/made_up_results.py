@@ -1,4 +1,5 @@
-"""Records and summaries as stages write them, made up with NumPy."""
+"""Records, timings and summaries as stages write them, made up with NumPy; and how a test publishes
+them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary, write_summary
 from warmstart.files import write_json
-from warmstart.records import (
-    EPOCH_METRICS,
-    ArmSummary,
-    Contrast,
-    Interval,
-    Record,
-    Summary,
-    write_records,
-)
+from warmstart.records import EPOCH_METRICS, Record, write_records
+from warmstart.tracking import publish as publishing
+from warmstart.tracking.publish import Project, Published, Publisher
+from warmstart.training.selection import last_epoch, mean
 
 ARMS = ("he_normal", "glorot_normal", "normal_1")
 RATES = (0.01, 0.1)
-GPU_METRICS = ("gpu_0_utilization_percentage", "gpu_0_power_usage_watts")
 
 
 def made_up(
@@ -89,7 +85,9 @@ def _summary(
             at_edge="lowest",
             test_accuracy=interval(0.97 - rank / 100),
             test_loss=unknown,
-            val_accuracy=interval(0.98 - rank / 100),
+            val_accuracy=interval(
+                mean(last_epoch(r)[0] for r in records if r.arm == arm and r.chosen)
+            ),
             best_val_accuracy=interval(0.99 - rank / 100),
             best_epoch=3.5,
             last_epoch=4.0,
@@ -132,8 +130,7 @@ def _summary(
 def made_up_timings(
     arms: Sequence[str] = ARMS, *, seconds: int = 3, gpus: Sequence[str] = ("NVIDIA H100",)
 ) -> dict[str, Any]:
-    """As `stages.timings` writes them, on the data that the records name."""
-    metrics = ["system/cpu_utilization_percentage", *(f"system/{m}" for m in gpus and GPU_METRICS)]
+    """As a stage writes them, on the data that the records name."""
     return {
         "started": "2026-11-25T14:27:03.250+00:00",
         "seconds": seconds + 0.5,
@@ -161,14 +158,8 @@ def made_up_timings(
                 "by_seed": {"0": 0.01 * number},
                 "trial_epochs_per_second": 100 / number,
                 "samples_per_second": 102_700 / number,
-                # the first one's is missing, as in files written before there was any
-                **({"system": dict.fromkeys(metrics, 20.5 * number)} if number > 1 else {}),
             }
             for number, arm in enumerate(arms, start=1)
-        },
-        "system": {
-            metric: {str(s): 10.5 * number + s for s in range(1, seconds + 1)}
-            for number, metric in enumerate(metrics)
         },
     }
 
@@ -179,9 +170,31 @@ def write(
     summary: Summary | None,
     timings: dict[str, Any] | None = None,
 ) -> Path:
+    """As a stage and then the report do it; the folder."""
     write_records(folder / "records.parquet", records)
     if summary:
-        summary.write(folder / "summary.json")
+        project = project_of(folder)
+        write_summary(project.summary(folder), summary)
     if timings:
         write_json(folder / "timings.json", timings)
     return folder
+
+
+def project_of(folder: Path) -> Project:
+    """The project to which a folder of results belongs."""
+    results = next(parent for parent in (folder, *folder.parents) if parent.name == "results")
+    return Project(results=results, reports=results.with_name("reports"))
+
+
+def publish(folder: Path) -> Published:
+    """That folder alone."""
+    return Publisher(project_of(folder)).bring(folder)
+
+
+def publish_quietly(folder: Path) -> None:
+    """As at the end of a pipeline that has written what there is."""
+    Publisher(project_of(folder), known={}).follow(lambda: False)
+
+
+def publish_all(results: Path) -> Published:
+    return publishing.publish(project_of(results))

@@ -1,11 +1,10 @@
-"""Saved models with their cards, as stages leave them, on a task that can be solved by hand."""
+"""Saved models with their cards, as a pipeline leaves them, on a task solved by hand."""
 
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from warmstart.analysis import cards as card
 from warmstart.config.arm import Network
 from warmstart.data.task import Standardization, Task, View
 from warmstart.files import write_json
@@ -43,9 +42,15 @@ def network(*, right: float = 1.0, seed: int = 1) -> keras.Sequential:
 
 
 def save(
-    model: keras.Sequential, path: Path, prepared: Path, *, arm: str = "best", val: float = 0.9
+    model: keras.Sequential,
+    path: Path,
+    prepared: Path,
+    *,
+    arm: str = "best",
+    val: float = 0.9,
+    hits: str = "f0",
 ) -> Record:
-    """`model` with its card; the record of the trial that it is."""
+    """`model` with its card in `cards`; the record of the trial that it is."""
     name = {"a": "a", "b": "b"}.get(path.stem, "full")
     stage = {"a": "pretrain", "b": "transfer"}.get(path.stem, "compare")
     view = View.read(prepared, name)
@@ -63,5 +68,25 @@ def save(
         chosen=True,
         test={"test_loss": 0.5, "test_accuracy": 0.75},
     )
-    card.write(path, data_name="trees", view=view, prepared=prepared, records=[record])
+    folder = path.parent.parent if stage == "compare" else path.parent
+    write_json(
+        folder / "cards" / f"{path.stem}.json",
+        {
+            "model": path.name,
+            "stage": stage,
+            "study": record.study,
+            "data": {"name": "trees", "digest": view.task.digest, "classes": CLASSES},
+            "arm": arm,
+            "settings": record.settings,
+            "learning_rate": 0.1,
+            "seed": 0,
+            "seeds": 1,
+            "validation_accuracy": val,
+            "validation_hits": hits,
+            "validation_data": view.task.digest,
+            "record": record.digest,
+            "limits": "Knows no other trees.",
+            "input": {"shape": SHAPE, "mean": MEAN.tolist(), "scale": SCALE.tolist()},
+        },
+    )
     return record

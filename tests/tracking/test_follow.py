@@ -11,7 +11,8 @@ import pytest
 
 from made_up_results import made_up, write
 from warmstart import __main__ as command_line
-from warmstart.tracking.follow import FOLLOWED, publish_during
+from warmstart.errors import InputError
+from warmstart.tracking.publish import Project, publish_during
 
 HELPERS = Path(__file__).parent
 WRITES_AND_WAITS = """
@@ -19,7 +20,6 @@ import os, sqlite3, sys, time
 from contextlib import closing
 from pathlib import Path
 from made_up_results import made_up, write
-assert os.environ["WARMSTART_FOLLOWED"]
 write(Path("results/compare/clipping"), *made_up(study="clipping"))
 deadline = time.monotonic() + 60
 count = "SELECT count(*) FROM tags WHERE key = 'warmstart.study' AND value = 'clipping'"
@@ -41,7 +41,7 @@ def test_what_a_command_writes_is_published_before_it_ends(
     database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HELPERS), *sys.path]))
-    code = publish_during([sys.executable, "-c", WRITES_AND_WAITS], folder.parents[1])
+    code = publish_during([sys.executable, "-c", WRITES_AND_WAITS], Project())
     assert code == 3  # of 18 trials and 3 arms; it gives 0 where it has waited in vain
     # what was there before is not looked at: a pipeline with nothing to do ends in seconds
     assert studies(database) == {"clipping"}
@@ -49,10 +49,10 @@ def test_what_a_command_writes_is_published_before_it_ends(
 
 def test_what_a_command_writes_last_is_published_too(database: Path) -> None:
     files = database.parent / "elsewhere"
-    write(files, *made_up(study="depth"))
+    write(files, made_up(study="depth")[0], None)
     (database.parent / "results/compare").mkdir(parents=True)
     command = ["mv", str(files), "results/compare/depth"]
-    assert publish_during(command, Path("results")) == 0
+    assert publish_during(command, Project()) == 0
     assert studies(database) == {"depth"}
 
 
@@ -60,42 +60,30 @@ def test_what_a_command_writes_last_is_published_too(database: Path) -> None:
     ("command", "received"), [([], "nothing"), (["nosuch", "-x"], "nosuch -x")]
 )
 def test_a_command_that_there_is_not_is_named(
-    here: Path, command: list[str], received: str, capsys: pytest.CaptureFixture[str]
+    here: Path, command: list[str], received: str
 ) -> None:
-    assert command_line.main(["track", "--results", "results", "--during", *command]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith(f"error: --during: expected a command to run, received {received} (")
-    assert err.count("\n") == 1
+    with pytest.raises(InputError) as raised:
+        publish_during(command, Project())
+    (line,) = raised.value.problems
+    assert line.startswith(f"--during: expected a command to run, received {received} (")
 
 
 def test_a_command_that_is_killed_ends_as_in_a_shell(here: Path) -> None:
-    assert publish_during(["sh", "-c", "kill -9 $$"], here) == 128 + 9
+    assert publish_during(["sh", "-c", "kill -9 $$"], Project()) == 128 + 9
 
 
 def test_results_that_cannot_be_published_cost_one_line_and_not_the_command(
     here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    write(here / "elsewhere", *made_up())
+    write(here / "elsewhere", made_up()[0], None)
     (here / "mlflow.db").write_text("no database")
     (here / "results").mkdir()
-    assert publish_during(["mv", "elsewhere", "results/study"], Path("results")) == 0
-    assert capfd.readouterr().err.count("is not in MLflow yet") == 1
-
-
-@pytest.mark.parametrize("followed", [True, False])
-def test_a_stage_publishes_unless_it_is_followed(
-    database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, followed: bool
-) -> None:
-    if followed:
-        monkeypatch.setenv(FOLLOWED, "1")
-    command_line._publish(folder)
-    assert studies(database) == (set() if followed else {"initializer"})
+    assert publish_during(["mv", "elsewhere", "results/study"], Project()) == 0
+    assert capfd.readouterr().err.count("is in MLflow yet") == 1
 
 
 def test_the_command_line_hands_on_arguments_and_exit_code(here: Path) -> None:
-    with pytest.raises(SystemExit) as raised:
-        command_line.main(["track", "--results", "results", "--during", "sh", "-c", "exit 5"])
-    assert raised.value.code == 5
+    assert command_line.main(["track", "--during", "sh", "-c", "exit 5"]) == 5
 
 
 def test_those_who_train_have_the_cores_first(here: Path) -> None:
@@ -104,4 +92,4 @@ def test_those_who_train_have_the_cores_first(here: Path) -> None:
     wait = "import os, time\nwhile not os.getpriority(0, os.getppid()): time.sleep(0.01)\n"
     command = [sys.executable, "-m", "warmstart", "track", "--results", "results", "--during"]
     output = subprocess.check_output([*command, sys.executable, "-c", wait + tell], text=True)
-    assert output == "0 19\n"
+    assert output == f"{os.getpriority(os.PRIO_PROCESS, 0)} 19\n"

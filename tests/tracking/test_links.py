@@ -1,4 +1,4 @@
-"""Addresses that `make mlflow` prints, and that the report carries."""
+"""Addresses that `make mlflow` prints."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_all, write
 from warmstart.__main__ import main
-from warmstart.tracking import publish, publish_all
-from warmstart.tracking.links import LOCAL, Link, links, links_quietly
+from warmstart.tracking.links import LOCAL, Link, links
 
 
 def title(link: Link) -> str:
@@ -84,8 +83,3 @@ def test_printed(database: Path, folder: Path, capsys: pytest.CaptureFixture[str
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first == "initializer ranking:"
     assert second == f"    {links()[0].url}"
-
-
-def test_no_mlflow_no_links(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (here / "mlflow.db").write_text("no database")
-    assert links_quietly() == ()

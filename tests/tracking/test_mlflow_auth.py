@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_quietly, write
 from mlflow_serving import serving
 from postgres import USER, Postgres
 from warmstart.__main__ import main
 from warmstart.errors import InputError
-from warmstart.tracking import Published, publish, publish_quietly
+from warmstart.tracking.publish import Published
 
 pytestmark = pytest.mark.slow
 
@@ -49,9 +49,9 @@ def team(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     postgres.create("mlflow_auth")
     postgres.create("mlflow_users")
     admin = secrets.token_urlsafe(12)
-    place = f"postgresql://{USER}@127.0.0.1:{postgres.port}"
+    place = f"postgresql+psycopg2://{USER}@127.0.0.1:{postgres.port}"
     config = DOCS.read_text().split("```ini\n")[1].split("```")[0]
-    written = config.replace("postgresql://mlflow@DATABASE_HOST", place)
+    written = config.replace("postgresql+psycopg2://mlflow@DATABASE_HOST", place)
     assert written != config
     (folder / "auth.ini").write_text(written)
     (folder / "pgpass").write_text(f"127.0.0.1:*:*:{USER}:{postgres.password}\n")
@@ -115,7 +115,7 @@ def test_without_credentials_a_stage_gets_a_warning_and_track_one_line(
     publish_quietly(folder)
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"warning: {folder} is not in MLflow yet, `make track` publishes it")
+    assert err.startswith("warning: not all of ")
     assert line in err
     assert "error code 401" in err
     assert err.endswith(advice)

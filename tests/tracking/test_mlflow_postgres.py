@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import made_up, write
+from made_up_results import made_up, project_of, publish, publish_quietly, write
 from mlflow_serving import serving
 from postgres import USER, Postgres
-from warmstart.records import Summary, read_records
-from warmstart.tracking import Published, publish, publish_quietly
-from warmstart.tracking.databases import shown
+from warmstart.analysis.summary import read_summary
+from warmstart.records import read_records
+from warmstart.tracking.opening import shown
+from warmstart.tracking.publish import Published
 from warmstart.tracking.runs import summary_runs, trial_runs
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ def kept(postgres: Postgres, database: str, stage: str) -> list[str]:
     return postgres.ask(
         "SELECT t.value, r.status, (SELECT count(*) FROM metrics m WHERE m.run_uuid = r.run_uuid) "
         "FROM runs r JOIN tags t USING (run_uuid) JOIN experiments e USING (experiment_id) "
-        "WHERE t.key IN ('warmstart.record', 'warmstart.summary') "
+        "WHERE t.key IN ('warmstart.trial', 'warmstart.summary') "
         f"AND r.lifecycle_stage = 'active' AND e.name = 'warmstart/{stage}' ORDER BY 1",
         database=database,
     ).splitlines()
@@ -47,8 +48,8 @@ def kept(postgres: Postgres, database: str, stage: str) -> list[str]:
 def due(folder: Path) -> list[str]:
     """The same, as it should be."""
     records = read_records(folder / "records.parquet")
-    summary = Summary.read(folder / "summary.json")
-    runs = trial_runs(records, "") + summary_runs(summary, records, "")
+    summary = read_summary(project_of(folder).summary(folder))
+    runs = trial_runs(records, "") + summary_runs(summary, records, {}, "")
     return sorted(f"{run.digest}|FINISHED|{len(run.metrics)}" for run in runs)
 
 
@@ -116,11 +117,12 @@ def test_a_password_is_in_no_message(
 ) -> None:
     """Not there, not let in, not reached: each is known soon and said in one line."""
     place, password = f"127.0.0.1:{postgres.port}", postgres.password
+    scheme = "postgresql+psycopg2://"
     troubles = {
         postgres.uri("nowhere"): 'database "nowhere" does not exist',
-        f"postgresql://{USER}:{password}x@{place}/mlflow": "password authentication failed",
-        f"postgresql://{USER}@{place}/mlflow?password={password}x": "authentication failed",
-        f"postgresql://{USER}:/?{password}@127.0.0.1:1/mlflow": "Connection refused",
+        f"{scheme}{USER}:{password}x@{place}/mlflow": "password authentication failed",
+        f"{scheme}{USER}@{place}/mlflow?password={password}x": "authentication failed",
+        f"{scheme}{USER}:/?{password}@127.0.0.1:1/mlflow": "Connection refused",
     }
     before = time.perf_counter()
     for uri, reason in troubles.items():

@@ -7,10 +7,9 @@ import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 
-from made_up_results import made_up, made_up_timings, write
+from made_up_results import made_up, made_up_timings, publish, write
 from saved_models import network, prepare, save
-from warmstart.records import Summary
-from warmstart.tracking import publish
+from warmstart.analysis.summary import Summary
 from warmstart.tracking.models import publish_models
 
 pytestmark = pytest.mark.slow

@@ -7,13 +7,14 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from made_up_results import made_up, write
+from made_up_results import made_up, publish, publish_all, publish_quietly, write
 from warmstart.errors import InputError
-from warmstart.tracking import Published, publish, publish_all, publish_quietly
+from warmstart.tracking.publish import Published
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def warning_of(folder: Path, capfd: pytest.CaptureFixture[str]) -> str:
     publish_quietly(folder)
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.startswith(f"warning: {folder} is not in MLflow yet, `make track` publishes it")
+    assert err.startswith("warning: not all of ")
     assert err.count("\n") == 1
     return err
 
@@ -78,12 +79,14 @@ def test_a_database_server_that_is_down(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:secret@127.0.0.1:{closed_port}/x")
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_URI", f"postgresql+psycopg2://me:secret@127.0.0.1:{closed_port}/x"
+    )
     before = time.perf_counter()
     line = warning_of(folder, capfd)
     assert time.perf_counter() - before < 15
     assert "Connection refused" in line
-    assert f"postgresql://127.0.0.1:{closed_port}/x" in line
+    assert f"postgresql+psycopg2://127.0.0.1:{closed_port}/x" in line
     assert "secret" not in line
 
 
@@ -111,6 +114,28 @@ def test_a_store_that_cannot_be(
     before = time.perf_counter()
     assert reason in warning_of(folder, capfd)
     assert time.perf_counter() - before < 15
+
+
+@pytest.mark.parametrize("revision", ["0584bdc529eb", "fff000fff000"])
+def test_a_database_of_another_release_is_one_line(
+    database: Path, folder: Path, capfd: pytest.CaptureFixture[str], revision: str
+) -> None:
+    """The older one is real: MLflow would migrate it unasked, and keep no copy."""
+    if revision == "0584bdc529eb":
+        database.unlink()
+        with closing(sqlite3.connect(database)) as connection:
+            connection.executescript(Path(__file__).with_name("mlflow-2.22.0.sql").read_text())
+    else:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(f"UPDATE alembic_version SET version_num = '{revision}'")
+            connection.commit()
+    with closing(sqlite3.connect(database)) as connection:
+        before = list(connection.iterdump())
+    line = warning_of(folder, capfd)
+    assert f"received those of another release ({revision})" in line
+    assert f"run `mlflow db upgrade sqlite:///{database}`" in line
+    with closing(sqlite3.connect(database)) as connection:
+        assert list(connection.iterdump()) == before
 
 
 def test_a_database_that_may_only_be_read(

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from made_up_results import ARMS, made_up, write
+from made_up_results import ARMS, made_up, project_of, publish, publish_all, publish_quietly, write
 from warmstart.errors import InputError
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record, read_records
-from warmstart.tracking import Published, publish, publish_all, publish_quietly, store
-from warmstart.tracking.runs import trial_runs
+from warmstart.tracking import store
+from warmstart.tracking.publish import Published
+from warmstart.tracking.runs import Batch, trial_runs
 from warmstart.tracking.store import Store
 
 TRIALS, SUMMARIES = 18, 3
@@ -107,7 +108,7 @@ def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
             "warmstart.record": digest,
             "warmstart.trial": dataclasses.replace(record, chosen=False, test={}).digest,
         }
-        assert run.data.tags["mlflow.source.name"] == "python -m warmstart compare"
+        assert run.data.tags["mlflow.source.name"] == "warmstart compare"
         assert run.data.tags["mlflow.source.type"] == "LOCAL"
 
 
@@ -126,24 +127,12 @@ def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
     assert found.keys() == summary.arms.keys()
     for name, arm in summary.arms.items():
         run = found[name]
-        scalars = {"rank": arm.rank, "best_epoch": 3.5, "diverged_share": arm.diverged_share}
-        for metric in ("test_accuracy", "test_loss", "val_accuracy"):
-            for part, value in dataclasses.asdict(getattr(arm, metric)).items():
-                if part != "n" and value is not None:
-                    scalars[metric if part == "mean" else f"{metric}_{part}"] = value
+        scalars = numbers(arm)
         if contrast := summary.contrasts.get(f"{name} against {ARMS[0]}"):
-            difference = contrast.accuracy_difference
-            scalars |= {
-                "accuracy_difference": difference.mean,
-                "accuracy_difference_low": difference.low,
-                "accuracy_difference_high": difference.high,
-                "accuracy_difference_sd": difference.sd,
-                "error_factor": contrast.error_factor.mean,
-            }
-            if contrast.p_value is not None:
-                scalars["p_value"] = contrast.p_value
+            scalars |= numbers(contrast)
             assert run.data.tags["warmstart.verdict"] == contrast.verdict
             assert run.data.tags["warmstart.reference"] == ARMS[0]
+        assert {"rank", "test_accuracy_low", "val_accuracy_sd", "best_epoch"} <= scalars.keys()
         curves = {f"mean/{metric}": mean_curve(records, name, metric) for metric in EPOCH_METRICS}
         assert run.data.metrics.keys() == scalars.keys() | curves.keys()
         for metric, value in scalars.items():
@@ -160,6 +149,20 @@ def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
             "data": "digits",
         }
         assert run.data.tags["warmstart.current"] == "true"
+
+
+def numbers(found: Any) -> dict[str, float]:
+    """Of an arm or a contrast, whose fields are plain numbers and intervals."""
+    values = {}
+    for name, value in dataclasses.asdict(found).items():
+        if name not in ("settings", "learning_rate"):
+            parts = value if isinstance(value, dict) else {"mean": value}
+            values |= {
+                name if part == "mean" else f"{name}_{part}": number
+                for part, number in parts.items()
+                if part != "n" and isinstance(number, int | float)
+            }
+    return values
 
 
 def mean_curve(records: list[Record], arm: str, metric: str) -> dict[int, float]:
@@ -212,7 +215,7 @@ def test_a_deleted_database_gets_everything_back(here: Path, folder: Path) -> No
     """Also from nothing at all, and without a word on the console."""
     seen = []
     for _ in range(2):
-        process = python(f"from warmstart.tracking import publish; publish(Path({str(folder)!r}))")
+        process = python(f"from made_up_results import publish; publish(Path({str(folder)!r}))")
         assert process.communicate() == ("", "")
         assert process.returncode == 0
         shutil.move("mlflow.db", f"database{len(seen)}.db")
@@ -277,7 +280,7 @@ def test_a_half_published_run_is_mended(
 
 def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder: Path) -> None:
     process = python(
-        "import os; from mlflow import MlflowClient; from warmstart.tracking import publish; "
+        "import os; from mlflow import MlflowClient; from made_up_results import publish; "
         "MlflowClient.log_batch = lambda *args, **kwargs: os._exit(9); "
         f"publish(Path({str(folder)!r}))"
     )
@@ -336,13 +339,14 @@ def test_what_two_machines_published_twice_is_kept_once(
     before = {run.info.run_id for run in runs()}
     look, looks = Store._find, []
 
-    def first_sees_nothing(self: Store, stage: str, study: str) -> dict[str, list[Any]]:
-        looks.append(stage)
-        return {} if len(looks) == 1 else look(self, stage, study)
+    def first_sees_nothing(self: Store, batch: Batch) -> dict[str, Any]:
+        looks.append(batch)
+        return {} if len(looks) == 1 else look(self, batch)
 
     monkeypatch.setattr(Store, "_find", first_sees_nothing)
-    digests = trial_runs(read_records(folder / "records.parquet"), "")
-    Store(client(), None).bring("compare", "initializer", digests)
+    found = trial_runs(read_records(folder / "records.parquet"), "")
+    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    Store(client(), None).bring(batch)
     assert len(looks) == 2
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
 
@@ -353,15 +357,16 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
     """By a publisher on another machine, that made the same run a moment earlier."""
     write, taken = Store._write, []
 
-    def first_is_taken_away(self: Store, info: Any, run: Any) -> None:
+    def first_is_taken_away(self: Store, there: Any, run: Any) -> None:
         if not taken:
-            taken.append(info.run_id)
-            client().delete_run(info.run_id)
-        write(self, info, run)
+            taken.append(there.info.run_id)
+            client().delete_run(there.info.run_id)
+        write(self, there, run)
 
     monkeypatch.setattr(Store, "_write", first_is_taken_away)
-    digests = trial_runs(read_records(folder / "records.parquet"), "")
-    Store(client(), None).bring("compare", "initializer", digests)
+    found = trial_runs(read_records(folder / "records.parquet"), "")
+    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    Store(client(), None).bring(batch)
     assert len(taken) == 1
     assert len(shown()) == TRIALS
     assert {status for _, status, *_ in shown().values()} == {"FINISHED"}
@@ -369,7 +374,7 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
 
 @pytest.mark.slow
 def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path) -> None:
-    code = f"from warmstart.tracking import publish; print(publish(Path({str(folder)!r})).new)"
+    code = f"from made_up_results import publish; print(publish(Path({str(folder)!r})).new)"
     processes = [python(code) for _ in range(4)]
     ends = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, ends
@@ -401,7 +406,7 @@ def test_neither_mlflow_nor_tensorflow_is_imported_before_its_time(
     database: Path, folder: Path
 ) -> None:
     process = python(
-        "import sys, warmstart.tracking as t; assert 'mlflow' not in sys.modules; "
+        "import sys, made_up_results as t; assert 'mlflow' not in sys.modules; "
         f"t.publish(Path({str(folder)!r})); "
         "assert 'mlflow' in sys.modules; assert 'tensorflow' not in sys.modules"
     )
@@ -409,13 +414,14 @@ def test_neither_mlflow_nor_tensorflow_is_imported_before_its_time(
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("name", ["records.parquet", "summary.json"])
+@pytest.mark.parametrize("name", ["records.parquet", "initializer.json", "timings.json"])
 def test_a_damaged_file_is_named(
     database: Path, folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / name).write_text('{"arms"')
+    path = project_of(folder).summary(folder) if name == "initializer.json" else folder / name
+    path.write_text('{"arms"')
     with pytest.raises(InputError, match=rf"{name}: expected what a stage writes, received"):
-        publish_all(folder.parent)
+        publish_all(folder.parents[1])
     publish_quietly(folder)
     assert capsys.readouterr().err.count("\n") == 1
 

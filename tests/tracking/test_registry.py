@@ -7,13 +7,12 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from parameters import PATH
 
 from warmstart.__main__ import main
 from warmstart.config.arm import Network
 from warmstart.networks import mlp, transfer
-from warmstart.tracking.registry import fetch
-
-PARAMS = str(Path(__file__).parents[2] / "params.yaml")
+from warmstart.tracking.models import fetch
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def registry(database: Path) -> mlflow.MlflowClient:
 
 
 def start_transfer(a: str) -> int:
-    given = {"--params": PARAMS, "--a": a} | {f"--{k}": "x" for k in ("data", "model", "output")}
+    given = {"--params": str(PATH), "--a": a} | {f"--{k}": "x" for k in ("data", "model", "output")}
     return main(["transfer", *(word for pair in given.items() for word in pair)])
 
 

@@ -6,9 +6,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+from made_up_results import publish
 from warmstart.files import write_json
-from warmstart.tracking import publish
-from warmstart.tracking.report import publish_report
+from warmstart.tracking.publish import Project, Publisher
+
+
+def publish_report(folder: Path) -> int:
+    return Publisher(Project(results=Path("results"), reports=folder)).bring(folder).new
 
 
 @pytest.fixture
@@ -68,12 +72,16 @@ def test_arms_have_the_colours_of_the_report(
     hues = {"he_normal": "#0072b2", "normal_1": "#d55e00"}
     write_json(reports / "colours.json", {"initializer": hues, "depth": {"he_normal": "#000000"}})
     publish(folder)
-    publish_report(reports)
     client = MlflowClient(f"sqlite:///{database}")
     experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
     runs = client.search_runs([experiment], "tags.`warmstart.kind` = 'summary'")
     seen = {run.data.tags["warmstart.arm"]: run.data.tags.get("mlflow.runColor") for run in runs}
     assert seen == hues | {"glorot_normal": None}
+    hues["glorot_normal"] = "#000000"  # another arm has come before it
+    write_json(reports / "colours.json", {"initializer": hues})
+    assert publish(folder).new == 0
+    runs = client.search_runs([experiment], "tags.`warmstart.kind` = 'summary'")
+    assert {r.data.tags["warmstart.arm"]: r.data.tags["mlflow.runColor"] for r in runs} == hues
 
 
 def test_no_report_no_run(here: Path) -> None:

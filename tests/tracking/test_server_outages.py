@@ -15,11 +15,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from urllib3.connection import HTTPConnection
 
-from made_up_results import made_up, write
+from made_up_results import made_up, project_of, publish, publish_quietly, write
 from mlflow_serving import Server, tracking
 from seen import Seen, seen
 from warmstart import __main__ as command_line
-from warmstart.tracking import Published, _runs, publish, publish_quietly
+from warmstart.tracking.publish import Published, Publisher
 from warmstart.tracking.store import Store
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def warning(folder: Path, capfd: pytest.CaptureFixture[str]) -> str:
     publish_quietly(folder)
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"warning: {folder} is not in MLflow yet, `make track` publishes it")
+    assert err.startswith("warning: not all of ")
     return err
 
 
@@ -147,7 +147,7 @@ def test_four_publishers_on_four_machines(
     """With a temporary folder each, so that no lock keeps one from the others."""
     folder = study(here, "four")
     expected = published_at_once(folder)
-    code = "import sys, pathlib, warmstart.tracking as t; t.publish(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, made_up_results as t; t.publish(pathlib.Path(sys.argv[1]))"
     processes = []
     for number in range(4):
         (here / f"tmp{number}").mkdir()
@@ -171,7 +171,8 @@ def test_a_run_that_another_machine_removes_under_us(
     """It has an older one of the same, and has seen ours before it is complete."""
     expected = published_at_once(folder)
     api = MlflowClient(f"sqlite:///{database}")
-    wanted = {run.digest: run for run in _runs(folder)}
+    (batch,) = Publisher(project_of(folder))._batches(folder, failed=False)
+    wanted = {run.digest: run for run in batch.runs}
     theirs = Store(api, None)
 
     class Ours(MlflowClient):
@@ -179,12 +180,12 @@ def test_a_run_that_another_machine_removes_under_us(
             ours = api.create_run(experiment_id, **given)
             before = ours.info.start_time - 1000
             older = api.create_run(experiment_id, before, **given)
-            digest = older.data.tags.get("warmstart.record") or older.data.tags["warmstart.summary"]
-            theirs._write(older.info, wanted[digest])
+            tags = older.data.tags
+            theirs._write(older, wanted[tags.get("warmstart.trial") or tags["warmstart.summary"]])
             api.delete_run(ours.info.run_id)
             return ours
 
-    Store(Ours(api.tracking_uri), None).bring("compare", "initializer", [*wanted.values()])
+    Store(Ours(api.tracking_uri), None).bring(batch)
     assert seen(api.tracking_uri) == expected
 
 

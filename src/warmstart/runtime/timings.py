@@ -20,7 +20,6 @@ class Stopwatch:
     seconds = 0.0
 
     def __enter__(self) -> Self:
-        self._began = datetime.now(UTC)
         self._start = time.perf_counter()
         return self
 
@@ -46,7 +45,6 @@ class Stopwatch:
             facts: see `facts`.
         """
         content = {
-            "started": self._began.isoformat(timespec="milliseconds"),
             "seconds": self.seconds,
             "machine": {
                 "cpu": environment.cpu_name(),
@@ -63,13 +61,14 @@ class Stopwatch:
 
 
 def facts(data: Mapping[str, Mapping[str, Any]], address: str | None) -> dict[str, Any]:
-    """What is known when a stage starts: device, versions, data.
+    """What is known when a stage starts: the time, device, versions, data.
 
     Args:
         data: digest -> `describe` of the task.
         address: of the Dask scheduler, if that is where the workers are.
     """
     return {
+        "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "device": "Dask workers" if address else environment.device_name(),
         "versions": {"python": platform.python_version()} | environment.versions(),
         "data": data,

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from warmstart.errors import InputError
-from warmstart.tracking import tracking_uri
-from warmstart.tracking.opening import opened
+from warmstart.tracking.opening import opened, tracking_uri
 
 LOCAL = "http://127.0.0.1:5000"
 """Where `make mlflow` serves its pages."""
@@ -35,7 +33,7 @@ def links() -> tuple[Link, ...]:
     """
     uri = tracking_uri()
     base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL
-    with opened(uri) as store:
+    with opened() as store:
         summaries = list(store.summaries())
     found: list[Link] = []
     for number in sorted({int(run.info.experiment_id) for run in summaries}):
@@ -51,14 +49,6 @@ def links() -> tuple[Link, ...]:
     if summaries:
         found.append(Link("", "registered models", f"{base}/#/models"))
     return tuple(found)
-
-
-def links_quietly() -> tuple[Link, ...]:
-    """`links`, and none where there is no MLflow: they are a convenience."""
-    try:
-        return links()
-    except InputError:
-        return ()
 
 
 def _of_study(base: str, experiment: int, summaries: list[Any]) -> Iterable[Link]:

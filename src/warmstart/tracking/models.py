@@ -1,24 +1,35 @@
-"""Models to MLflow's registry: A, B and the best network of each study, each version with the
-preprocessing inside, and `champion` is the one that nobody has beaten.
+"""MLflow's registry: A, B and the best network of each study go in, `.keras` files come out.
 
-A version is found again by the digest of the files that it was made of, so publishing twice changes
-nothing. One that a killed publisher left without its alias gets it from the next one.
+A version takes raw samples and needs nothing of this package. It is found again by the digest of
+its model and its card. The card lies in it, too: which of two versions is the better one follows
+from their cards alone (`analysis.cards.beats`).
 """
 
+import hashlib
+import json
 import os
+import re
 import tempfile
 import textwrap
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from warmstart.analysis.words import points
-from warmstart.errors import InputError
-from warmstart.tracking import tracking_uri
-from warmstart.tracking.candidates import Candidate, candidates
-from warmstart.tracking.opening import opened
-from warmstart.tracking.registry import CHAMPION, Registry, download
+import numpy as np
 
-CHALLENGER = "challenger"
+from warmstart.data.view import View
+from warmstart.errors import InputError
+from warmstart.files import read_json, write_json
+from warmstart.tracking.opening import opened
+from warmstart.tracking.store import Store
+
+CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
+_TASKS = {"warmstart-a": "a", "warmstart-b": "b", "warmstart-best": "full"}
+"""Registered model -> the task in data/prepared that its versions were chosen on."""
+_NEEDED = {"stage", "study", "record", "arm", "data", "input", "validation_accuracy"}
+"""Keys of a card that are read here."""
 _ON_THE_CPU = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "JAX_PLATFORMS": "cpu",
@@ -28,8 +39,96 @@ _ON_THE_CPU = {
 """For Keras, if it is loaded: the GPU belongs to those who train; and as quiet as workers are."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A saved model that the registry shall have."""
+
+    name: str
+    """Under which it is registered."""
+    file: Path
+    card: dict[str, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model and its card."""
+        card = json.dumps(self.card, sort_keys=True).encode()
+        return hashlib.sha256(self.file.read_bytes() + card).hexdigest()
+
+    def example(self, prepared: Path) -> Any | None:
+        """`(2, *shape)`: raw validation samples; None where they are not in `prepared`."""
+        task = _TASKS[self.name]
+        if not (prepared / f"{task}.npz").exists():
+            return None
+        view = View.read(prepared, task)
+        raw = view.raw().task
+        if self.card["data"]["digest"] not in (view.task.digest, raw.digest):
+            return None
+        return raw.x_validation[:2].reshape(-1, *self.card["input"]["shape"])
+
+    def save(self, path: Path, logged: Any, prepared: Path) -> None:
+        """As an MLflow model at `path`, the one that MLflow calls `logged`."""
+        import mlflow.keras
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        from warmstart.networks import raw_input  # loads Keras
+
+        given = self.card["input"]
+        shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
+        model = raw_input.portable(raw_input.load(self.file, tuple(shape), mean, scale))
+        path.mkdir()  # MLflow saves the example before it makes it
+        write_json(path / CARD, self.card)
+        floats = np.dtype(np.float32)
+        pins = {each.name: each.version for each in distributions()}
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        packages = ("mlflow", "keras", backend, f"{backend}-cpu", "numpy")
+        mlflow.keras.save_model(
+            model,
+            str(path),
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                model_uuid=logged.model_id,
+                run_id=logged.source_run_id,
+                model_id=logged.model_id,
+            ),
+            signature=ModelSignature(
+                Schema([TensorSpec(floats, (-1, *shape))]),
+                Schema([TensorSpec(floats, (-1, model.output_shape[-1]))]),
+            ),
+            input_example=self.example(prepared),
+            pip_requirements=[f"{name}=={pins[name]}" for name in packages if name in pins],
+            metadata={"classes": self.card["data"]["classes"]},
+        )
+
+
+def candidates(models: Path) -> list[Candidate]:
+    """The models below the folder `models` that have a card in `models/cards`, of each name the
+    most accurate on validation first.
+
+    Raises:
+        InputError: a card cannot be read.
+    """
+    found = []
+    for path in sorted((models / "cards").glob("*.json")):
+        letter = path.stem in ("a", "b")
+        try:
+            card = read_json(path)
+            if missing := sorted(_NEEDED - card.keys()):
+                raise ValueError(f"no {', '.join(missing)}")
+        except (OSError, ValueError, AttributeError) as error:
+            received = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(
+                f"{path}: expected the card of a model, received {received}; run the stage "
+                "`report` again"
+            ) from error
+        file = models / ("" if letter else "compare") / f"{path.stem}.keras"
+        name = f"warmstart-{path.stem if letter else 'best'}"
+        found.append(Candidate(name=name, file=file, card=card))
+    return sorted(found, key=lambda c: (c.name, -c.card["validation_accuracy"]))
+
+
 def publish_models(models: Path, prepared: Path) -> int:
-    """Register what MLflow's registry lacks of `models`, judged on the validation samples in
+    """Register what MLflow's registry lacks of `candidates(models)`, with examples from the folder
     `prepared`; how many versions are new.
 
     Raises:
@@ -40,58 +139,166 @@ def publish_models(models: Path, prepared: Path) -> int:
         return 0
     for name, value in _ON_THE_CPU.items():
         os.environ.setdefault(name, value)
-    with opened(tracking_uri()) as store:
+    with opened() as store:
         registry = Registry(store)
         known = {name: registry.versions(name) for name in {c.name for c in wanted}}
+        for unsettled in (version for found in known.values() for version in found.values()):
+            registry.settle(unsettled)
         missing = [c for c in wanted if c.digest not in known[c.name]]
-        for found in known.values():
-            for unsettled in found.values():
-                registry.settle(unsettled)
-        challenged = set()
-        champions: dict[tuple[str, str], Any] = {}
+        given: set[tuple[str, str]] = set()
         for candidate in missing:
-            alias, reason = _judge(candidate, registry, prepared, champions)
+            alias, reason = registry.judge(candidate)
             # of those that lost, `challenger` is the best, which comes first
-            given = alias if alias == CHAMPION or candidate.name not in challenged else ""
-            challenged |= {candidate.name} if given == CHALLENGER else set()
-            registry.add(candidate, given, reason, prepared)
+            taken = alias == CHALLENGER and (candidate.name, alias) in given
+            given.add((candidate.name, alias))
+            registry.add(candidate, "" if taken else alias, reason, prepared)
         return len(missing)
 
 
-def _judge(
-    candidate: Candidate,
-    registry: Registry,
-    prepared: Path,
-    champions: dict[tuple[str, str], Any],
-) -> tuple[str, str]:
-    """Which alias it deserves, and why. `champions` are those that have been loaded."""
-    from warmstart.tracking.champion import accuracy_difference, load, takes
+class Registry:
+    """MLflow's side."""
 
-    champion = registry.champion(candidate.name)
-    if champion is None:
-        return CHAMPION, "Champion: there was none."
-    against = f"version {champion.version}"
-    samples = candidate.samples(prepared)
-    if samples is None:
-        return CHALLENGER, f"Challenger: not compared with {against}, for want of samples."
-    place = champion.name, str(champion.version)
-    if place not in champions:
+    def __init__(self, store: Store) -> None:
+        from mlflow import MlflowClient
+
+        self._store = store
+        self._client: Any = MlflowClient(store.uri, os.environ.get("MLFLOW_REGISTRY_URI"))
+
+    def versions(self, name: str) -> dict[str, Any]:
+        """Digest -> version, of those that we made."""
+        found = self._client.search_model_versions(f"name='{name}'", max_results=10_000)
+        return {v.tags["warmstart.model"]: v for v in found if "warmstart.model" in v.tags}
+
+    def judge(self, candidate: Candidate) -> tuple[str, str]:
+        """Which alias it deserves, and why."""
+        from mlflow.exceptions import MlflowException
+
+        from warmstart.analysis.cards import beats  # type: ignore[attr-defined]
+
+        try:
+            champion = self._client.get_model_version_by_alias(candidate.name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return CHAMPION, "Champion: there was none."
+        against = f"against version {champion.version}"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                file = download(
-                    registry.store, place[0], version=place[1], folder=Path(folder) / "champion"
-                )
-                champions[place] = load(file)
-            except (InputError, TypeError, ValueError) as error:
-                received = textwrap.shorten(str(error), 300, placeholder=" …")
-                return CHALLENGER, f"Challenger: {against} cannot be loaded ({received})."
-    other = champions[place]
-    if not takes(other, candidate.shape, len(candidate.card["data"]["classes"])):
-        return CHALLENGER, f"Challenger: {against} takes other samples or knows other classes."
-    found = accuracy_difference(candidate.model, other, *samples)
-    shown = f"{points(found)} on {len(samples.y):,} validation samples against {against}"
-    if champion.tags.get("warmstart.data") != candidate.card["data"]["digest"]:
-        shown += ", which was trained on other data"
-    if found.low is not None and found.low > 0:
-        return CHAMPION, f"Champion: {shown}, paired by sample."
-    return CHALLENGER, f"Challenger: {shown}, paired by sample; not better beyond doubt."
+                self.download(champion.name, champion.version, None, Path(folder), CARD)
+                card = read_json(Path(folder) / CARD)
+            except (MlflowException, OSError, ValueError):
+                return CHALLENGER, f"Challenger: not compared {against}, which has no card."
+        decision = beats(candidate.card, card)
+        if decision.better:
+            return CHAMPION, f"Champion {against}: {decision.reason}"
+        return CHALLENGER, f"Challenger {against}: {decision.reason}"
+
+    def settle(self, found: Any) -> None:
+        """Give a version the alias that was decided on, unless that was done: who moves it later is
+        right."""
+        if found.tags.get("warmstart.settled"):
+            return
+        if alias := found.tags.get("warmstart.alias"):
+            self._client.set_registered_model_alias(found.name, alias, found.version)
+        self._client.set_model_version_tag(found.name, found.version, "warmstart.settled", "true")
+
+    def add(self, candidate: Candidate, alias: str, reason: str, prepared: Path) -> None:
+        """Log the model, register it, give it `alias` if any."""
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.exceptions import MlflowException
+
+        client, card = self._client, candidate.card
+        text = (
+            f"{card['arm']}{card['study'] and ' of study ' + card['study']} on "
+            f"{card['data']['name']}, learning rate {card['learning_rate']:g}, seed "
+            f"{card['seed']}: {card['validation_accuracy']:.1%} right on validation. "
+            f"{card['limits']} {reason}"
+        )
+        experiment, run = self._store.one(card["stage"], "warmstart.record", card["record"])
+        tags = {
+            "warmstart.model": candidate.digest,
+            "warmstart.data": card["data"]["digest"],
+            **{f"warmstart.{key}": card[key] for key in ("record", "stage", "study", "arm")},
+        }
+        tags = {key: value for key, value in tags.items() if value}
+        only = f"tags.`warmstart.model` = '{candidate.digest}'"
+        for left in client.search_logged_models([experiment], only):  # by one that was killed
+            client.delete_logged_model(left.model_id)
+        run_id = run.info.run_id if run else None
+        logged = client.create_logged_model(
+            experiment,
+            name=candidate.name,
+            source_run_id=run_id,
+            tags=tags,
+            params=run.data.params if run else None,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            candidate.save(Path(folder) / "model", logged, prepared)
+            client.log_model_artifacts(logged.model_id, f"{folder}/model")
+        client.finalize_logged_model(logged.model_id, "READY")
+        if run_id:
+            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        try:
+            client.create_registered_model(candidate.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        self.settle(
+            client.create_model_version(
+                candidate.name,
+                f"models:/{logged.model_id}",
+                run_id,
+                tags=tags | ({"warmstart.alias": alias} if alias else {}),
+                description=text,
+                model_id=logged.model_id,
+            )
+        )
+
+    def download(
+        self, name: str, version: str | None, alias: str | None, folder: Path, file: str = ""
+    ) -> str:
+        """Files of a version, or one of them; its number."""
+        from mlflow.artifacts import download_artifacts
+
+        version = version or self._client.get_model_version_by_alias(name, alias).version
+        place = self._client.get_model_version_download_uri(name, version)
+        uri = f"{place}/{file}" if file else place
+        download_artifacts(uri, dst_path=str(folder), tracking_uri=self._store.uri)
+        return str(version)
+
+
+def fetch(uri: str, folder: Path) -> Path:
+    """Download `models:/NAME@ALIAS` or `models:/NAME/VERSION`, and load nothing of it: its one
+    `.keras` file lies in `folder`, which was empty, as `NAME-VERSION.keras`.
+
+    Raises:
+        InputError: one line; `uri` is none of the two, MLflow does not answer or knows no such
+            model, or it has no `.keras` file, or several.
+    """
+    parts = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    if not parts:
+        raise InputError(
+            f"{uri}: expected models:/NAME@ALIAS or models:/NAME/VERSION; correct it, or give a "
+            ".keras file"
+        )
+    with opened() as store:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            name, alias, number = parts.groups()
+            version = Registry(store).download(name, number, alias, folder)
+        except (MlflowException, OSError) as error:
+            received = textwrap.shorten(f"{type(error).__name__}: {error}", 250, placeholder=" …")
+            raise InputError(
+                f"{uri}: expected a model in MLflow's registry, received {received}; `make mlflow` "
+                "shows which there are, and MLFLOW_TRACKING_URI says where"
+            ) from None
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in files if path.suffix == ".keras"]
+    if len(found) != 1:
+        shown = ", ".join(path.name for path in found or files)
+        raise InputError(
+            f"{uri}: expected a registered model with one .keras file, received "
+            f"{shown or 'no files'}; log it with mlflow.keras.log_model"
+        )
+    return found[0].rename(folder / f"{parts[1]}-{version}.keras")

@@ -1,4 +1,4 @@
-"""What MLflow shall show of records and summaries, as plain data: nothing here needs MLflow."""
+"""What MLflow shall hold of records, summaries, timings and the report, as plain data."""
 
 import dataclasses
 import hashlib
@@ -6,20 +6,24 @@ import json
 import math
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from warmstart.records import EPOCH_METRICS, TEST_METRICS, ArmSummary, Interval, Record, Summary
-from warmstart.tracking.datasets import Dataset
+from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
+from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record
+from warmstart.training.selection import last_epoch, mean
 
 Point = tuple[str, float, int]
 """Name of a metric, its value (finite), its step."""
 
-DIGESTS = ("warmstart.record", "warmstart.summary", "warmstart.timings")
+DIGESTS = ("warmstart.trial", "warmstart.summary", "warmstart.timings")
 """Tags by one of which a run is found again."""
+RECORD, CURRENT, COLOUR = "warmstart.record", "warmstart.current", "mlflow.runColor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,139 +31,185 @@ class Run:
     """One MLflow run to be."""
 
     digest: str
-    """Of what the run shows; MLflow's copy carries it as a tag and is found by it."""
-    stage: str
-    study: str
+    """MLflow's run carries it as one of the tags `DIGESTS` and is found by it."""
     name: str
     tags: dict[str, str]
-    params: dict[str, str]
-    metrics: tuple[Point, ...]
+    params: dict[str, str] = dataclasses.field(default_factory=dict)
+    metrics: tuple[Point, ...] = ()
     artifacts: Path | None = None
     """A folder of files that belong to it."""
-    data: Dataset | None = None
-    """None: not known."""
-    span: tuple[int, int] | None = None
-    """When it began and ended, in ms since 1970; then a point's step is the second after it began.
-    None: nobody knows."""
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What it was trained on, as `runtime.timings` describes it; empty: not known."""
+    status: Literal["FINISHED", "RUNNING", "FAILED"] = "FINISHED"
+    started: int | None = None
+    """In ms since 1970, as `ended`; None: nobody knows."""
+    ended: int | None = None
 
 
-def trial_runs(records: Sequence[Record], commit: str) -> tuple[Run, ...]:
-    """One run per record.
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Runs of one stage and study."""
+
+    stage: str
+    study: str
+    runs: tuple[Run, ...]
+    whole: bool
+    """Whether these are all: then MLflow's others are history, and half ones are removed."""
+
+
+def trial_runs(records: Iterable[Record], commit: str) -> tuple[Run, ...]:
+    """One run per record, tested or not: it is named by the digest that the record has before.
 
     Values that are not finite are left out, since MLflow's databases store an infinity as the
     largest float and its charts draw neither: a diverged trial's curves end before the epoch in
     which it diverged, and its tag `warmstart.outcome` says why.
     """
-    return tuple(
-        Run(
-            digest=record.digest,
-            stage=record.stage,
-            study=record.study,
-            name=_prefixed(record.study, record.name),
-            tags=common_tags("trial", record, record.arm, commit)
-            | {
-                "warmstart.record": record.digest,
-                "warmstart.trial": _untested(record),
-                "warmstart.seed": str(record.seed),
-                "warmstart.outcome": record.outcome,
-                "warmstart.chosen": str(record.chosen).lower(),
-            },
-            params=_params(
-                record.settings,
-                arm=record.arm,
-                study=record.study,
-                seed=record.seed,
-                learning_rate=record.learning_rate,
-            ),
-            metrics=_curves(record.epochs)
-            + _scalars({m: record.test.get(m) for m in TEST_METRICS}, len(record.epochs["loss"])),
-        )
-        for record in records
+    return tuple(_trial_run(record, commit) for record in records)
+
+
+def _trial_run(record: Record, commit: str) -> Run:
+    digest = dataclasses.replace(record, chosen=False, test={}).digest
+    tags = {
+        "warmstart.arm": record.arm,
+        "warmstart.seed": str(record.seed),
+        "warmstart.outcome": record.outcome,
+        "warmstart.chosen": str(record.chosen).lower(),
+        "warmstart.trial": digest,
+        RECORD: record.digest,
+    }
+    ours = {"arm": record.arm, "study": record.study, "seed": record.seed}
+    tests = {metric: record.test.get(metric) for metric in TEST_METRICS}
+    return Run(
+        digest=digest,
+        name=_prefixed(record.study, record.name),
+        tags=_tags("trial", record.stage, record.study, record.data_digest, commit) | tags,
+        params=_params(record.settings | ours | {"learning_rate": record.learning_rate}),
+        metrics=_curves(record.epochs) + _scalars(tests, len(record.epochs["loss"])),
     )
 
 
-def _untested(record: Record) -> str:
-    """Digest of what was known of a trial before learning rates were chosen."""
-    return (
-        dataclasses.replace(record, chosen=False, test={}).digest
-        if record.chosen
-        else record.digest
-    )
-
-
-def summary_runs(summary: Summary, records: Sequence[Record], commit: str) -> tuple[Run, ...]:
-    """One run per arm: its place in the ranking, and its mean curves over seeds."""
+def summary_runs(
+    summary: Summary, records: Sequence[Record], colours: Mapping[str, str], commit: str
+) -> tuple[Run, ...]:
+    """One run per arm: its place in the ranking, its mean curves over seeds, the colour (#rrggbb)
+    that it has in the report. No run where `summary` is not of these records: it is older."""
+    chosen = {arm: [r for r in records if r.arm == arm and r.chosen] for arm in summary.arms}
+    if not all(_is_of(chosen[arm], found) for arm, found in summary.arms.items()):
+        return ()
     return tuple(
-        _summary_run(summary, name, arm, [r for r in records if r.arm == name and r.chosen], commit)
+        _summary_run(summary, name, arm, chosen[name], colours.get(name, ""), commit)
         for name, arm in summary.arms.items()
     )
 
 
+def _is_of(chosen: Sequence[Record], arm: ArmSummary) -> bool:
+    return {record.learning_rate for record in chosen} == {arm.learning_rate} and math.isclose(
+        mean(last_epoch(record)[0] for record in chosen), arm.val_accuracy.mean, abs_tol=1e-12
+    )
+
+
 def _summary_run(
-    summary: Summary, name: str, arm: ArmSummary, chosen: Sequence[Record], commit: str
+    summary: Summary,
+    name: str,
+    arm: ArmSummary,
+    chosen: Sequence[Record],
+    colour: str,
+    commit: str,
 ) -> Run:
     contrast = next((c for c in summary.contrasts.values() if c.arm == name), None)
-    content = {
-        "place": [summary.stage, summary.study, name, summary.data_digest],
-        "arm": dataclasses.asdict(arm),
-        "contrast": dataclasses.asdict(contrast) if contrast else None,
-        "curves": [record.digest for record in chosen],
-    }
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    tags = {"warmstart.summary": digest, "warmstart.current": "true"}
-    metrics: dict[str, float | None] = {
-        "rank": arm.rank,
-        "best_epoch": arm.best_epoch,
-        "diverged_share": arm.diverged_share,
-        **_interval("test_accuracy", arm.test_accuracy),
-        **_interval("test_loss", arm.test_loss),
-        **_interval("val_accuracy", arm.val_accuracy),
-    }
-    if arm.at_edge:
-        tags["warmstart.at_edge"] = arm.at_edge
-    if contrast:
-        tags |= {
-            "warmstart.verdict": contrast.verdict,
-            "warmstart.reference": contrast.reference,
+    digest = _digest(
+        {
+            "place": [summary.stage, summary.study, name, summary.data_digest],
+            "arm": dataclasses.asdict(arm),
+            "contrast": dataclasses.asdict(contrast) if contrast else None,
+            "curves": [record.digest for record in chosen],
         }
-        metrics |= _interval("accuracy_difference", contrast.accuracy_difference)
-        metrics["error_factor"] = contrast.error_factor.mean
-        metrics["p_value"] = contrast.p_value
+    )
+    tags = {
+        "warmstart.arm": name,
+        "warmstart.summary": digest,
+        "warmstart.at_edge": arm.at_edge,
+        CURRENT: "true",
+        COLOUR: colour,
+    }
+    metrics = _numbers(arm)
+    if contrast:
+        tags |= {f"warmstart.{key}": getattr(contrast, key) for key in ("verdict", "reference")}
+        metrics |= _numbers(contrast)
+    ours = {"arm": name, "study": summary.study, "seeds": summary.seeds, "data": summary.data_name}
+    common = _tags("summary", summary.stage, summary.study, summary.data_digest, commit)
     return Run(
         digest=digest,
-        stage=summary.stage,
-        study=summary.study,
         name=_prefixed(summary.study, name),
-        tags=common_tags("summary", summary, name, commit) | tags,
-        params=_params(
-            arm.settings,
-            arm=name,
-            study=summary.study,
-            seeds=summary.seeds,
-            learning_rate=arm.learning_rate,
-            data=summary.data_name,
-        ),
+        tags=_filled(common | tags),
+        params=_params(arm.settings | ours | {"learning_rate": arm.learning_rate}),
         metrics=_scalars(metrics, 0) + _mean_curves(chosen),
     )
 
 
-def ranking(stage: str, study: str) -> tuple[str, str]:
-    """Key and value of the experiment's tag that holds a ready-made view of MLflow's runs table:
-    the current summaries of a study by rank, with the columns that matter.
+def stage_run(stage: str, study: str, data: str, facts: Mapping[str, Any], commit: str) -> Run:
+    """The run of a stage at work, then of its end: how long, and how much per second.
 
-    This is how MLflow's own button "share" keeps a view. A version that knows another form
-    ignores the tag.
+    Args:
+        stage, study, data: of its trials; `data` is the digest.
+        facts: of `timings.json`; while the stage is at work, of `trials.json`.
     """
-    only = {"kind": "summary", "current": "true"} | ({"study": study} if study else {})
-    metrics = ("rank", "test_accuracy", "test_accuracy_low", "test_accuracy_high")
-    columns = [f"metrics.`{metric}`" for metric in (*metrics, "accuracy_difference", "p_value")]
-    view = {
-        "searchFilter": " AND ".join(f"tags.`warmstart.{k}` = '{v}'" for k, v in only.items()),
-        "orderByKey": "metrics.`rank`",
-        "orderByAsc": True,
-        "selectedColumns": [*columns, "params.`learning_rate`", "tags.`warmstart.verdict`"],
+    digest = _digest([stage, study, facts["started"]])
+    started = round(datetime.fromisoformat(facts["started"]).timestamp() * 1000)
+    tags = {"warmstart.timings": digest, CURRENT: "true"}
+    metrics: dict[str, float | None] = {}
+    if ended := "seconds" in facts:
+        machine = facts["machine"]
+        tags["warmstart.machine"] = f"{machine['cpu']}, {machine['cores']} cores, " + ", ".join(
+            [*machine["gpus"], machine["platform"]]
+        )
+        rates = ("trial_epochs_per_second", "samples_per_second")
+        metrics |= {name: facts[name] for name in ("seconds", "trial_epochs", "samples", *rates)}
+        for arm, found in facts["arms"].items():
+            # the plus in an arm's name is no letter to MLflow; arms have no spaces
+            metrics |= {f"{rate}_by_arm/{arm.replace('+', ' ')}": found[rate] for rate in rates}
+    return Run(
+        digest=digest,
+        name="@".join(filter(None, (stage, study))),
+        tags=_tags("stage", stage, study, data, commit) | tags,
+        params=_params({"study": study}),
+        metrics=_scalars(metrics, 0),
+        status="FINISHED" if ended else "RUNNING",
+        started=started,
+        ended=started + round(facts["seconds"] * 1000) if ended else None,
+    )
+
+
+def report_run(folder: Path, commit: str) -> Run | None:
+    """The run that keeps the files of the report, once for each content. None without files."""
+    files = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
-    return f"mlflow.sharedViewState.{study or stage}", json.dumps(view)
+    digest = _digest(files)
+    tags = _tags("report", "report", "", "", commit)
+    tags |= {"warmstart.summary": digest, CURRENT: "true"}
+    return Run(digest=digest, name="report", tags=tags, artifacts=folder) if files else None
+
+
+def with_facts(run: Run, facts: Mapping[str, Any]) -> Run:
+    """`run` with device, versions and data set, which are no part of its digest: what was trained
+    once more, with the same results, is the same run."""
+    versions = ", ".join(f"{name} {v}" for name, v in facts.get("versions", {}).items())
+    tags = _filled({"warmstart.device": facts.get("device", ""), "warmstart.versions": versions})
+    data = facts.get("data", {}).get(run.tags["warmstart.data"], {})
+    return replace(run, tags=run.tags | tags, data=data)
+
+
+def head(folder: Path) -> str:
+    """Commit of the repository around `folder`; empty without git, repository or commit."""
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
+    try:
+        git = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return git.stdout.strip() if git.returncode == 0 else ""
 
 
 def _mean_curves(chosen: Sequence[Record]) -> tuple[Point, ...]:
@@ -196,52 +246,48 @@ def _scalars(values: Mapping[str, float | None], step: int) -> tuple[Point, ...]
     )
 
 
-def _interval(metric: str, interval: Interval) -> dict[str, float | None]:
-    return {
-        metric: interval.mean,
-        f"{metric}_low": interval.low,
-        f"{metric}_high": interval.high,
-        f"{metric}_sd": interval.sd,
-    }
+def _numbers(found: ArmSummary | Contrast) -> dict[str, float | None]:
+    """Fields that are numbers, but for the learning rate, which is a parameter; of an interval its
+    mean under the field's name, and `_low`, `_high`, `_sd`."""
+    values: dict[str, float | None] = {}
+    for name, value in vars(found).items():
+        if isinstance(value, Interval):
+            values |= {name: value.mean, f"{name}_low": value.low}
+            values |= {f"{name}_high": value.high, f"{name}_sd": value.sd}
+        elif isinstance(value, int | float) and name != "learning_rate":
+            values[name] = value
+    return values
 
 
 def _prefixed(study: str, name: str) -> str:
     return f"{study}: {name}" if study else name
 
 
-def _params(settings: Mapping[str, str], **ours: str | int | float) -> dict[str, str]:
-    """Ours win over settings of the same name. No empty ones: they would only fill a column."""
-    params = {**settings, **ours}
-    return {key: str(value) for key, value in params.items() if value != ""}
+def _params(values: Mapping[str, object]) -> dict[str, str]:
+    return _filled({key: str(value) for key, value in values.items()})
 
 
-def common_tags(kind: str, source: Record | Summary, arm: str, commit: str) -> dict[str, str]:
-    """Those that all kinds of runs have, but for empty ones."""
-    tags = {
-        "warmstart.kind": kind,
-        "warmstart.stage": source.stage,
-        "warmstart.study": source.study,
-        "warmstart.arm": arm,
-        "warmstart.data": source.data_digest,
-        "mlflow.source.name": f"python -m warmstart {source.stage}",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": commit,
-        "prefect.flow_run_id": os.environ.get("FLOW_RUN_ID", ""),
-        "prefect.flow_run_url": os.environ.get("FLOW_RUN_URL", ""),
-    }
-    return {key: value for key, value in tags.items() if value}
+def _tags(kind: str, stage: str, study: str, data: str, commit: str) -> dict[str, str]:
+    """Those that all kinds of runs have."""
+    return _filled(
+        {
+            "warmstart.kind": kind,
+            "warmstart.stage": stage,
+            "warmstart.study": study,
+            "warmstart.data": data,
+            "mlflow.source.name": f"warmstart {stage}",
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.git.commit": commit,
+            "prefect.flow_run_id": os.environ.get("FLOW_RUN_ID", ""),
+            "prefect.flow_run_url": os.environ.get("FLOW_RUN_URL", ""),
+        }
+    )
 
 
-def head(folder: Path) -> str:
-    """Commit of the repository around `folder`; empty without git, repository or commit."""
-    try:
-        git = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return git.stdout.strip() if git.returncode == 0 else ""
+def _filled(values: Mapping[str, str]) -> dict[str, str]:
+    """Without empty ones, which would only fill a column."""
+    return {key: value for key, value in values.items() if value}
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,37 +1,37 @@
 """Runs -> MLflow.
 
-What makes it safe to run at any time, any number of times, side by side:
+What makes it safe to publish at any time, any number of times, side by side:
 
 - A run carries its digest from the moment it exists. One that is not FINISHED was left by a
   publisher that died, and is written again: every point has the run's own start time, so what
-  is there already is the same row, and what is missing is added.
-- Publishers of one machine take turns by a lock: beside the database if that is an SQLite file
-  (creating its tables is a race that MLflow loses), else in the temporary folder. Where the
-  database is Postgres, those of all machines do (`turn`).
-- A server has no "create unless there": publishers on two machines may create a run twice. So
-  each looks again after writing, and everyone keeps the same one, the oldest. Whoever finds its
-  own run taken away by that begins again.
+  is there already is the same row, and what is missing is added. One that was published before its
+  trial was tested is completed in the same way.
+- Publishers take turns by a lock (`opening`). Only those of several machines before one server
+  cannot, and a server has no "create unless there": a run may be created twice. So each looks again
+  after writing, and everyone keeps the same one, the oldest.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from warmstart.records import TEST_METRICS
-from warmstart.tracking.runs import DIGESTS, Run, ranking
+from warmstart.tracking.runs import COLOUR, CURRENT, DIGESTS, RECORD, Batch, Run
 
-BATCH = {"metrics": 1000, "params": 100}
-"""What MLflow takes in one request."""
+BATCH = 800
+"""Points in one request; with parameters and tags MLflow takes 1,000."""
 _PAGE = 1000
 _OVERTAKEN = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 """MLflow's codes for writing into a deleted run and for making what another has just made."""
-_TRIES = 3
-_COLOUR = "mlflow.runColor"
-"""The tag that MLflow's charts go by."""
+_ROUNDS = 4
+SECONDS = 2
+"""Between two looks at the machine."""
+_DIGEST_LENGTH = 36
+"""Letters of a data set's digest that MLflow takes; the tag `warmstart.data` has all of them."""
 
 
 class Store:
-    """MLflow's side: finds, creates and mends runs."""
+    """MLflow's side: finds, creates and completes runs."""
 
     def __init__(self, client: Any, local: Path | None) -> None:
         """local: the SQLite file that it is, for whose artifacts MLflow would take the current
@@ -46,104 +46,148 @@ class Store:
         """Where it is, absolute."""
         return str(self._client.tracking_uri)
 
-    def trial(self, stage: str, record: str) -> tuple[str, Any | None]:
-        """The ID of the stage's experiment and its run with that record's digest."""
+    def one(self, stage: str, tag: str, value: str) -> tuple[str, Any | None]:
+        """The ID of the stage's experiment and its run with that tag."""
         experiment: str = self._experiment(stage).experiment_id
-        found = self._client.search_runs(
-            [experiment], f"tags.`warmstart.record` = '{record}'", max_results=1
-        )
+        found = self._client.search_runs([experiment], f"tags.`{tag}` = '{value}'", max_results=1)
         return experiment, found[0] if found else None
 
     def summaries(self) -> Iterator[Any]:
         """Of arms, in all our experiments, those that hold."""
         only = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
-        ours = [
-            experiment.experiment_id
-            for experiment in self._client.search_experiments(
-                filter_string="name LIKE 'warmstart/%'"
-            )
-        ]
-        if ours:
+        found = self._client.search_experiments(filter_string="name LIKE 'warmstart/%'")
+        if ours := [experiment.experiment_id for experiment in found]:
             yield from self._client.search_runs(ours, only, max_results=_PAGE)
 
-    def colour(self, run: Any, hue: str) -> None:
-        """Have MLflow draw `run` in `hue`, as `#rrggbb`."""
-        if run.data.tags.get(_COLOUR) != hue:
-            self._client.set_tag(run.info.run_id, _COLOUR, hue)
-
-    def bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
-        """Make MLflow hold `runs`, all of one stage and study; how many it lacked."""
-        for _ in range(_TRIES - 1):
+    def bring(self, batch: Batch) -> int:
+        """Make MLflow hold the runs of `batch`; how many it lacked, those included that were there
+        in part."""
+        brought: set[str] = set()
+        for number in range(1, _ROUNDS + 1):
+            before = len(brought)
             try:
-                return self._bring(stage, study, runs)
+                self._bring(batch, brought)
             except Exception as error:
-                if not _overtaken(error):
+                overtaken = getattr(error, "error_code", None) in _OVERTAKEN
+                if not overtaken or number == _ROUNDS:
                     raise
-        return self._bring(stage, study, runs)
+            else:
+                if self._alone or len(brought) == before:
+                    break
+        return len(brought)
 
-    def _bring(self, stage: str, study: str, runs: Sequence[Run]) -> int:
-        wanted = {run.digest: run for run in runs}
-        found = self._find(stage, study)
-        missing = [run for run in runs if run.digest not in found]
-        mended = self._settle(found, wanted)
-        early = {
-            digest: run.info
-            for digest, (run, *_) in found.items()
-            if run.data.tags.get("warmstart.trial") == digest and run.info.status == "FINISHED"
-        }
+    def _bring(self, batch: Batch, brought: set[str]) -> None:
+        """One look, and what it shows to be missing; the digests of that are added to `brought`."""
+        wanted = {run.digest: run for run in batch.runs}
+        found = self._find(batch)
         late: Exception | None = None
-        for run in missing:
-            try:
-                if info := early.get(run.tags.get("warmstart.trial", "")):
-                    self._complete(info, run)
-                else:
-                    self.add(run)
-            except Exception as error:
-                if not _overtaken(error):
-                    raise
-                late = error
-        if late:  # the others are there now
+        for digest, run in wanted.items():
+            there = found.get(digest)
+            if there is None or _lacks(there, run, batch.whole):
+                try:
+                    self._write(there or self._create(batch.stage, run), run)
+                except Exception as error:
+                    if getattr(error, "error_code", None) not in _OVERTAKEN:
+                        raise
+                    late = error  # the others come first
+                brought.add(digest)
+        if late:
             raise late
-        if missing and not self._alone:
-            found = self._find(stage, study)
-            self._settle(found, wanted)
-        self._mark(found, wanted)
-        if any(run.metrics for run in runs):
-            self._offer(stage, study)
-        return len(missing) + mended
+        if batch.whole:
+            for digest, there in found.items():
+                self._mark(there, wanted.get(digest))
+        if any(run.metrics for run in batch.runs):
+            self._offer(batch)
 
-    def trials(self, stage: str, study: str) -> dict[str, Any]:
-        """Those of a stage and study that are there, tested or not: MLflow's run of each by the
-        digest that it has before it is tested. None is there twice."""
-        found = self._find(stage, study).values()
-        for double in (run for _, *doubles in found for run in doubles):
-            self._client.delete_run(double.info.run_id)
-        return {run.data.tags.get("warmstart.trial", ""): run for run, *_ in found}
-
-    def add(self, run: Run, there: Any = None) -> None:
-        """Publish `run`, which nobody else has published, or not to its end: `there`."""
-        if there is None:
-            experiment = self._experiment(run.stage).experiment_id
-            there = self._client.create_run(
-                experiment,
-                start_time=run.span[0] if run.span else None,
-                tags=run.tags,
-                run_name=run.name,
+    def _find(self, batch: Batch) -> dict[str, Any]:
+        """Our runs of a stage and study by digest, each once: the oldest, and no half ones of
+        results that are no more."""
+        only = f"tags.`warmstart.study` = '{batch.study}'" if batch.study else ""
+        place, token = [self._experiment(batch.stage).experiment_id], None
+        runs: dict[str, Any] = {}
+        while True:  # by ID: pages may overlap while others publish
+            page = self._client.search_runs(
+                place,
+                only,
+                max_results=_PAGE,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
             )
-        self._write(there.info, run)
+            runs |= {run.info.run_id: run for run in page}
+            if not (token := page.token):
+                break
+        wanted = {run.digest for run in batch.runs}
+        found: dict[str, Any] = {}
+        for run in sorted(runs.values(), key=lambda r: (r.info.start_time, r.info.run_id)):
+            tags = run.data.tags
+            digest = next((tags[name] for name in DIGESTS if name in tags), None)
+            if not digest or tags.get("warmstart.study", "") != batch.study:
+                continue
+            half = run.info.status == "RUNNING" and tags.get("warmstart.kind") != "stage"
+            if digest in found or (batch.whole and half and digest not in wanted):
+                self._client.delete_run(run.info.run_id)
+            else:
+                found[digest] = run
+        return found
 
-    def _complete(self, info: Any, run: Run) -> None:
-        """Make `run` of the one that was published before the trial was tested. Its digest comes
-        last, so this is done again where it was not done to its end."""
-        from mlflow.entities import Metric, RunTag
+    def _create(self, stage: str, run: Run) -> Any:
+        experiment = self._experiment(stage).experiment_id
+        return self._client.create_run(
+            experiment, start_time=run.started, tags=run.tags, run_name=run.name
+        )
 
-        tests = [
+    def _write(self, there: Any, run: Run) -> None:
+        """Content and end of a run; harmless when repeated. Tags, which say what it holds, come
+        last."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        info, finished = there.info, there.info.status == "FINISHED"
+        known = there.data.metrics if finished else {}
+        points = [
             Metric(name, value, info.start_time, step)
             for name, value, step in run.metrics
-            if name in TEST_METRICS
+            if name not in known
         ]
-        tags = [RunTag(key, value) for key, value in run.tags.items()]
-        self._client.log_batch(info.run_id, metrics=tests, tags=tags, synchronous=True)
+        for start in range(BATCH, len(points), BATCH):
+            part = points[start : start + BATCH]
+            self._client.log_batch(info.run_id, metrics=part, synchronous=True)
+        self._client.log_batch(
+            info.run_id,
+            metrics=points[:BATCH],
+            params=[] if finished else [Param(*param) for param in run.params.items()],
+            tags=[
+                RunTag(*tag) for tag in run.tags.items() if there.data.tags.get(tag[0]) != tag[1]
+            ],
+            synchronous=True,
+        )
+        if finished:
+            return
+        if run.artifacts:
+            self._client.log_artifacts(info.run_id, str(run.artifacts))
+        if run.data:
+            self._client.log_inputs(
+                info.run_id, datasets=[_input(run.data, run.tags["warmstart.data"])]
+            )
+        if run.status != "RUNNING":
+            self._client.set_terminated(info.run_id, status=run.status, end_time=run.ended)
+
+    def _mark(self, there: Any, run: Run | None) -> None:
+        """Bring what changes of a run up to date: whether it holds, and its colour."""
+        tags = {CURRENT: "false"} if run is None else run.tags
+        for key in (CURRENT, COLOUR):
+            kept = there.data.tags.get(key)
+            if key in tags and kept != tags[key] and (run or kept):
+                self._client.set_tag(there.info.run_id, key, tags[key])
+
+    def watch(self, run: Any) -> Any:
+        """MLflow's own monitor, which logs what the machine does to `run` until its `finish()`."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        monitor = SystemMetricsMonitor(
+            run.info.run_id, sampling_interval=SECONDS, tracking_uri=self.uri
+        )
+        monitor.start()
+        return monitor
 
     def _experiment(self, stage: str) -> Any:
         """The stage's experiment. One that was deleted comes back: it is a view."""
@@ -164,83 +208,58 @@ class Store:
             self._experiments[stage] = experiment
         return self._experiments[stage]
 
-    def _offer(self, stage: str, study: str) -> None:
+    def _offer(self, batch: Batch) -> None:
         """A view of the runs table that ranks the arms, opened by `?viewStateShareKey=STUDY`
         (without a study: the stage). By default MLflow's table shows no metric at all."""
-        experiment, (key, view) = self._experiment(stage), ranking(stage, study)
+        experiment, (key, view) = self._experiment(batch.stage), ranking(batch.stage, batch.study)
         if experiment.tags.get(key) != view:
             self._client.set_experiment_tag(experiment.experiment_id, key, view)
 
-    def _find(self, stage: str, study: str) -> dict[str, list[Any]]:
-        """All our runs of a stage and study by digest, oldest first."""
-        only = f"tags.`warmstart.study` = '{study}'" if study else ""
-        runs: dict[str, Any] = {}  # by id: pages may overlap while others publish
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment(stage).experiment_id],
-                only,
-                max_results=_PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            runs |= {run.info.run_id: run for run in page}
-            if not (token := page.token):
-                break
-        found: dict[str, list[Any]] = {}
-        for run in sorted(runs.values(), key=lambda r: (r.info.start_time, r.info.run_id)):
-            tags = run.data.tags
-            if tags.get("warmstart.study", "") != study:  # without one, all of the stage came
-                continue
-            if digest := next((tags[name] for name in DIGESTS if name in tags), None):
-                found.setdefault(digest, []).append(run)
-        return found
 
-    def _settle(self, found: dict[str, list[Any]], wanted: dict[str, Run]) -> int:
-        """Each digest once and finished; how many were unfinished."""
-        mended = 0
-        for digest, (oldest, *doubles) in found.items():
-            if oldest.info.status != "FINISHED":
-                if digest in wanted:
-                    self._write(oldest.info, wanted[digest])
-                    mended += 1
-                else:  # half a run of results that are no more
-                    doubles.append(oldest)
-            for double in doubles:
-                self._client.delete_run(double.info.run_id)
-        return mended
-
-    def _write(self, info: Any, run: Run) -> None:
-        """Content and end of a run, in one request of each; harmless when repeated."""
-        from mlflow.entities import Metric, Param
-
-        ms = 1000 if run.span else 0
-        metrics = [
-            Metric(name, value, info.start_time + ms * step, step)
-            for name, value, step in run.metrics
-        ]
-        params = [Param(key, value) for key, value in run.params.items()]
-        while metrics or params:
-            now = metrics[: BATCH["metrics"] - BATCH["params"]], params[: BATCH["params"]]
-            self._client.log_batch(info.run_id, metrics=now[0], params=now[1], synchronous=True)
-            metrics, params = metrics[len(now[0]) :], params[len(now[1]) :]
-        if run.artifacts:
-            self._client.log_artifacts(info.run_id, str(run.artifacts))
-        if run.data:
-            self._client.log_inputs(info.run_id, datasets=[run.data.as_input()])
-        end = run.span[1] if run.span else None
-        self._client.set_terminated(info.run_id, status="FINISHED", end_time=end)
-
-    def _mark(self, found: dict[str, list[Any]], wanted: dict[str, Run]) -> None:
-        """`warmstart.current` of runs that were there, of arms and of the stage: whether they
-        still hold."""
-        for digest, (run, *_) in found.items():
-            if "warmstart.current" in run.data.tags and run.info.status == "FINISHED":
-                current = str(digest in wanted).lower()
-                if run.data.tags.get("warmstart.current") != current:
-                    self._client.set_tag(run.info.run_id, "warmstart.current", current)
+def _lacks(there: Any, run: Run, whole: bool) -> bool:
+    if there.info.status != "FINISHED":
+        return bool(there.info.status != run.status)
+    # trials that are not tested yet take nothing away from a run that shows the test
+    return whole and run.tags.get(RECORD) != there.data.tags.get(RECORD)
 
 
-def _overtaken(error: Exception) -> bool:
-    """Whether another publisher came first, so that it is worth beginning again."""
-    return getattr(error, "error_code", None) in _OVERTAKEN
+def ranking(stage: str, study: str) -> tuple[str, str]:
+    """Key and value of the experiment's tag that holds a ready-made view of MLflow's runs table:
+    the current summaries of a study by rank, with the columns that matter.
+
+    This is how MLflow's own button "share" keeps a view. A version that knows another form
+    ignores the tag.
+    """
+    only = {"kind": "summary", "current": "true"} | ({"study": study} if study else {})
+    metrics = ("rank", "test_accuracy", "test_accuracy_low", "test_accuracy_high")
+    columns = [f"metrics.`{metric}`" for metric in (*metrics, "accuracy_difference", "p_value")]
+    view = {
+        "searchFilter": " AND ".join(f"tags.`warmstart.{k}` = '{v}'" for k, v in only.items()),
+        "orderByKey": "metrics.`rank`",
+        "orderByAsc": True,
+        "selectedColumns": [*columns, "params.`learning_rate`", "tags.`warmstart.verdict`"],
+    }
+    return f"mlflow.sharedViewState.{study or stage}", json.dumps(view)
+
+
+def _input(data: Mapping[str, Any], digest: str) -> Any:
+    """MLflow's `DatasetInput`, in the words that it has for NumPy arrays in local files."""
+    from mlflow.entities import Dataset as Entity
+    from mlflow.entities import DatasetInput, InputTag
+
+    schema = {"features": _tensor("float32", data["features"]), "targets": _tensor("int32")}
+    profile = {key: data[key] for key in ("classes", "train", "validation", "test")}
+    entity = Entity(
+        name=data["name"],
+        digest=digest[:_DIGEST_LENGTH],
+        source_type="local",
+        source=json.dumps({"uri": data["source"]}),
+        schema=json.dumps({"mlflow_tensorspec": schema}),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
+
+
+def _tensor(dtype: str, *shape: int) -> str:
+    """JSON within JSON, as MLflow keeps it."""
+    return json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1, *shape]}}])

@@ -1,0 +1,302 @@
+"""What lies in a project's folders -> MLflow: once (`publish`), or while a pipeline works.
+
+A stage says in its folder below `.warmstart` what it trains, and leaves each trial there once it is
+trained; so being watched costs it nothing. When it has ended its records have all of them, tested
+where the learning rate was chosen, and the same runs are completed. What was judged of them comes
+with the report.
+"""
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from warmstart.analysis.summary import read_summary
+from warmstart.errors import InputError
+from warmstart.files import read_json
+from warmstart.records import Record, read_records
+from warmstart.runtime.store import PLAN, UNFINISHED, announced
+from warmstart.runtime.store import Store as Trained
+from warmstart.tracking import runs
+from warmstart.tracking.models import publish_models
+from warmstart.tracking.opening import opened
+from warmstart.tracking.runs import Batch, Run
+
+LOOK_SECONDS = 1.0
+PAUSE_SECONDS = 60.0
+"""After a failure: who waits for a server that is down does not see the stage end."""
+REST = 5
+"""Times as long as publishing has taken until the next: thousands of trials take seconds."""
+NICE = 19
+"""Our priority beside a pipeline, the lowest: at 15 training took 1 % longer, at 10 5 %."""
+
+State = tuple[int | None, ...]
+"""When the files of a folder were last written (ns), or how many there are; None: no such file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The folders that are published."""
+
+    results: Path = Path("results")
+    reports: Path = Path("reports")
+    models: Path = Path("models")
+    data: Path = Path("data/prepared")
+    """Where registered models take their example from."""
+    unfinished: Path = UNFINISHED
+
+    def states(self) -> dict[Path, State]:
+        """What there is to publish, models after the runs that trained them, and its state."""
+        found: dict[Path, State] = {
+            plan.parent: (_written(plan), len(list(plan.parent.glob("*.npz"))))
+            for plan in sorted(self.unfinished.glob(f"*/{PLAN}"))
+        }
+        for path in sorted(self.results.rglob("records.parquet")):
+            files = path, path.with_name("timings.json"), self.summary(path.parent)
+            found[path.parent] = tuple(map(_written, files))
+        for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
+            if paths := sorted(folder.glob(pattern)):
+                found[folder] = tuple(map(_written, paths))
+        return found
+
+    def summary(self, folder: Path) -> Path:
+        """Of the records in `folder`."""
+        return self.reports / "summaries" / f"{folder.relative_to(self.results)}.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Runs of MLflow, and models: published now, if only in part, or present before."""
+
+    new: int = 0
+    present: int = 0
+
+    def __add__(self, other: Self) -> "Published":
+        return Published(new=self.new + other.new, present=self.present + other.present)
+
+    def __str__(self) -> str:
+        return f"{self.new} runs published, {self.present} were there already"
+
+
+def publish(project: Project) -> Published:
+    """Publish what MLflow lacks of the project.
+
+    Raises:
+        InputError: one line; a file cannot be read, MLflow does not answer, or there is nothing.
+    """
+    publisher, states = Publisher(project), project.states()
+    if not states:
+        raise InputError(
+            f"{project.results}: expected records.parquet of a stage below it, found none; "
+            "run the pipeline (`make run`) or fetch its results (`dvc pull`) first"
+        )
+    return sum((publisher.bring(folder) for folder in states), Published())
+
+
+def publish_during(command: Sequence[str], project: Project) -> int:
+    """Run `command` and publish what it writes, whatever fails there; its exit code.
+
+    Raises:
+        InputError: if there is no such command.
+    """
+    publisher = Publisher(project, known=project.states())
+    try:
+        process = subprocess.Popen(command)
+    except (OSError, IndexError) as error:
+        raise InputError(
+            f"--during: expected a command to run, received {' '.join(command) or 'nothing'} "
+            f"({error}); name one, as in --during dvc repro"
+        ) from None
+    with process:
+        publisher.follow(lambda: _runs(process))
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def publish_until_closed(stream: TextIO, project: Project) -> None:
+    """As `publish_during`, until `stream` is at its end: for a pipeline that starts us."""
+    Publisher(project, known=project.states()).follow(lambda: _is_open(stream))
+
+
+class Publisher:
+    """Brings MLflow the folders of a project."""
+
+    def __init__(self, project: Project, *, known: Mapping[Path, State] | None = None) -> None:
+        """known: what was there before the stages that are followed; None: none are."""
+        self._project, self._follows = project, known is not None
+        self._published: dict[Path, State] = dict(known or {})
+        self._monitors: dict[Path, Any] = {}
+        self._pause = 0.0
+
+    def bring(self, folder: Path, *, failed: bool = False) -> Published:
+        """Publish what MLflow lacks of `folder`, one of `Project.states()`.
+
+        `failed`: the stage that was at work there has ended and left it unfinished.
+
+        Raises:
+            InputError: one line; a file cannot be read or MLflow does not answer.
+        """
+        if folder == self._project.models:
+            return Published(new=publish_models(folder, self._project.data))
+        total, batches = Published(), self._batches(folder, failed)
+        if not batches:
+            return total
+        with opened() as store:
+            for batch in batches:
+                new = store.bring(batch)
+                total += Published(new=new, present=len(batch.runs) - new)
+                at_work = [run.digest for run in batch.runs if run.status == "RUNNING"]
+                if at_work and folder not in self._monitors:
+                    _, there = store.one(batch.stage, "warmstart.timings", at_work[0])
+                    self._monitors[folder] = store.watch(there)
+        return total
+
+    def follow(self, goes_on: Callable[[], bool]) -> None:
+        """Publish what changes until `goes_on`, which waits a while, says no. What fails then costs
+        one line on standard error."""
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)  # those who train have the cores first
+        before: Mapping[Path, State] = self._published
+        while goes_on():
+            now = self._project.states()
+            for folder in self._monitors.keys() - now.keys():  # that stage has ended
+                self._monitors.pop(folder).finish()
+            if time.monotonic() >= self._pause:
+                # a stage writes several files: wait until they have stayed the same
+                self._look({f: s for f, s in now.items() if self._at_work(f) or before.get(f) == s})
+            before = now
+        left = frozenset(self._monitors)
+        for folder in left:
+            self._monitors.pop(folder).finish()
+            self._published.pop(folder, None)
+        if error := self._look(self._project.states(), failed=left):
+            named = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            print(
+                f"warning: not all of {self._project.results} is in MLflow yet, `make track` "
+                f"publishes it later: {named}{' '.join(str(error).split())}",
+                file=sys.stderr,
+            )
+
+    def _look(
+        self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
+    ) -> BaseException | None:
+        """Publish the folders whose state is new, up to the first that fails; then rest."""
+        began = time.monotonic()
+        for folder, state in now.items():
+            if self._published.get(folder) == state:
+                continue
+            try:
+                self.bring(folder, failed=folder in failed)
+            except (Exception, KeyboardInterrupt) as error:  # the terminal tells the command too
+                self._pause = time.monotonic() + PAUSE_SECONDS
+                return error
+            self._published[folder] = state
+        ended = time.monotonic()
+        self._pause = ended + REST * (ended - began)
+        return None
+
+    def _at_work(self, folder: Path) -> bool:
+        return folder.parent == self._project.unfinished
+
+    def _batches(self, folder: Path, failed: bool) -> list[Batch]:
+        """What MLflow should hold of `folder`, each digest once."""
+        commit = runs.head(folder)
+        if folder == self._project.reports:
+            report = runs.report_run(folder, commit)
+            return [Batch(stage="report", study="", runs=(report,), whole=True)] if report else []
+        try:
+            if self._at_work(folder):
+                found = self._unfinished(folder, failed, commit)
+            else:
+                found = _finished(self._project, folder, commit)
+        except FileNotFoundError:  # the stage has ended, or DVC empties what it will write anew
+            return []
+        places: dict[tuple[str, str], dict[str, Run]] = {}
+        for run in found:
+            place = run.tags["warmstart.stage"], run.tags.get("warmstart.study", "")
+            places.setdefault(place, {})[run.digest] = run
+        whole = not self._at_work(folder)
+        return [
+            Batch(stage=stage, study=study, runs=tuple(of_place.values()), whole=whole)
+            for (stage, study), of_place in places.items()
+        ]
+
+    def _unfinished(self, folder: Path, failed: bool, commit: str) -> list[Run]:
+        """The trials that a stage has trained by now, and its own run."""
+        trials, facts = announced(folder)
+        trained = Trained(folder)
+        records = [
+            Record(**known, outcome=result.outcome, epochs=result.epochs)
+            for key, known in trials
+            if (result := trained.read(key))
+        ]
+        found = list(runs.trial_runs(records, commit))
+        if self._follows and trials and "started" in facts:
+            first = trials[0][1]
+            place = first["stage"], first["study"], first["data_digest"]
+            run = runs.stage_run(*place, facts, commit)
+            found.append(replace(run, status="FAILED") if failed else run)
+        return [runs.with_facts(run, facts) for run in found]
+
+
+def _finished(project: Project, folder: Path, commit: str) -> list[Run]:
+    """All that a stage has left in `folder`, and what was judged of it."""
+    records = _read(folder / "records.parquet", read_records)
+    if not records:
+        return []
+    stage, study, data = records[0].stage, records[0].study, records[0].data_digest
+    found = list(runs.trial_runs(records, commit))
+    path = project.summary(folder)
+    if path.exists():
+        hues = project.reports / "colours.json"
+        colours = read_json(hues).get(study or stage, {}) if hues.exists() else {}
+        found += runs.summary_runs(_read(path, read_summary), records, colours, commit)
+    # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
+    places = (folder, *folder.absolute().parents[:2])
+    timings = next((p for place in places if (p := place / "timings.json").exists()), None)
+    facts = _read(timings, read_json) if timings else {}
+    if timings and timings.parent == folder and "started" in facts:
+        found.append(runs.stage_run(stage, study, data, facts, commit))
+    return [runs.with_facts(run, facts) for run in found]
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        received = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(
+            f"{path}: expected what a stage writes, received {received}; run the stage again"
+        ) from error
+
+
+def _written(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _runs(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it still does, a second later."""
+    while True:
+        try:
+            process.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            return True
+        except KeyboardInterrupt:  # the terminal told the command too, which ends as it must
+            continue
+        return False
+
+
+def _is_open(stream: TextIO) -> bool:
+    """Whether it still is, a second later."""
+    try:
+        return not select.select([stream], [], [], LOOK_SECONDS)[0]
+    except KeyboardInterrupt:  # the pipeline closes it when it has ended
+        return True
