@@ -1,23 +1,26 @@
-"""DVC's own graph as plain data.
+"""DVC's own graph as plain data, and what else only DVC itself can tell of a project.
 
 `Repo().index.graph` has resolved `matrix`, `${...}` and overlapping paths already; a reading of
-our own could only disagree with it. It is internal API: DVC is pinned, tests/flows pins this use.
+our own could only disagree with it. It is internal API: DVC is pinned, the tests pin this use.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatch
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import modify_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 
 logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
@@ -51,6 +54,16 @@ def read_stages(targets: Sequence[str] = ()) -> tuple[Stage, ...]:
         if stage.name in chosen:
             chosen.update(stage.depends_on)
     return tuple(stage for stage in stages if stage.name in chosen)
+
+
+def waves(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
+    """The plan: one after the other, those whose ancestors are all in the waves before."""
+    known = {stage.name: stage for stage in stages}
+    order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
+    order.prepare()
+    while wave := order.get_ready():
+        yield [known[name] for name in wave]
+        order.done(*wave)
 
 
 def _is_default(stage: Stage) -> bool:
@@ -112,7 +125,7 @@ def _line(error: Exception) -> str:
 
 
 def override(changes: Sequence[str]) -> None:
-    """Change parameters as `dvc exp run -S` does: `NAME=VALUE`, or `FILE:NAME=VALUE`."""
+    """Change values of params.yaml, NAME=VALUE, as `dvc exp run -S` does."""
     for path, values in to_path_overrides(changes).items():
         try:
             apply_overrides(path, values)
@@ -121,6 +134,27 @@ def override(changes: Sequence[str]) -> None:
                 f"set: expected NAME=VALUE with a name of {path}, received {' '.join(values)} "
                 f"({_line(error)}); `dvc exp run -S` takes the same"
             ) from None
+
+
+def can_read_lock() -> bool:
+    """Whether DVC can read dvc.lock, if there is one."""
+    try:
+        with Repo() as repo:
+            Lockfile(repo, "dvc.lock").load()
+    except DvcException:
+        return False
+    return True
+
+
+def sort_lock() -> None:
+    """Give dvc.lock the order of bare `dvc repro`: here each stage adds its entry when it ends."""
+    order = {stage.name: number for number, stage in enumerate(_read_project())}
+    with Repo(_wait_for_lock=True) as repo, repo.lock:
+        names = list(Lockfile(repo, "dvc.lock").load()["stages"])
+        ordered = sorted(names, key=lambda name: order.get(name, -1))
+        if ordered != names:
+            with modify_yaml("dvc.lock") as lock:
+                lock["stages"] = {name: lock["stages"][name] for name in ordered}
 
 
 def cache_folder() -> str:

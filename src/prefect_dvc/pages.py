@@ -4,12 +4,15 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from prefect import State, get_run_logger
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -25,56 +28,38 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Crashed
 
-from flows.graph import Stage, changed_metrics
-from flows.place import git_revision, last_results
-from flows.processes import is_alive, this_process
+from prefect_dvc.graph import Stage, changed_metrics
+from prefect_dvc.place import git_revision, last_results
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
 PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
-"""Before the name of a flow's process, as a tag of its run."""
-
-FLOW_NAME = "dvc-pipeline"
+"""Before pid and start of a flow's process, as a tag of its run."""
 ALIVE = ["RUNNING", "CANCELLING"]
-
 ROWS = 200
 """Of a table: more is not read, and makes the page slow."""
 
 
-class Bar:
-    """How far a stage is, in percent; there is none until the stage tells."""
+@contextmanager
+def progress_bar(stage: str) -> Iterator[Callable[[float], None]]:
+    """How far a stage is, in percent; there is no bar until the stage tells."""
+    artifact: Any = None
 
-    def __init__(self, stage: str) -> None:
-        self._stage = stage
-        self._artifact: Any = None
-
-    def show(self, percent: float) -> None:
+    def show(percent: float) -> None:
+        nonlocal artifact
         with suppress(Exception):  # a server that is away must not cost the stage
-            if self._artifact:
-                update_progress_artifact(self._artifact, percent)
+            if artifact:
+                update_progress_artifact(artifact, percent)
             else:
-                key = f"progress-{_key(self._stage)}"
-                self._artifact = create_progress_artifact(percent, key, f"How far {self._stage} is")
+                key = f"progress-{_key(stage)}"
+                artifact = create_progress_artifact(percent, key, f"How far {stage} is")
 
-    def end(self) -> None:
-        if self._artifact:
-            self.show(100.0)
+    yield show
 
 
 def show(
-    stages: Sequence[Stage], states: Mapping[str, State], metrics: str, revision: str | None
+    stages: Sequence[Stage], states: Mapping[str, State], metrics: str, experiment: str | None
 ) -> None:
-    """All that the run's page has beside its tasks."""
-    try:
-        _show_stages(stages, states)
-        if any(state.name != "Unchanged" for state in states.values()):
-            _show_metrics(metrics)
-        _show_where(flow_run.name, revision)
-    except Exception as error:  # a server that went away must not cost what the stages have made
-        get_run_logger().warning("not all that the run's page shows is there: %s", error)
-
-
-def _show_stages(stages: Sequence[Stage], states: Mapping[str, State]) -> None:
-    """A table of what became of each stage, and the pages that were written."""
+    """All that the run's page has beside its tasks; the table of stages is printed, too."""
     rows = []
     for name, state in states.items():
         seconds = getattr(state.result(raise_on_failure=False), "seconds", 0.0)
@@ -83,11 +68,17 @@ def _show_stages(stages: Sequence[Stage], states: Mapping[str, State]) -> None:
             {"stage": name, "state": state.name, "seconds": round(seconds, 1), "cache hit": hit}
         )
         print(f"{name:<32} {state.name:<10} {seconds:>8.1f} s")
-    create_table_artifact(rows, "dvc-stages", "What became of each stage")
-    for stage in stages:
-        for page in stage.pages:
-            if states[stage.name].is_completed() and Path(page).exists():
-                create_markdown_artifact(Path(page).read_text(), _key(page), page)
+    try:
+        create_table_artifact(rows, "dvc-stages", "What became of each stage")
+        for stage in stages:
+            for page in stage.pages:
+                if states[stage.name].is_completed() and Path(page).exists():
+                    create_markdown_artifact(Path(page).read_text(), _key(page), page)
+        if any(state.name != "Unchanged" for state in states.values()):
+            _show_metrics(metrics)
+        _show_where(experiment)
+    except Exception as error:  # a server that went away must not cost what the stages have made
+        get_run_logger().warning("not all that the run's page shows is there: %s", error)
 
 
 def _show_metrics(pattern: str) -> None:
@@ -98,27 +89,18 @@ def _show_metrics(pattern: str) -> None:
         create_table_artifact(rows[:ROWS], "dvc-metrics", f"Metrics beside the last run's{more}")
 
 
-def _show_where(name: str, revision: str | None) -> None:
+def _show_where(experiment: str | None) -> None:
     """From what the run came, where its results are, and the same as tags of the run."""
     lock = Path("dvc.lock")
     digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
     commit = git_revision() or "none"
     lines = [f"- git revision: `{commit}`", f"- digest (MD5) of dvc.lock: `{digest}`"]
-    if revision:
-        lines += [f"- results: `dvc exp apply {name}`, unless nothing has changed"]
+    if experiment:
+        lines += [f"- results: `dvc exp apply {experiment}`, unless nothing has changed"]
     if (tracking := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("http"):
         lines += [f"- runs: [MLflow]({tracking})"]
     create_markdown_artifact("\n".join(lines), "dvc-revision", "Where it came from")
     _tag(f"git:{commit[:12]}", f"dvc.lock:{digest[:12]}")
-
-
-def introduce() -> dict[str, str]:
-    """Say that this process is that of this flow run.
-
-    Returns what other processes may know of the run, as environment variables.
-    """
-    _tag(PROCESS + this_process())
-    return {"FLOW_RUN_ID": str(flow_run.id), "FLOW_RUN_URL": _address(flow_run.id)}
 
 
 def _tag(*tags: str) -> None:
@@ -127,38 +109,69 @@ def _tag(*tags: str) -> None:
         client.update_flow_run(run.id, tags={*run.tags, *tags})
 
 
-def _address(run: object) -> str:
-    ui = PREFECT_UI_URL.value()  # none of the temporary server
-    return f"{ui}/runs/flow-run/{run}" if ui else ""
+@contextmanager
+def watched(flow: str) -> Iterator[dict[str, str]]:
+    """Leave to a watcher what a flow that is killed cannot do any more.
+
+    Yields what other processes may know of the run, as environment variables.
+    """
+    me = psutil.Process()
+    servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
+    _tag(f"{PROCESS}{me.pid}:{me.create_time()}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "prefect_dvc.watcher", flow, *servers],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,  # else whoever captures our output would wait for the watcher
+        start_new_session=True,  # out of reach of what ends our process group
+    ) as watcher:
+        try:
+            yield {"FLOW_RUN_ID": str(flow_run.id), "FLOW_RUN_URL": _address(flow_run.id)}
+        finally:
+            watcher.communicate(b"an orderly end")
 
 
-def bury_the_dead() -> None:
-    """Mark as crashed the flow's runs whose process on this machine is gone, and tell of it.
+def mark_dead(flow: str) -> None:
+    """Mark as crashed the runs of `flow` whose process on this machine is gone, and tell of it.
 
     Nobody else does where a kill took worker and flow: they would be running for ever.
     """
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(
-            flow_filter=FlowFilter.model_validate({"name": {"any_": [FLOW_NAME]}}),
+            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow]}}),
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ALIVE}}}),
         ):
             here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
-            if any(not is_alive(name) for name in here):
+            if not all(is_alive(*tag.split(":")) for tag in here):
                 dead: State[Any] = Crashed(message="its process is gone")
                 client.set_flow_run_state(run.id, dead, force=True)
                 tell_of_failure(None, run, dead)
 
 
+def is_alive(pid: str, created: str) -> bool:
+    """Whether the process of this machine with that pid that started then (s) is still there."""
+    try:
+        process = psutil.Process(int(pid))
+        dead = process.status() == psutil.STATUS_ZOMBIE
+        # the clock may have been set meanwhile, which moves all starts a little
+        return not dead and abs(process.create_time() - float(created)) < 5
+    except psutil.NoSuchProcess:
+        return False
+
+
 def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
     """Send a line to the webhook of FLOW_ALERT_URL, if set: `{"text": …}`, as chats take it."""
-    url = os.environ.get("FLOW_ALERT_URL")
-    if not url:
+    if not (url := os.environ.get("FLOW_ALERT_URL")):
         return
-    text = f"{FLOW_NAME} {run.name}: {state.name}, {state.message} {_address(run.id)}"
+    text = f"DVC flow {run.name}: {state.name}, {state.message} {_address(run.id)}"
     try:
         httpx.post(url, json={"text": text}, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", error)
+
+
+def _address(run: object) -> str:
+    ui = PREFECT_UI_URL.value()  # none of the temporary server
+    return f"{ui}/runs/flow-run/{run}" if ui else ""
 
 
 def _key(name: str) -> str:

@@ -1,0 +1,164 @@
+"""One DVC stage as a process. Knows no Prefect."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Protocol
+
+from prefect_dvc.dvc_process import LATE
+
+# A file, not a module: in a worktree of another revision the module could be another one.
+DVC = (sys.executable, "-P", str(Path(__file__).with_name("dvc_process.py")))
+# `dvc repro` has no machine-readable output; it says one of these before the stage can speak.
+SIGNS = {
+    "Running stage '": "Ran",
+    "is cached - skipping run": "Restored",
+    "didn't change, skipping": "Unchanged",
+}
+LOCKED = ("is busy, it is being blocked", "Unable to acquire lock", "Unable to read RWLock-file")
+PERCENT = re.compile(r"(\d{1,3}) ?%")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a stage: Ran, Restored (from DVC's cache), Unchanged, Failed, NotReached."""
+
+    name: str
+    seconds: float = 0.0
+    reason: str = ""
+    locked: bool = False  # another DVC process was in the way, the command did not start
+
+
+class Executor(Protocol):
+    """Brings one stage up to date. `log` gets each line of its output as soon as it ends,
+    `progress` what its progress bars say, in percent, at most once a second."""
+
+    def __call__(
+        self, stage: str, log: Callable[[str], object], progress: Callable[[float], object]
+    ) -> Outcome: ...
+
+
+class Processes:
+    """Runs stages as processes of their own, until it is closed: an Executor."""
+
+    def __init__(
+        self,
+        *,
+        force: bool = False,
+        pull: bool = False,
+        push: bool = False,
+        minutes: float | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        """`pull` and `push`: what is missing comes from DVC's remote, what was made goes there.
+        `minutes`: a stage that takes longer is ended. `environment`: more variables."""
+        self._options = ["--force"] * force + ["--pull"] * pull
+        self._push, self._minutes, self._environment = push, minutes, environment or {}
+        self._running, self._closed = set[subprocess.Popen[bytes]](), False
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End what still runs, with all its descendants; nothing starts any more."""
+        with self._lock:
+            self._closed = True
+        for process in self._running.copy():
+            if process.stdin:
+                process.stdin.close()
+            process.wait()
+
+    def __call__(
+        self,
+        stage: str,
+        log: Callable[[str], object],
+        progress: Callable[[float], object] = lambda percent: None,
+    ) -> Outcome:
+        started, name, errors = time.monotonic(), "", [""]
+
+        def note(line: str) -> None:
+            nonlocal name
+            name = name or next((SIGNS[sign] for sign in SIGNS if sign in line), "")
+            errors.extend([line] * line.startswith("ERROR: "))
+            log(line)
+
+        # --single-item: the order is the caller's; shared ancestors would block each other
+        code = self._dvc(["repro", "--single-item", *self._options, stage], note, progress)
+        if code == 0 and self._push:
+            code = self._dvc(["push", "--run-cache", stage], note, progress)
+        seconds = time.monotonic() - started
+        if code == 0:
+            return Outcome(name or "Unchanged", seconds)  # of a frozen stage DVC says nothing
+        if code == LATE:
+            return Outcome("Failed", seconds, f"ended after {self._minutes} minutes, its limit")
+        locked = not name and any(sign in error for sign in LOCKED for error in errors)
+        return Outcome("Failed", seconds, f"dvc exit {code} {errors[-1]}".strip(), locked)
+
+    def _dvc(
+        self,
+        arguments: list[str],
+        log: Callable[[str], object],
+        progress: Callable[[float], object],
+    ) -> int:
+        """A DVC command's exit code, LATE if it took too long."""
+        with self._lock:
+            if self._closed:
+                return -1
+            process = subprocess.Popen(
+                [*DVC, str(60 * (self._minutes or 0)), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=_python_first() | self._environment,
+                start_new_session=True,  # Ctrl-C is for the flow, which then closes us
+            )
+            self._running.add(process)
+        with process:
+            assert process.stdout
+            for line in _lines(process.stdout, progress):
+                log(line)
+        self._running.discard(process)
+        return process.returncode
+
+
+def _lines(stream: object, progress: Callable[[float], object]) -> Iterator[str]:
+    """Of a progress bar, which ends with \\r and is drawn over, only the last state."""
+    last, shown = "", 0.0
+    with TextIOWrapper(stream, newline="", errors="replace") as output:  # type: ignore[type-var]
+        for raw in output:
+            line, last = raw.strip(), ""
+            if raw.endswith("\r"):
+                last = line
+                if (found := PERCENT.search(line)) and time.monotonic() > shown + 1:
+                    shown = time.monotonic()
+                    progress(min(100.0, float(found[1])))
+            elif line:
+                yield line
+    if last:
+        yield last
+
+
+@contextmanager
+def beside(command: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
+    """Run `command`, if any, while the block lasts, whose end is that of its standard input."""
+    if not command:
+        yield
+        return
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=_python_first() | environment):
+        yield
+
+
+def _python_first() -> dict[str, str]:
+    """The environment of a stage: `python` in dvc.yaml is the one that runs the flow."""
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",  # else a stage's lines come all at once at its end
+        "DVC_NO_ANALYTICS": "1",
+    }
