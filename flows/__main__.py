@@ -1,6 +1,7 @@
 """`python -m flows`: run the flow, print its plan, or serve the deployments of prefect.yaml."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -84,9 +85,9 @@ def _check(given: dict[str, Any]) -> None:
         pipeline.validate_parameters(given)
     except ParameterTypeError as error:
         lines = [line.removeprefix(" - ") for line in str(error).splitlines()[1:]]
-        raise ProjectError(
-            "\n".join(f"--{line.replace('Value error, ', '')}" for line in lines)
-        ) from None
+        received = [given[re.split("[.:]", line)[0]] for line in lines]
+        problems = (f"--{line}, received {value}" for line, value in zip(lines, received))
+        raise ProjectError("\n".join(problems)) from None
 
 
 def _deployments() -> list[Any]:

@@ -2,11 +2,11 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -37,13 +37,16 @@ class Outcome:
     locked: bool = False  # another DVC process was in the way, the command did not start
 
 
-class Executor(Protocol):
-    """Brings one stage up to date. `log` gets each line of its output as soon as it ends,
-    `progress` what its progress bars say, in percent, at most once a second."""
+Log = Callable[[str], object]
+Progress = Callable[[float], object]
 
-    def __call__(
-        self, stage: str, log: Callable[[str], object], progress: Callable[[float], object]
-    ) -> Outcome: ...
+
+class Executor(Protocol):
+    """How a stage is brought up to date."""
+
+    def run(self, stage: str, log: Log, progress: Progress) -> Outcome:
+        """`log` gets each line of its output as soon as it ends, `progress` what its progress bars
+        say, in percent, at most once a second."""
 
 
 class Processes:
@@ -56,30 +59,23 @@ class Processes:
         pull: bool = False,
         push: bool = False,
         minutes: float | None = None,
-        environment: dict[str, str] | None = None,
     ) -> None:
         """`pull` and `push`: what is missing comes from DVC's remote, what was made goes there.
-        `minutes`: a stage that takes longer is ended. `environment`: more variables."""
+        `minutes`: a stage that takes longer is ended."""
         self._options = ["--force"] * force + ["--pull"] * pull
-        self._push, self._minutes, self._environment = push, minutes, environment or {}
-        self._running, self._closed = set[subprocess.Popen[bytes]](), False
-        self._lock = threading.Lock()
+        self._push, self._minutes = push, minutes
+        # All processes have one end as standard input, nobody but us has the other.
+        self._ours, self._theirs = socket.socketpair()
 
     def close(self) -> None:
         """End what still runs, with all its descendants; nothing starts any more."""
-        with self._lock:
-            self._closed = True
-        for process in self._running.copy():
-            if process.stdin:
-                process.stdin.close()
-            process.wait()
+        self._theirs.close()
+        self._ours.shutdown(socket.SHUT_WR)
+        self._ours.recv(1)  # comes to its end with the last of them
+        self._ours.close()
 
-    def __call__(
-        self,
-        stage: str,
-        log: Callable[[str], object],
-        progress: Callable[[float], object] = lambda percent: None,
-    ) -> Outcome:
+    def run(self, stage: str, log: Log, progress: Progress = lambda percent: None) -> Outcome:
+        """See Executor."""
         started, name, errors = time.monotonic(), "", [""]
 
         def note(line: str) -> None:
@@ -89,9 +85,11 @@ class Processes:
             log(line)
 
         # --single-item: the order is the caller's; shared ancestors would block each other
-        code = self._dvc(["repro", "--single-item", *self._options, stage], note, progress)
-        if code == 0 and self._push:
-            code = self._dvc(["push", "--run-cache", stage], note, progress)
+        commands = [["repro", "--single-item", *self._options, stage]]
+        commands += [["push", "--run-cache", stage]] * self._push
+        code = 0
+        for command in commands:
+            code = code or self._dvc(command, note, progress)
         seconds = time.monotonic() - started
         if code == 0:
             return Outcome(name or "Unchanged", seconds)  # of a frozen stage DVC says nothing
@@ -100,57 +98,50 @@ class Processes:
         locked = not name and any(sign in error for sign in LOCKED for error in errors)
         return Outcome("Failed", seconds, f"dvc exit {code} {errors[-1]}".strip(), locked)
 
-    def _dvc(
-        self,
-        arguments: list[str],
-        log: Callable[[str], object],
-        progress: Callable[[float], object],
-    ) -> int:
+    def _dvc(self, arguments: list[str], log: Log, progress: Progress) -> int:
         """A DVC command's exit code, LATE if it took too long."""
-        with self._lock:
-            if self._closed:
-                return -1
-            process = subprocess.Popen(
-                [*DVC, str(60 * (self._minutes or 0)), *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=_python_first() | self._environment,
-                start_new_session=True,  # Ctrl-C is for the flow, which then closes us
-            )
-            self._running.add(process)
-        with process:
+        if self._theirs.fileno() < 0:
+            return -1
+        with subprocess.Popen(
+            [*DVC, str(60 * (self._minutes or 0)), *arguments],
+            stdin=self._theirs.fileno(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_python_first(),
+            start_new_session=True,  # Ctrl-C is for the flow, which then closes us
+        ) as process:
             assert process.stdout
-            for line in _lines(process.stdout, progress):
+            # ends of lines as they are
+            for line in _lines(
+                TextIOWrapper(process.stdout, newline="", errors="replace"), progress
+            ):
                 log(line)
-        self._running.discard(process)
         return process.returncode
 
 
-def _lines(stream: object, progress: Callable[[float], object]) -> Iterator[str]:
-    """Of a progress bar, which ends with \\r and is drawn over, only the last state."""
+def _lines(output: Iterable[str], progress: Progress) -> Iterator[str]:
+    """Of a progress bar, whose states end with \\r and are drawn over, only the last."""
     last, shown = "", 0.0
-    with TextIOWrapper(stream, newline="", errors="replace") as output:  # type: ignore[type-var]
-        for raw in output:
-            line, last = raw.strip(), ""
-            if raw.endswith("\r"):
-                last = line
-                if (found := PERCENT.search(line)) and time.monotonic() > shown + 1:
-                    shown = time.monotonic()
-                    progress(min(100.0, float(found[1])))
-            elif line:
-                yield line
+    for raw in output:
+        line, last = raw.strip(), ""
+        if raw.endswith("\r"):
+            last = line
+            if (found := PERCENT.search(line)) and time.monotonic() > shown + 1:
+                shown = time.monotonic()
+                progress(min(100.0, float(found[1])))
+        elif line:
+            yield line
     if last:
         yield last
 
 
 @contextmanager
-def beside(command: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
+def beside(command: Sequence[str]) -> Iterator[None]:
     """Run `command`, if any, while the block lasts, whose end is that of its standard input."""
     if not command:
         yield
         return
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=_python_first() | environment):
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=_python_first()):
         yield
 
 

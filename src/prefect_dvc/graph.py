@@ -150,7 +150,7 @@ def sort_lock() -> None:
     """Give dvc.lock the order of bare `dvc repro`: here each stage adds its entry when it ends."""
     order = {stage.name: number for number, stage in enumerate(_read_project())}
     with Repo(_wait_for_lock=True) as repo, repo.lock:
-        names = list(Lockfile(repo, "dvc.lock").load()["stages"])
+        names = list(Lockfile(repo, "dvc.lock").load().get("stages", {}))
         ordered = sorted(names, key=lambda name: order.get(name, -1))
         if ordered != names:
             with modify_yaml("dvc.lock") as lock:

@@ -6,10 +6,9 @@ schedules and shows them. A new stage is an edit of `dvc.yaml`.
 
 import inspect
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
@@ -22,7 +21,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import allow_failure
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from prefect_dvc import pages
 from prefect_dvc.execute import Executor, Outcome, Processes, beside
@@ -30,68 +29,34 @@ from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_l
 from prefect_dvc.place import git_revision, occupied, safe_name, worktree
 
 LOCK_RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
-HOOKS: list[Any] = [pages.tell_of_failure]
 
 
-CHANGE, REVISION = r"^[A-Za-z_][\w.\[\]-]*=", r"^[A-Za-z0-9_][\w./@^~{}+-]*$"
-
-
-def _matches(pattern: str, expected: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.search(pattern, text):
-            raise ValueError(f"expected {expected}, received '{text}'")
-        return text
-
-    return AfterValidator(check)
-
-
-Change = Annotated[
-    str,
-    _matches(CHANGE, "NAME=VALUE with a name of params.yaml"),
-    Field(json_schema_extra={"pattern": CHANGE}),  # for the server and its form
-]
-Revision = Annotated[
-    str,
-    _matches(REVISION, "a branch, tag or commit"),
-    Field(json_schema_extra={"pattern": REVISION}),
-]
+Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
+Revision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w./@^~{}+-]*$")]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What dvc_flow was given."""
+class dvc_flow:  # noqa: N801, a decorator
+    """Makes a function, of which only name and docstring count, the flow of the project around it.
 
-    flow: str
-    beside: Sequence[str]
-    metrics: str
-    minutes: float | None
-    wait: bool
-    elsewhere: str | None
-
-
-def dvc_flow(
-    name: str = "dvc-pipeline",
-    *,
-    beside: Sequence[str] = (),
-    metrics: str = "*",
-    minutes: float | None = None,
-    wait: bool = False,
-    elsewhere: str | None = None,
-) -> Callable[[Callable[[], None]], Flow[..., State]]:
-    """Make a function, of which only name and docstring count, the flow of the project around it.
-
-    Args:
-        name: of the flow, in Prefect
-        beside: a command beside the stages, until its standard input ends
-        metrics: show those that match this pattern beside the last run's
-        minutes: time limit of a stage
-        wait: for another flow that works in the checkout to end; else this one is refused
-        elsewhere: run each stage as a run of this deployment, FLOW/NAME, on whichever machine has a
-            worker for it; all of them need a common DVC remote
+    What a run may ask for is its parameters; what belongs to the project stands here.
     """
-    settings = Settings(name, beside, metrics, minutes, wait, elsewhere)
 
-    def make(named: Callable[[], None]) -> Flow[..., State]:
+    name: str
+    """Of the flow, in Prefect."""
+    beside: Sequence[str] = ()
+    """A command beside the stages, until its standard input ends."""
+    metrics: str = "*"
+    """Those to show beside the last run's, by a pattern."""
+    minutes: float | None = None
+    """Time limit of a stage."""
+    wait: bool = False
+    """For another flow that works in the checkout to end; else this one is refused."""
+    elsewhere: str | None = None
+    """Run each stage as a run of this deployment, FLOW/NAME, on whichever machine has a worker for
+    it; all of them need a common DVC remote."""
+
+    def __call__(self, named: Callable[[], None]) -> Flow[..., State]:
         def flow(
             targets: Sequence[str] = (),
             set: Sequence[Change] = (),
@@ -112,54 +77,47 @@ def dvc_flow(
                 revision: work in a git worktree of this branch, tag or commit and keep the results
                     as an experiment named after the run; none: work in the checkout itself
             """
-            return _run(settings, targets, set, force, width, pull, push, revision)
+            place = worktree(revision, _name()) if revision else occupied(self.wait)
+            processes = Processes(
+                force=force, pull=pull or bool(self.elsewhere), push=push, minutes=self.minutes
+            )
+            return _run(self, place, targets, set, processes, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
         flow.__module__, flow.__qualname__ = named.__module__, named.__qualname__
         flow.__name__ = named.__name__
+        hooks: list[Any] = [pages.tell_of_failure]
         about = inspect.getdoc(named)
-        return Flow(flow, name=name, description=about, on_failure=HOOKS, on_crashed=HOOKS)
+        return Flow(flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks)
 
-    return make
+
+def _name() -> str:
+    """That of the run, as one of a folder and of a DVC experiment."""
+    return safe_name(flow_run.name)
 
 
 def _run(
-    settings: Settings,
+    project: dvc_flow,
+    place: AbstractContextManager[list[str] | None],
     targets: Sequence[str],
     changes: Sequence[str],
-    force: bool,
+    processes: Processes,
+    redo: bool,
     width: int | None,
-    pull: bool,
-    push: bool,
-    revision: str | None,
 ) -> State:
-    pages.mark_dead(settings.flow)
-    name = safe_name(flow_run.name)
+    pages.mark_dead(project.name)
     try:
-        with (
-            pages.watched(settings.flow) as about,
-            worktree(revision, name) if revision else occupied(settings.wait) as kept,
-        ):
+        with pages.watched(project.name), place as kept:
             override(changes)
-            stages = read_stages(targets)
-            executor: Any = Processes(
-                force=force,
-                pull=pull or bool(settings.elsewhere),
-                push=push,
-                minutes=settings.minutes,
-                environment=about,
-            )
-            bring: Executor = executor
-            if settings.elsewhere:
-                given: dict[str, object] = {"set": [*changes], "revision": git_revision()}
-                bring = partial(_elsewhere, settings.elsewhere, given, executor)
-            at_once = width or len(os.sched_getaffinity(0))
-            with beside(settings.beside, about), closing(executor):
-                states = _run_all(stages, bring, redo=force or push, width=at_once)
+            stages, bring = read_stages(targets), partial(_here, processes)
+            if project.elsewhere:
+                bring = partial(_elsewhere, project.elsewhere, [*changes], bring)
+            with beside(project.beside), closing(processes):
+                states = _run_all(stages, bring, redo, width or len(os.sched_getaffinity(0)))
             sort_lock()
             if kept is not None:
                 kept += [stage for stage, state in states.items() if state.is_completed()]
-            pages.show(stages, states, settings.metrics, name if revision else None)
+            pages.show(stages, states, project.metrics, None if kept is None else _name())
     except ProjectError as error:
         return Failed(name="Refused", message=str(error))
     counts = Counter(state.name for state in states.values())
@@ -169,9 +127,10 @@ def _run(
     return Completed(message=summary) if good else Failed(message=summary)
 
 
-def _run_all(
-    stages: Sequence[Stage], bring: Executor, *, redo: bool, width: int
-) -> dict[str, State]:
+Bring = Callable[[str], Outcome]
+
+
+def _run_all(stages: Sequence[Stage], bring: Bring, redo: bool, width: int) -> dict[str, State]:
     """Submit a stage only when what it depends on has ended: a waiting task would hold a slot."""
     known = {stage.name: stage for stage in stages}
     order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
@@ -184,7 +143,7 @@ def _run_all(
         while ready and len(running) < width:
             name = ready.pop(0)
             above = [ended[other] for other in known[name].depends_on]
-            work: Callable[[], Outcome] = partial(_in_a_task, bring, name)
+            work: Callable[[], Outcome] = partial(bring, name)
             if not all(future.state.is_completed() for future in above):
                 work = partial(Outcome, "NotReached", reason="a stage above did not end well")
             elif known[name].state == "unchanged" and not redo:  # and so is all above it
@@ -219,24 +178,19 @@ def run_stage(stage: str, work: Callable[[], Outcome]) -> State:
     return state(name=outcome.name, message=message, data=outcome)
 
 
-def _in_a_task(bring: Executor, stage: str) -> Outcome:
+def _here(executor: Executor, stage: str) -> Outcome:
     with pages.progress_bar(stage) as progress:
-        return bring(stage, get_run_logger().info, progress)
+        return executor.run(stage, get_run_logger().info, progress)
 
 
-def _elsewhere(
-    deployment: str,
-    parameters: dict[str, object],
-    bring: Executor,
-    stage: str,
-    log: Callable[[str], object],
-    progress: Callable[[float], object],
-) -> Outcome:
+def _elsewhere(deployment: str, changes: Sequence[str], bring: Bring, stage: str) -> Outcome:
     """By a flow run of `deployment`, which leaves on DVC's remote what we then take from there."""
-    given = {"targets": [stage], "pull": True, "push": True, **parameters}
+    given = {"targets": [stage], "pull": True, "push": True, "set": changes}
     run: Any = run_deployment(
-        deployment, parameters=given, flow_run_name=f"{flow_run.name}-{stage}"
+        deployment,
+        parameters={**given, "revision": git_revision()},
+        flow_run_name=f"{flow_run.name}-{stage}",
     )
     if not (run.state and run.state.is_completed()):
         return Outcome("Failed", reason=f"flow run {run.name}: {run.state and run.state.message}")
-    return bring(stage, log, progress)
+    return bring(stage)

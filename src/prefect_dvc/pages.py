@@ -110,13 +110,12 @@ def _tag(*tags: str) -> None:
 
 
 @contextmanager
-def watched(flow: str) -> Iterator[dict[str, str]]:
-    """Leave to a watcher what a flow that is killed cannot do any more.
-
-    Yields what other processes may know of the run, as environment variables.
-    """
+def watched(flow: str) -> Iterator[None]:
+    """Leave to a watcher what a flow that is killed cannot do any more."""
     me = psutil.Process()
     servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
+    # for the stages
+    os.environ.update(FLOW_RUN_ID=str(flow_run.id), FLOW_RUN_URL=_address(flow_run.id))
     _tag(f"{PROCESS}{me.pid}:{me.create_time()}")
     with subprocess.Popen(
         [sys.executable, "-m", "prefect_dvc.watcher", flow, *servers],
@@ -125,7 +124,7 @@ def watched(flow: str) -> Iterator[dict[str, str]]:
         start_new_session=True,  # out of reach of what ends our process group
     ) as watcher:
         try:
-            yield {"FLOW_RUN_ID": str(flow_run.id), "FLOW_RUN_URL": _address(flow_run.id)}
+            yield
         finally:
             watcher.communicate(b"an orderly end")
 
