@@ -85,8 +85,7 @@ def _check(given: dict[str, Any]) -> None:
         pipeline.validate_parameters(given)
     except ParameterTypeError as error:
         lines = [line.removeprefix(" - ") for line in str(error).splitlines()[1:]]
-        received = [given[re.split("[.:]", line)[0]] for line in lines]
-        problems = (f"--{line}, received {value}" for line, value in zip(lines, received))
+        problems = (f"--{line}, received {given[re.split('[.:]', line)[0]]}" for line in lines)
         raise ProjectError("\n".join(problems)) from None
 
 

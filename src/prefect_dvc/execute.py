@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Protocol
 
@@ -102,19 +102,18 @@ class Processes:
         """A DVC command's exit code, LATE if it took too long."""
         if self._theirs.fileno() < 0:
             return -1
-        with subprocess.Popen(
-            [*DVC, str(60 * (self._minutes or 0)), *arguments],
-            stdin=self._theirs.fileno(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=_python_first(),
-            start_new_session=True,  # Ctrl-C is for the flow, which then closes us
-        ) as process:
-            assert process.stdout
-            # ends of lines as they are
-            for line in _lines(
-                TextIOWrapper(process.stdout, newline="", errors="replace"), progress
-            ):
+        with (
+            subprocess.Popen(
+                [*DVC, str(60 * (self._minutes or 0)), *arguments],
+                stdin=self._theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=_python_first(),
+                start_new_session=True,  # Ctrl-C is for the flow, which then closes us
+            ) as process,
+            TextIOWrapper(process.stdout or BytesIO(), newline="", errors="replace") as output,
+        ):
+            for line in _lines(output, progress):
                 log(line)
         return process.returncode
 

@@ -78,10 +78,9 @@ class dvc_flow:  # noqa: N801, a decorator
                     as an experiment named after the run; none: work in the checkout itself
             """
             place = worktree(revision, _name()) if revision else occupied(self.wait)
-            processes = Processes(
-                force=force, pull=pull or bool(self.elsewhere), push=push, minutes=self.minutes
-            )
-            return _run(self, place, targets, set, processes, force or push, width)
+            bring = bool(self.elsewhere) or pull
+            ours = partial(Processes, force=force, pull=bring, push=push, minutes=self.minutes)
+            return _run(self, place, targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
         flow.__module__, flow.__qualname__ = named.__module__, named.__qualname__
@@ -101,7 +100,7 @@ def _run(
     place: AbstractContextManager[list[str] | None],
     targets: Sequence[str],
     changes: Sequence[str],
-    processes: Processes,
+    ours: Callable[[], Processes],
     redo: bool,
     width: int | None,
 ) -> State:
@@ -109,7 +108,8 @@ def _run(
     try:
         with pages.watched(project.name), place as kept:
             override(changes)
-            stages, bring = read_stages(targets), partial(_here, processes)
+            stages, processes = read_stages(targets), ours()
+            bring: Bring = partial(_here, processes)
             if project.elsewhere:
                 bring = partial(_elsewhere, project.elsewhere, [*changes], bring)
             with beside(project.beside), closing(processes):

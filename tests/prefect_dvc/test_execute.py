@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,7 +27,8 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bring(stage: str, *, force: bool = False) -> tuple[Outcome, list[str]]:
     lines: list[str] = []
-    return Processes(force=force).run(stage, lines.append), lines
+    with closing(Processes(force=force)) as processes:
+        return processes.run(stage, lines.append), lines
 
 
 def add_stage(project: Path, command: str) -> None:
@@ -81,7 +83,8 @@ def test_lines_come_while_the_stage_runs(here: Path, monkeypatch: pytest.MonkeyP
         if line == "question":
             (here / "answer").touch()
 
-    assert Processes().run("more", answer).name == "Ran"
+    with closing(Processes()) as processes:
+        assert processes.run("more", answer).name == "Ran"
 
 
 def test_python_in_dvc_yaml_is_the_one_that_runs_the_flow(
@@ -128,7 +131,8 @@ def test_closing_ends_the_whole_tree_and_starts_no_more(here: Path) -> None:
 
 def test_a_time_limit_ends_the_stage(here: Path) -> None:
     add_stage(here, "sleep 600 & echo $! > pid; sleep 601")
-    outcome = Processes(minutes=0.05).run("more", print)
+    with closing(Processes(minutes=0.05)) as processes:
+        outcome = processes.run("more", print)
     assert (outcome.name, outcome.reason) == ("Failed", "ended after 0.05 minutes, its limit")
     assert not is_running((here / "pid").read_text().strip())
 

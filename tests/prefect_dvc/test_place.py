@@ -155,5 +155,5 @@ def test_without_a_commit_there_is_no_revision(
 ) -> None:
     monkeypatch.chdir(fresh)
     assert git_revision() == ""
-    with pytest.raises(ProjectError, match="^revision: expected"):
+    with pytest.raises(ProjectError, match=r"^revision: expected"):
         enter(worktree("HEAD", "none"))
