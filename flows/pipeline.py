@@ -1,13 +1,63 @@
-"""This project's flow: its DAG with MLflow beside it."""
+"""This project's flow: its DAG, MLflow beside it, and what its page shows of the results."""
 
+import hashlib
+import json
+import os
+import subprocess
 import sys
+from fnmatch import fnmatch
+from pathlib import Path
 
-from prefect_dvc import dvc_flow
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.runtime import flow_run
 
-METRICS = "*.test_accuracy"
+from prefect_dvc import dvc_flow, safe_name
+from prefect_dvc.pages import tag
+
 TRACKER = (sys.executable, "-m", "warmstart", "track", "--follow")
+METRICS = "*.test_accuracy"
+ROWS = 200
+"""Of a table: more is not read, and makes the page slow."""
+COLUMNS = {"old": "before", "new": "now", "diff": "change"}
 
 
-@dvc_flow("dvc-pipeline", beside=TRACKER, metrics=METRICS)
+def show_results() -> None:
+    """Metrics beside the last run's, and where it all came from, which are tags, too."""
+    if rows := changed_metrics():
+        more = f"; {len(rows) - ROWS} more in `dvc metrics diff`" if len(rows) > ROWS else ""
+        about = f"Metrics beside the last run's{more}"
+        create_table_artifact(rows[:ROWS], "dvc-metrics", about)
+    lock = Path("dvc.lock")
+    digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
+    commit = _ask("git", "rev-parse", "--quiet", "--verify", "HEAD") or "none"
+    lines = [f"- git revision: `{commit}`", f"- digest (MD5) of dvc.lock: `{digest}`"]
+    if ".dvc" in Path.cwd().parts:  # a worktree, which is gone afterwards
+        lines += [f"- results: `dvc exp apply {safe_name(flow_run.name)}`, if anything has changed"]
+    if (tracking := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("http"):
+        lines += [f"- runs: [MLflow]({tracking})"]
+    create_markdown_artifact("\n".join(lines), "dvc-revision", "Where it came from")
+    tag(f"git:{commit[:12]}", f"dvc.lock:{digest[:12]}")
+
+
+def changed_metrics() -> list[dict[str, object]]:
+    """Rows of the metrics that differ from the newest experiment's, or from what is committed."""
+    newest = ("--sort=-creatordate", "--count=1", "--format=%(objectname)")
+    since = _ask("git", "for-each-ref", *newest, "refs/exps/[0-9a-f]*/**") or "HEAD"
+    said = _ask(sys.executable, "-m", "dvc", "metrics", "diff", "--json", since)
+    return [
+        {"file": path, "metric": name} | {to: metric.get(key) for key, to in COLUMNS.items()}
+        for path, metrics in json.loads(said or "{}").items()
+        for name, metric in metrics.items()
+        if fnmatch(name, METRICS)
+    ]
+
+
+def _ask(*command: str) -> str:
+    """What the command says; empty where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@dvc_flow("dvc-pipeline", beside=TRACKER, after=show_results)
 def pipeline() -> None:
     """Bring data, models, studies and the report up to date."""

@@ -7,6 +7,6 @@ os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 from prefect_dvc.graph import ProjectError, Stage, read_stages, waves
 from prefect_dvc.orchestrate import dvc_flow
-from prefect_dvc.place import occupied
+from prefect_dvc.place import occupied, safe_name
 
-__all__ = ["ProjectError", "Stage", "dvc_flow", "occupied", "read_stages", "waves"]
+__all__ = ["ProjectError", "Stage", "dvc_flow", "occupied", "read_stages", "safe_name", "waves"]

@@ -1,6 +1,6 @@
 """A DVC command of which nothing outlives the flow: `python dvc_process.py SECONDS ARGUMENT...`.
 
-The flow holds our standard input, so its end, however it comes, is that of the pipe. DVC runs in a
+The flow holds our standard input, so its end, however it comes, is that of the input. DVC runs in a
 child. Linux gives us every orphan below it (PR_SET_CHILD_SUBREAPER), sessions of their own
 included, so all that the stage has started can be ended, by force after a while.
 """
@@ -40,9 +40,8 @@ def main(seconds: float, arguments: list[str]) -> int:
 
 
 def run_dvc(arguments: list[str]) -> None:
-    """Run DVC here, with shorter waits. Stages side by side meet often at its locks, which are
-    short: for the repository's it would look each half second, for the guard of its list of held
-    paths it would give up after three."""
+    """Run DVC, which stages side by side often make wait for its locks: for the repository's it
+    would look each half second, for the guard of its list of held paths give up after three."""
     from dvc import cli, lock, rwlock
 
     lock.DEFAULT_TIMEOUT = 0.3  # seconds; it looks six times in this
@@ -72,5 +71,4 @@ def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threa
 
 
 if __name__ == "__main__":
-    exit_code = main(float(sys.argv[1]), sys.argv[2:])
-    os._exit(exit_code & 255)  # a thread still reads
+    os._exit(main(float(sys.argv[1]), sys.argv[2:]) & 255)  # a thread still reads

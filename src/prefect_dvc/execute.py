@@ -25,6 +25,8 @@ SIGNS = {
 }
 LOCKED = ("is busy, it is being blocked", "Unable to acquire lock", "Unable to read RWLock-file")
 PERCENT = re.compile(r"(\d{1,3}) ?%")
+Log = Callable[[str], object]
+Progress = Callable[[float], object]
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,6 @@ class Outcome:
     seconds: float = 0.0
     reason: str = ""
     locked: bool = False  # another DVC process was in the way, the command did not start
-
-
-Log = Callable[[str], object]
-Progress = Callable[[float], object]
 
 
 class Executor(Protocol):
@@ -53,15 +51,10 @@ class Processes:
     """Runs stages as processes of their own, until it is closed: an Executor."""
 
     def __init__(
-        self,
-        *,
-        force: bool = False,
-        pull: bool = False,
-        push: bool = False,
-        minutes: float | None = None,
+        self, force: bool = False, pull: bool = False, push: bool = False, minutes: float = 0
     ) -> None:
         """`pull` and `push`: what is missing comes from DVC's remote, what was made goes there.
-        `minutes`: a stage that takes longer is ended."""
+        `minutes`: a stage that takes longer is ended; 0: no limit."""
         self._options = ["--force"] * force + ["--pull"] * pull
         self._push, self._minutes = push, minutes
         # All processes have one end as standard input, nobody but us has the other.
@@ -104,7 +97,7 @@ class Processes:
             return -1
         with (
             subprocess.Popen(
-                [*DVC, str(60 * (self._minutes or 0)), *arguments],
+                [*DVC, str(60 * self._minutes), *arguments],
                 stdin=self._theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -146,9 +139,6 @@ def beside(command: Sequence[str]) -> Iterator[None]:
 
 def _python_first() -> dict[str, str]:
     """The environment of a stage: `python` in dvc.yaml is the one that runs the flow."""
-    return {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONUNBUFFERED": "1",  # else a stage's lines come all at once at its end
-        "DVC_NO_ANALYTICS": "1",
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # unbuffered: else a stage's lines come all at once at its end
+    return os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}

@@ -6,10 +6,8 @@ our own could only disagree with it. It is internal API: DVC is pinned, the test
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -49,7 +47,9 @@ def read_stages(targets: Sequence[str] = ()) -> tuple[Stage, ...]:
     With targets: only these and their ancestors. A matrix's base name stands for all its items.
     """
     stages = _read_project()
-    chosen = _resolve(targets, stages) if targets else {s.name for s in stages if _is_default(s)}
+    # bare: of the dvc.yaml here; those of other folders are named `folder/dvc.yaml:stage`
+    bare = {stage.name for stage in stages if ":" not in stage.name}
+    chosen = _resolve(targets, stages) if targets else bare
     for stage in reversed(stages):
         if stage.name in chosen:
             chosen.update(stage.depends_on)
@@ -64,11 +64,6 @@ def waves(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
     while wave := order.get_ready():
         yield [known[name] for name in wave]
         order.done(*wave)
-
-
-def _is_default(stage: Stage) -> bool:
-    """Of the dvc.yaml here: those of other folders are named `folder/dvc.yaml:stage`."""
-    return ":" not in stage.name
 
 
 def _read_project() -> tuple[Stage, ...]:
@@ -87,7 +82,11 @@ def _read_project() -> tuple[Stage, ...]:
                 ups = ({up.addressing} if up.cmd else above[up] for up in graph.successors(node))
                 above[node] = set().union(*ups)
                 if node.cmd:
-                    stages.append(_stage(node, above[node], stages))
+                    old = {stage.name for stage in stages if stage.state != "unchanged"}
+                    state = "unknown" if old & above[node] else _state(node)
+                    pages = [str(out) for out in node.outs if str(out).endswith(".md")]
+                    upper = tuple(sorted(above[node]))
+                    stages.append(Stage(node.addressing, upper, state, tuple(pages)))
     except DvcException as error:
         raise ProjectError(
             f"dvc.yaml: expected what DVC can read, received: {_line(error)}; "
@@ -98,15 +97,7 @@ def _read_project() -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def _stage(node: Any, above: set[str], known: Sequence[Stage]) -> Stage:
-    waits = any(stage.state != "unchanged" for stage in known if stage.name in above)
-    pages = [str(out) for out in node.outs if str(out).endswith(".md")]
-    return Stage(node.addressing, tuple(sorted(above)), _state(node, waits), tuple(pages))
-
-
-def _state(node: Any, waits: bool) -> str:
-    if waits:
-        return "unknown"
+def _state(node: Any) -> str:
     try:
         if not node.changed():
             return "unchanged"
@@ -148,10 +139,10 @@ def can_read_lock() -> bool:
 
 def sort_lock() -> None:
     """Give dvc.lock the order of bare `dvc repro`: here each stage adds its entry when it ends."""
-    order = {stage.name: number for number, stage in enumerate(_read_project())}
     with Repo(_wait_for_lock=True) as repo, repo.lock:
+        plan = [node.addressing for node in plan_repro(get_active_graph(repo.index.graph))]
         names = list(Lockfile(repo, "dvc.lock").load().get("stages", {}))
-        ordered = sorted(names, key=lambda name: order.get(name, -1))
+        ordered = sorted(names, key=lambda name: plan.index(name) if name in plan else -1)
         if ordered != names:
             with modify_yaml("dvc.lock") as lock:
                 lock["stages"] = {name: lock["stages"][name] for name in ordered}
@@ -161,22 +152,6 @@ def cache_folder() -> str:
     """Where DVC's cache of the project here lies."""
     with Repo() as repo:
         return str(repo.cache.local_cache_dir)
-
-
-COLUMNS = {"old": "before", "new": "now", "diff": "change"}
-
-
-def changed_metrics(since: str, pattern: str) -> list[dict[str, object]]:
-    """Rows of the metrics here that match `pattern` and are not those of the revision `since`."""
-    differ: dict[str, Any] = {}
-    with Repo() as repo, suppress(DvcException):  # no such revision: nothing to compare with
-        differ = repo.metrics.diff(since).get("diff", {})
-    return [
-        {"file": path, "metric": name} | {to: metric.get(key) for key, to in COLUMNS.items()}
-        for path, metrics in differ.items()
-        for name, metric in metrics.items()
-        if fnmatch(name, pattern)
-    ]
 
 
 def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:

@@ -40,21 +40,23 @@ class dvc_flow:  # noqa: N801, a decorator
     """Makes a function, of which only name and docstring count, the flow of the project around it.
 
     What a run may ask for is its parameters; what belongs to the project stands here.
+
+    Args:
+        name: of the flow, in Prefect
+        beside: a command beside the stages, until its standard input ends
+        after: called in the project when its stages have ended, to show more of the run
+        minutes: time limit of a stage; 0: none
+        wait: for another flow that works in the checkout to end; else this one is refused
+        elsewhere: run each stage as a run of this deployment, FLOW/NAME, on whichever machine has a
+            worker for it; all of them need a common DVC remote
     """
 
     name: str
-    """Of the flow, in Prefect."""
     beside: Sequence[str] = ()
-    """A command beside the stages, until its standard input ends."""
-    metrics: str = "*"
-    """Those to show beside the last run's, by a pattern."""
-    minutes: float | None = None
-    """Time limit of a stage."""
+    after: Callable[[], None] = lambda: None
+    minutes: float = 0
     wait: bool = False
-    """For another flow that works in the checkout to end; else this one is refused."""
     elsewhere: str | None = None
-    """Run each stage as a run of this deployment, FLOW/NAME, on whichever machine has a worker for
-    it; all of them need a common DVC remote."""
 
     def __call__(self, named: Callable[[], None]) -> Flow[..., State]:
         def flow(
@@ -77,10 +79,10 @@ class dvc_flow:  # noqa: N801, a decorator
                 revision: work in a git worktree of this branch, tag or commit and keep the results
                     as an experiment named after the run; none: work in the checkout itself
             """
-            place = worktree(revision, _name()) if revision else occupied(self.wait)
+            own = worktree(revision, safe_name(flow_run.name)) if revision else None
             bring = bool(self.elsewhere) or pull
             ours = partial(Processes, force=force, pull=bring, push=push, minutes=self.minutes)
-            return _run(self, place, targets, set, ours, force or push, width)
+            return _run(self, own or occupied(self.wait), targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
         flow.__module__, flow.__qualname__ = named.__module__, named.__qualname__
@@ -88,11 +90,6 @@ class dvc_flow:  # noqa: N801, a decorator
         hooks: list[Any] = [pages.tell_of_failure]
         about = inspect.getdoc(named)
         return Flow(flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks)
-
-
-def _name() -> str:
-    """That of the run, as one of a folder and of a DVC experiment."""
-    return safe_name(flow_run.name)
 
 
 def _run(
@@ -117,7 +114,7 @@ def _run(
             sort_lock()
             if kept is not None:
                 kept += [stage for stage, state in states.items() if state.is_completed()]
-            pages.show(stages, states, project.metrics, None if kept is None else _name())
+            pages.show(stages, states, project.after)
     except ProjectError as error:
         return Failed(name="Refused", message=str(error))
     counts = Counter(state.name for state in states.values())

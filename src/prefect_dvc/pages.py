@@ -1,6 +1,5 @@
 """What Prefect's UI shows of a flow beside its tasks: artifacts, tags, and who has died."""
 
-import hashlib
 import os
 import re
 import socket
@@ -13,13 +12,7 @@ from typing import Any
 
 import httpx
 import psutil
-from prefect import State, get_run_logger
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect import State, artifacts, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
@@ -28,82 +21,53 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Crashed
 
-from prefect_dvc.graph import Stage, changed_metrics
-from prefect_dvc.place import git_revision, last_results
+from prefect_dvc.graph import Stage
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
 PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
 """Before pid and start of a flow's process, as a tag of its run."""
-ALIVE = ["RUNNING", "CANCELLING"]
-ROWS = 200
-"""Of a table: more is not read, and makes the page slow."""
+ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
+HITS = ("Restored", "Unchanged")
 
 
 @contextmanager
 def progress_bar(stage: str) -> Iterator[Callable[[float], None]]:
     """How far a stage is, in percent; there is no bar until the stage tells."""
-    artifact: Any = None
+    bar: Any = None
 
-    def show(percent: float) -> None:
-        nonlocal artifact
+    def move(percent: float) -> None:
+        nonlocal bar
         with suppress(Exception):  # a server that is away must not cost the stage
-            if artifact:
-                update_progress_artifact(artifact, percent)
+            if bar:
+                artifacts.update_progress_artifact(bar, percent)
             else:
-                key = f"progress-{_key(stage)}"
-                artifact = create_progress_artifact(percent, key, f"How far {stage} is")
+                about = f"How far {stage} is"
+                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), about)
 
-    yield show
+    yield move
 
 
-def show(
-    stages: Sequence[Stage], states: Mapping[str, State], metrics: str, experiment: str | None
-) -> None:
-    """All that the run's page has beside its tasks; the table of stages is printed, too."""
+def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[], None]) -> None:
+    """What became of the stages, printed, too; the pages they wrote; and then `after`."""
     rows = []
     for name, state in states.items():
         seconds = getattr(state.result(raise_on_failure=False), "seconds", 0.0)
-        hit = "yes" if state.name in ("Restored", "Unchanged") else "no"
-        rows.append(
-            {"stage": name, "state": state.name, "seconds": round(seconds, 1), "cache hit": hit}
-        )
+        row = {"stage": name, "state": state.name, "seconds": round(seconds, 1)}
+        rows.append(row | {"cache hit": "yes" if state.name in HITS else "no"})
         print(f"{name:<32} {state.name:<10} {seconds:>8.1f} s")
     try:
-        create_table_artifact(rows, "dvc-stages", "What became of each stage")
+        artifacts.create_table_artifact(rows, "dvc-stages", "What became of each stage")
         for stage in stages:
-            for page in stage.pages:
-                if states[stage.name].is_completed() and Path(page).exists():
-                    create_markdown_artifact(Path(page).read_text(), _key(page), page)
-        if any(state.name != "Unchanged" for state in states.values()):
-            _show_metrics(metrics)
-        _show_where(experiment)
+            for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
+                if page.exists():
+                    artifacts.create_markdown_artifact(page.read_text(), _key(str(page)), str(page))
+        after()
     except Exception as error:  # a server that went away must not cost what the stages have made
         get_run_logger().warning("not all that the run's page shows is there: %s", error)
 
 
-def _show_metrics(pattern: str) -> None:
-    """A table of the metrics that have changed since the last run."""
-    rows = changed_metrics(last_results(), pattern)
-    more = f"; {len(rows) - ROWS} more in `dvc metrics diff`" if len(rows) > ROWS else ""
-    if rows:
-        create_table_artifact(rows[:ROWS], "dvc-metrics", f"Metrics beside the last run's{more}")
-
-
-def _show_where(experiment: str | None) -> None:
-    """From what the run came, where its results are, and the same as tags of the run."""
-    lock = Path("dvc.lock")
-    digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
-    commit = git_revision() or "none"
-    lines = [f"- git revision: `{commit}`", f"- digest (MD5) of dvc.lock: `{digest}`"]
-    if experiment:
-        lines += [f"- results: `dvc exp apply {experiment}`, unless nothing has changed"]
-    if (tracking := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("http"):
-        lines += [f"- runs: [MLflow]({tracking})"]
-    create_markdown_artifact("\n".join(lines), "dvc-revision", "Where it came from")
-    _tag(f"git:{commit[:12]}", f"dvc.lock:{digest[:12]}")
-
-
-def _tag(*tags: str) -> None:
+def tag(*tags: str) -> None:
+    """Add to the tags of the flow run."""
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(flow_run.id)
         client.update_flow_run(run.id, tags={*run.tags, *tags})
@@ -114,9 +78,8 @@ def watched(flow: str) -> Iterator[None]:
     """Leave to a watcher what a flow that is killed cannot do any more."""
     me = psutil.Process()
     servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
-    # for the stages
-    os.environ.update(FLOW_RUN_ID=str(flow_run.id), FLOW_RUN_URL=_address(flow_run.id))
-    _tag(f"{PROCESS}{me.pid}:{me.create_time()}")
+    os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
+    tag(f"{PROCESS}{me.pid}:{me.create_time()}")
     with subprocess.Popen(
         [sys.executable, "-m", "prefect_dvc.watcher", flow, *servers],
         stdin=subprocess.PIPE,
@@ -134,13 +97,13 @@ def mark_dead(flow: str) -> None:
 
     Nobody else does where a kill took worker and flow: they would be running for ever.
     """
+    ours = FlowFilter.model_validate({"name": {"any_": [flow]}})
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(
-            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow]}}),
-            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ALIVE}}}),
+            flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
         ):
             here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
-            if not all(is_alive(*tag.split(":")) for tag in here):
+            if not all(is_alive(*process.split(":")) for process in here):
                 dead: State[Any] = Crashed(message="its process is gone")
                 client.set_flow_run_state(run.id, dead, force=True)
                 tell_of_failure(None, run, dead)
@@ -148,13 +111,12 @@ def mark_dead(flow: str) -> None:
 
 def is_alive(pid: str, created: str) -> bool:
     """Whether the process of this machine with that pid that started then (s) is still there."""
-    try:
+    with suppress(psutil.NoSuchProcess):
         process = psutil.Process(int(pid))
         dead = process.status() == psutil.STATUS_ZOMBIE
         # the clock may have been set meanwhile, which moves all starts a little
         return not dead and abs(process.create_time() - float(created)) < 5
-    except psutil.NoSuchProcess:
-        return False
+    return False
 
 
 def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:

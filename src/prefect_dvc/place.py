@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -110,10 +110,9 @@ def worktree(revision: str, name: str) -> Iterator[list[str]]:
 
 def _with_author() -> dict[str, str]:
     """The environment in which git knows who commits, also where nobody has told it."""
-    if _ask("git", "var", "GIT_COMMITTER_IDENT"):
-        return dict(os.environ)
-    who = {"NAME": "dvc-pipeline", "EMAIL": "dvc-pipeline@localhost"}
-    roles = product(("GIT_AUTHOR", "GIT_COMMITTER"), who.items())
+    who = {"NAME": "dvc-flow", "EMAIL": "dvc-flow@localhost"}
+    known = bool(_ask("git", "var", "GIT_COMMITTER_IDENT"))
+    roles = [] if known else product(("GIT_AUTHOR", "GIT_COMMITTER"), who.items())
     return os.environ | {f"{role}_{key}": value for role, (key, value) in roles}
 
 
@@ -127,21 +126,14 @@ def git_revision() -> str:
     return _ask("git", "rev-parse", "--quiet", "--verify", "HEAD")
 
 
-def last_results() -> str:
-    """The revision of the newest experiment, or where there is none, what is committed."""
-    newest = ("--sort=-creatordate", "--count=1", "--format=%(objectname)")
-    return _ask("git", "for-each-ref", *newest, "refs/exps/[0-9a-f]*/**") or "HEAD"
-
-
 def _ask(*command: str) -> str:
     """What the command says; empty where it fails."""
-    try:
+    with suppress(ProjectError):
         return _run(*command)
-    except ProjectError:
-        return ""
+    return ""
 
 
-def _run(*command: str, env: dict[str, str] | None = None) -> str:
+def _run(*command: str, env: Mapping[str, str] | None = None) -> str:
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
     except (OSError, subprocess.CalledProcessError) as error:

@@ -1,5 +1,7 @@
 """`python -m flows`, in a foreign project: the plan, the user's input, a run."""
 
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +11,7 @@ import pytest
 from prefect_fixtures import copy_flows, finished
 
 from flows.pipeline import METRICS, TRACKER, pipeline
-from foreign_project import FlowRun, Server, environment
+from foreign_project import FlowRun, Server, dvc, environment, git
 
 
 @pytest.fixture
@@ -85,13 +87,57 @@ def test_a_server_that_is_not_there_is_said_before_anything_runs(
     assert line.startswith("PREFECT_API_URL: nobody at http://127.0.0.1:9/api")
 
 
-def test_a_run_brings_all_stages_up_to_date(
-    up_to_date: Path, command: Callable[..., FlowRun]
+SCORED = """\
+  score:
+    cmd: python score.py
+    deps: [join.txt, score.py]
+    params: [factor]
+    metrics: [score.json]
+"""
+SCORE_PY = """\
+import json
+from pathlib import Path
+factor = int(Path("params.yaml").read_text().split(":")[1])
+scores = {"relu": {"test_accuracy": 5 * factor, "val_accuracy": factor}}
+Path("score.json").write_text(json.dumps({"compare@activation": {"arms": scores}}))
+"""
+
+
+def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
+    up_to_date: Path, command: Callable[..., FlowRun], server: Server
 ) -> None:
-    (up_to_date / "left.txt").unlink()
-    run = command(up_to_date, "left", "alone", "--width", "1")
+    project = up_to_date
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(SCORED)
+    (project / "score.py").write_text(SCORE_PY)
+    (project / "params.yaml").write_text("factor: 2\n")
+    dvc(project, "repro", "score")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "factor 2")
+
+    run = command(project, "score", "--set", "factor=3", "--revision", "HEAD")
     assert run.exit_code == 0, run.err
-    assert run.states == {"split": "Unchanged", "left": "Restored", "alone": "Unchanged"}
+    assert (run.states["join"], run.states["score"]) == ("Unchanged", "Ran")
+    known = server.flow_run(run)
+    of_run = {"flow_run_id": {"any_": [known["id"]]}}
+    made = server.read("artifacts/filter", artifacts=of_run)
+    found = {item["key"]: item["data"] for item in made}
+    assert json.loads(found["dvc-metrics"]) == [
+        {
+            "file": "score.json",
+            "metric": "compare@activation.arms.relu.test_accuracy",
+            "before": 10,
+            "now": 15,
+            "change": 5,
+        }
+    ]
+    commit = git(project, "rev-parse", "HEAD")
+    assert f"git revision: `{commit}`" in found["dvc-revision"]
+    assert f"git:{commit[:12]}" in known["tags"]
+    dvc(project, "exp", "apply", run.name)
+    lock = hashlib.md5((project / "dvc.lock").read_bytes()).hexdigest()
+    assert f"digest (MD5) of dvc.lock: `{lock}`" in found["dvc-revision"]
+    assert f"dvc.lock:{lock[:12]}" in known["tags"]
 
 
 def test_this_projects_flow_publishes_beside_its_stages() -> None:

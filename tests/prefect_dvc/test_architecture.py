@@ -5,7 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOWS, PACKAGE = ROOT / "flows", ROOT / "src/prefect_dvc"
-LINES = 700
 
 
 def imports(path: Path) -> set[str]:
@@ -43,16 +42,23 @@ def test_stages_run_without_prefect_and_dvcs_process_needs_only_dvc() -> None:
 
 
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
-    """docs/decisions/0005 says why."""
-    assert lines(PACKAGE) <= LINES
-    assert lines(FLOWS) <= 200
+    """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
+    assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 640
+    assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 200
     for path in PACKAGE.glob("*.py"):
-        tree = ast.parse(path.read_text())
         assert len(path.read_text().splitlines()) <= 300, path
-        for node in ast.walk(tree):
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
 
 
-def lines(folder: Path) -> int:
-    return sum(len(path.read_text().splitlines()) for path in folder.glob("*.py"))
+def code_lines(path: Path) -> int:
+    prose: set[int] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            prose.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(path.read_text().splitlines(), start=1)
+    return sum(
+        bool(text.strip()) and not text.strip().startswith("#") and number not in prose
+        for number, text in lines
+    )
