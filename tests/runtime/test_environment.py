@@ -15,15 +15,16 @@ from warmstart.config.arm import Network
 from warmstart.errors import InputError
 from warmstart.runtime import environment
 from warmstart.runtime import processes as local
+from warmstart.training import setup
 from warmstart.training.trials import Cohort
 
 MULTIPLY = """
 import os, sys
 from pathlib import Path
-from warmstart.runtime import environment
+from warmstart.training import setup
 
-environment.enter(sys.argv[1])
-environment.enter(sys.argv[1])
+setup.enter(sys.argv[1])
+setup.enter(sys.argv[1])
 import keras, numpy as np
 
 def ticks():  # of processor time, per thread
@@ -44,7 +45,7 @@ print(keras.backend.backend(), "tensorflow" in sys.modules, spent[-1] / sum(spen
 def test_hidden_packages_are_found_again_afterwards() -> None:
     code = """
 import sys
-from warmstart.runtime.environment import without
+from warmstart.runtime.processes import without
 with without(["wave", "os"]):
     import os  # loaded long before
     try:
@@ -59,10 +60,10 @@ print(wave.open.__name__)
 
 
 def loaded_in_worker(cohort: Cohort, folder: Path, progress: Any) -> list[str]:
-    return [name for name in environment.UNUSED if sys.modules.get(name)]
+    return [name for name in local.UNUSED if sys.modules.get(name)]
 
 
-@pytest.mark.parametrize("backend", environment.BACKENDS)
+@pytest.mark.parametrize("backend", setup.BACKENDS)
 def test_a_worker_loads_its_backend_and_no_package_it_does_not_use(
     backend: str, tmp_path: Path
 ) -> None:
@@ -71,7 +72,7 @@ def test_a_worker_loads_its_backend_and_no_package_it_does_not_use(
     assert loaded == [backend]
 
 
-@pytest.mark.parametrize("backend", environment.BACKENDS)
+@pytest.mark.parametrize("backend", setup.BACKENDS)
 def test_a_worker_computes_on_one_thread_of_one_backend(backend: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", MULTIPLY, backend], capture_output=True, text=True, check=True
@@ -85,18 +86,18 @@ def test_a_worker_computes_on_one_thread_of_one_backend(backend: str) -> None:
 
 def test_the_backend_is_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    assert environment.backend() == "tensorflow"
+    assert setup.backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert environment.backend() == "jax"
+    assert setup.backend() == "jax"
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(InputError, match="KERAS_BACKEND: expected tensorflow or jax, received 'to"):
-        environment.backend()
+        setup.backend()
 
 
 def test_a_process_stays_with_its_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "_entered", "jax")
+    monkeypatch.setattr(setup, "_entered", "jax")
     with pytest.raises(InputError, match=r"KERAS_BACKEND: expected jax, .* received tensorflow"):
-        environment.enter("tensorflow")
+        setup.enter("tensorflow")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The stage as a whole, in this process: its files, and that held-out samples teach it nothing."""
 
-import json
 import queue
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from parameters import params
 
-from warmstart.config import params
 from warmstart.config.arm import Activation, Network, Optimizer
 from warmstart.config.params import Params
 from warmstart.data.task import Standardization, Task
@@ -22,13 +21,12 @@ from warmstart.records import read_records
 from warmstart.runtime.pool import Workers
 from warmstart.stages.autoencode import autoencode
 
-ROOT = Path(__file__).parents[2]
 METHODS = ("stacked", "denoising", "rotation")
 
 
 def known(**changes: Any) -> Params:
     """Two small layers, one epoch."""
-    loaded = params.load(ROOT / "params.yaml")
+    loaded = params()
     network = Network(hidden=(6, 4), activation=Activation(name="selu"))
     changes = {"methods": METHODS, "optimizer": Optimizer(name="sgd")} | changes
     changes |= {"epochs": 1, "learning_rates": (0.03,)}
@@ -64,18 +62,18 @@ class Here:
     count = 1
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._told = folder, queue.SimpleQueue[int | None]()
+        self._folder, self._reports = folder, queue.SimpleQueue[int | None]()
 
     def submit(self, work: Any, cohort: Any) -> Future[Any]:
         done: Future[Any] = Future()
-        done.set_result(work(cohort, self._folder, self._told.put))
+        done.set_result(work(cohort, self._folder, self._reports.put))
         return done
 
-    def hear(self) -> int | None:
-        return self._told.get()
+    def next_report(self) -> int | None:
+        return self._reports.get()
 
-    def hush(self) -> None:
-        self._told.put(None)
+    def end_reports(self) -> None:
+        self._reports.put(None)
 
     def stop(self) -> None: ...
 
@@ -89,6 +87,12 @@ def run(folder: Path, options: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warmstart.runtime.pool.start", in_this_process)
     monkeypatch.chdir(folder)
     autoencode(options, folder, folder / "models", folder / "results")
+
+
+def last_losses(folder: Path) -> dict[str, dict[str, float]]:
+    """Of each arm, at the learning rate that was chosen."""
+    records = read_records(folder / "results/records.parquet")
+    return {r.arm: {m: v[-1] for m, v in r.epochs.items()} for r in records if r.chosen}
 
 
 def models(folder: Path) -> dict[str, bytes]:
@@ -122,7 +126,7 @@ def test_held_out_samples_teach_nothing(finished: Path, spoilt: Path) -> None:
     assert list(models(finished)) == sorted(METHODS)
     for method in ("rotation", "stacked"):
         assert models(spoilt)[method] == models(finished)[method]
-    losses = [json.loads((f / "results/losses.json").read_text()) for f in (finished, spoilt)]
+    losses = [last_losses(folder) for folder in (finished, spoilt)]
     for arm in losses[1]:  # though other validation samples have other losses
         assert losses[0][arm]["loss"] == losses[1][arm]["loss"]
         assert losses[0][arm]["val_loss"] != losses[1][arm]["val_loss"]
@@ -143,7 +147,7 @@ def test_every_encoder_is_a_start_for_model_b(finished: Path) -> None:
 
 def test_what_is_shown_is_what_was_learned(finished: Path) -> None:
     task = Task.read(finished / "full.npz")
-    losses = json.loads((finished / "results/losses.json").read_text())
+    losses = last_losses(finished)
     with np.load(finished / "results/shown.npz") as shown:
         np.testing.assert_allclose(shown["originals"], task.x_validation * 2 + 5, rtol=1e-5)
         # 8 validation samples are shown in full, so their error is the loss; raw units are twice

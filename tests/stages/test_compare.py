@@ -9,8 +9,8 @@ import pytest
 from warmstart.config.checking import check
 from warmstart.config.params import Compare
 from warmstart.data.task import Standardization, Task, View
-from warmstart.stages.compare import experiment, views
-from warmstart.stages.experiment import Experiment
+from warmstart.stages.compare import make_study, views
+from warmstart.stages.study import Study
 
 FEATURES = 4
 
@@ -38,22 +38,29 @@ def make_task() -> tuple[Task, Standardization]:
     return Task.of(name="full", class_names=("a", "b", "c"), **arrays), standardization
 
 
-def study(folder: Path, **changed: Any) -> Experiment:
+def study(folder: Path, **changed: Any) -> Study:
     options, problems = check(BASIC | changed, Compare)
     assert options, problems
     task, standardization = make_task()
     task.write(folder / "full.npz")
-    seen = views(options, View(task=task, standardization=standardization), 42)
-    return experiment(
-        options, "one", "d", folder / "full.npz", task, seen, 42, scratch=folder / "scratch"
+    whole = View(task=task, standardization=standardization)
+    return make_study(
+        options,
+        "one",
+        data_name="d",
+        task=task,
+        file=folder / "full.npz",
+        seen=views(whole, options.folds, 42),
+        root_seed=42,
+        folder=folder / "scratch",
     )
 
 
-def seen_by(made: Experiment) -> dict[tuple[str, float, int], Task]:
+def seen_by(made: Study) -> dict[tuple[str, float, int], Task]:
     """Arm, learning rate and seed -> the task that the trial reads."""
     return {
         (trial.arm, trial.learning_rate, trial.seed): Task.read(cohort.task)
-        for cohort, trial in made._pairs(made._grid())
+        for cohort, trial in map(made.pair, made.grid())
         if cohort.task_digest == Task.read(cohort.task).digest
     }
 
@@ -97,7 +104,7 @@ def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, folds: int | None) 
         for one, other in zip(raw.x_train.T, task.x_train.T, strict=True):
             assert np.corrcoef(one, other)[0, 1] == pytest.approx(1)
     # to a compiled program they are the same network
-    assert len({arm.cohort.structure for arm in made.arms.values()}) == 1
+    assert len({arm.cohort(0).structure for arm in made.arms.values()}) == 1
     settings = [arm.settings["standardize"] for arm in made.arms.values()]
     assert settings == ["true", "false"]
 
@@ -105,10 +112,8 @@ def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, folds: int | None) 
 def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path) -> None:
     task, standardization = make_task()
     tested = samples(task.x_test, standardization)
-    options, _ = check(BASIC | {"folds": 3}, Compare)
-    assert options
     whole = View(task=task, standardization=standardization)
-    own = [view.standardization for view in views(options, whole, 42)]
+    own = [view.standardization for view in views(whole, 3, 42)]
     for (_, _, seed), fold in seen_by(study(tmp_path, folds=3)).items():
         trained, validated, judged = (
             samples(getattr(fold, f"x_{part}"), own[seed % 3])

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from parameters import params
 
-from warmstart.config.params import Params, load
+from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import Task, split
 from warmstart.data.task import Standardization
@@ -14,7 +15,7 @@ from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.prepare import prepare
 
-PARAMS = load(Path(__file__).parents[2] / "params.yaml")
+PARAMS = params()
 FILES = ["a.npz", "b.npz", "card.json", "full.npz", "standardize.npz"]
 
 

@@ -1,11 +1,14 @@
 """A task that trains in no time, and trials on it."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from warmstart.config.arm import Network
 from warmstart.data.task import Task
+from warmstart.runtime.store import Store
 from warmstart.training.trials import Cohort, Phase, Trial
 
 
@@ -32,9 +35,19 @@ def make_cohort(folder: Path, network: Network, trials: int = 4, epochs: int = 2
         task_digest=task.digest,
         batch_size=16,
         root_seed=1,
-        samples=len(task.y_train),
         trials=tuple(
             Trial(arm="arm", network=network, seed=seed, learning_rate=0.1)
             for seed in range(trials)
         ),
     )
+
+
+def export(cohort: Cohort, trial: Trial, folder: Path, path: Path) -> list[bool]:
+    """Save a trial that was trained in `folder` as `path`; its hits on the validation samples."""
+    from warmstart.training import worker  # loads Keras
+
+    one = replace(cohort, trials=(trial,))
+    job = worker.export_autoencoder if cohort.autoencoder else worker.export
+    hits = job(one, Store(folder), lambda epochs: None)
+    shutil.move(Store(folder).model_path(cohort.key(trial)), path)
+    return hits or []

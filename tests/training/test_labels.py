@@ -10,10 +10,9 @@ from small_task import make_task
 from warmstart.config.arm import Network
 from warmstart.data.split import draw
 from warmstart.data.task import Task
-from warmstart.runtime import store as scratch
+from warmstart.runtime.store import Store
 from warmstart.seeds import generator
-from warmstart.training import compiled as shared
-from warmstart.training import worker
+from warmstart.training import shared, worker
 from warmstart.training.trials import Cohort, Phase, Trial
 
 LABELS = (38, 22, 6)  # two batches of 16, one and none, and a rest of 6
@@ -52,17 +51,17 @@ def test_a_trial_sees_its_labels_and_no_others(
     poisoned = Task.of(x_train=x, y_train=task.y_train, **arrays, **names)
     trials = [replace(trial, labels=n) for n in LABELS]
     many = cohort_of(poisoned, tmp_path / "many.npz", *trials, rest=6)
-    found = worker.train(many, tmp_path / "many", lambda epochs: None)
+    found = worker.train(many, Store(tmp_path / "many"), lambda epochs: None)
     assert len(compiled) == 1
     for number in (0, 1):
         rows = drawn[LABELS[number]]
         few = Task.of(x_train=x[rows], y_train=task.y_train[rows], **arrays, **names)
         alone = cohort_of(few, tmp_path / "few.npz", trial, rest=None)
-        (expected,) = worker.train(alone, tmp_path / f"few{number}", lambda epochs: None)
+        (expected,) = worker.train(alone, Store(tmp_path / f"few{number}"), lambda epochs: None)
         for metric, values in expected.epochs.items():
             assert found[number].epochs[metric] == pytest.approx(values, rel=1e-5)
-        ours = scratch.weights(tmp_path / "many", many.key(trials[number]))
-        theirs = scratch.weights(tmp_path / f"few{number}", alone.key(trial))
+        ours = Store(tmp_path / "many").weights(many.key(trials[number]))
+        theirs = Store(tmp_path / f"few{number}").weights(alone.key(trial))
         for mine, other in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
     assert np.isfinite(found[2].epochs["loss"]).all()

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from small_task import make_cohort, make_task
-from warmstart import diagnostics
+from warmstart import records
 from warmstart.config.arm import Activation, Clipping, Initializer, Network
-from warmstart.diagnostics import LayerProbe
 from warmstart.networks import choices, mlp
-from warmstart.runtime import store as scratch
+from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker
+from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
 from warmstart.training.probe import Probe, is_due
 from warmstart.training.program import Data, assign
 
@@ -225,25 +225,25 @@ def test_looking_changes_nothing_and_a_killed_trial_sees_the_same(
     plain = make_cohort(tmp_path, MOVING, trials=2, epochs=6)
     probed, (one, other) = replace(plain, probed=True), plain.trials
     assert probed.key(one) != plain.key(one)
-    training = trainer.Trainer(probed, TASK, Data.of(TASK))
-    ((seen, weights),) = training.train([one], tmp_path, nothing)
-    ((second, _),) = training.train([other], tmp_path, nothing)
+    training = trainer.Trainer(probed, Data.of(TASK))
+    ((seen, weights),) = training.train([one], Store(tmp_path), nothing)
+    ((second, _),) = training.train([other], Store(tmp_path), nothing)
     assert sorted({probe.epoch for probe in seen.probes}) == [0, 1, 2, 4, 6]
     assert len(seen.probes) == 5 * (1 + 1 + 1)
     assert sorted({probe.epoch for probe in second.probes}) == [0, 6]
     assert second.probes[1].activation_deviation != seen.probes[1].activation_deviation
-    ((slower, _),) = training.train([replace(one, learning_rate=0.01)], tmp_path, nothing)
+    ((slower, _),) = training.train([replace(one, learning_rate=0.01)], Store(tmp_path), nothing)
     assert repr(slower.probes[:3]) == repr(seen.probes[:3])  # the start knows no rate
     assert repr(slower.probes[-3:]) != repr(seen.probes[-3:])
 
     probe, training._probe, training.cohort = training._probe, None, plain  # the same program
-    ((without, same),) = training.train([one], tmp_path, nothing)
+    ((without, same),) = training.train([one], Store(tmp_path), nothing)
     assert without.epochs == seen.epochs
     for ours, theirs in zip(weights, same, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
     training._probe, training.cohort = probe, probed
-    monkeypatch.setattr(scratch.Checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(Checkpoint, "SECONDS", 0.0)
     passed: list[int] = []
 
     def die(epochs: int) -> None:
@@ -252,31 +252,32 @@ def test_looking_changes_nothing_and_a_killed_trial_sees_the_same(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train([one], tmp_path, die)
+        training.train([one], Store(tmp_path), die)
     looks: list[int] = []
     real = Probe.look
     monkeypatch.setattr(Probe, "look", lambda self, n: looks.append(n) or real(self, n))
-    ((resumed, _),) = training.train([one], tmp_path, nothing)
+    ((resumed, _),) = training.train([one], Store(tmp_path), nothing)
     assert looks == [4, 6]  # what was seen before is kept
-    kept = diagnostics.pack(resumed.probes).tobytes()
-    assert kept == diagnostics.pack(seen.probes).tobytes()
-    scratch.write(tmp_path, resumed, weights)
-    read = scratch.read(tmp_path, resumed.key)
+    kept = pack(resumed.probes).tobytes()
+    assert kept == pack(seen.probes).tobytes()
+    Store(tmp_path).write(resumed, weights)
+    read = Store(tmp_path).read(resumed.key)
     assert read is not None
-    assert diagnostics.pack(read.probes).tobytes() == kept
+    assert pack(read.probes).tobytes() == kept
 
 
 def test_the_last_look_at_a_diverged_trial_is_at_its_last_finite_weights(tmp_path: Path) -> None:
     cohort = replace(make_cohort(tmp_path, Network(hidden=(4,)), trials=1, epochs=9), probed=True)
     wild = replace(cohort.trials[0], learning_rate=1e5)
-    (result,) = worker.train(replace(cohort, trials=(wild,)), tmp_path, nothing)
+    (result,) = worker.train(replace(cohort, trials=(wild,)), Store(tmp_path), nothing)
     assert result.outcome == "diverged"
     last = len(result.epochs["loss"]) - 1
     assert max(probe.epoch for probe in result.probes) == last
     model = mlp.build(wild.network, TASK.features, TASK.classes, seed=0)
-    assign(model.variables, scratch.weights(tmp_path, result.key))
+    assign(model.variables, Store(tmp_path).weights(result.key))
     again = Probe(model, model.variables, X, Y).look(last)
-    start = worker.profile(cohort, wild)  # without training
+    wild_alone = replace(cohort, trials=(wild,))
+    start = worker.profile(wild_alone, Store(tmp_path), nothing)  # without training
     assert [p.gradient_norm for p in result.probes[:2]] == pytest.approx(
         [p.gradient_norm for p in start], rel=1e-4
     )
@@ -290,11 +291,11 @@ def test_looks_become_rarer() -> None:
 
 def test_the_file_gives_back_what_was_seen(tmp_path: Path) -> None:
     probes = look(Network(hidden=(4,), batch_norm="after"))
-    again = diagnostics.unpack(diagnostics.pack(probes))
+    again = unpack(pack(probes))
     assert repr(again) == repr(probes)
-    rows = diagnostics.rows(probes, study="s", arm="a", seed=0, learning_rate=0.1)
-    diagnostics.write(tmp_path / "d.parquet", rows)
-    frame = diagnostics.read(tmp_path / "d.parquet")
-    assert tuple(frame.columns) == diagnostics.COLUMNS
+    rows = records.looks(probes, study="s", arm="a", seed=0, learning_rate=0.1)
+    records.write_looks(tmp_path / "d.parquet", rows)
+    frame = records.read_looks(tmp_path / "d.parquet")
+    assert tuple(frame.columns) == ("study", "arm", "seed", "learning_rate", *FIELDS)
     assert frame["gradient_norm"].tolist() == [p.gradient_norm for p in probes]
     assert frame["name"].tolist() == ["hidden_1", "logits"]

@@ -15,7 +15,7 @@ from warmstart.config.arm import Activation, BatchNorm, Clipping, Network, Optim
 from warmstart.data.task import Task
 from warmstart.networks import choices, mlp
 from warmstart.training.fed import feed_slope
-from warmstart.training.program import Data, Numbers, Program, evaluate
+from warmstart.training.program import Data, Numbers, Program, measure
 
 JAX = keras.backend.backend() == "jax"
 # momenta and slopes that float32 holds exactly: Keras passes them through it even in float64
@@ -265,10 +265,10 @@ def test_a_batch_larger_than_the_data_is_one_batch() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_evaluate_is_kerass() -> None:
+def test_measure_is_kerass_evaluate() -> None:
     task = make_task()
     plain = plain_keras(Network(batch_norm="after"), task)
-    ours = evaluate(plain, task.x_test, task.y_test)
+    ours = measure(plain, task.x_test, task.y_test)
     assert ours == pytest.approx(plain.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-6)
 
 

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from small_task import make_task
+from small_task import export, make_task
 from warmstart.config.arm import Activation, Network, Optimizer
 from warmstart.networks import autoencoder, choices, transfer
-from warmstart.runtime import store as scratch
+from warmstart.runtime.store import Store
 from warmstart.training import worker
 from warmstart.training.program import Data, Numbers, Program
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Trial
@@ -24,7 +24,7 @@ X_VALIDATION = make_task().x_validation
 def program(tied: bool) -> Program:
     network = LINEAR.resolve(X.shape[1])
     model = autoencoder.build(network, X.shape[1], 3, noise=0.0, tied=tied)
-    data = Data.reconstructed(X, X_VALIDATION)
+    data = Data.reconstructed(make_task(samples=40), X, X_VALIDATION)
     return Program(model, choices.optimizer(network).build(), data, 16, reconstruct=True)
 
 
@@ -109,11 +109,11 @@ def cohort(folder: Path, hidden: int, how: Autoencoder, source: Path | None = No
 def test_a_layer_learns_the_codes_of_the_layers_below(tmp_path: Path) -> None:
     task, low = make_task(), tmp_path / "low.keras"
     first = cohort(tmp_path, 5, Autoencoder(noise=0.0, tied=False))
-    (below,) = worker.train(first, tmp_path, lambda _: None)
-    worker.export(first, first.trials[0], tmp_path, low)
+    (below,) = worker.train(first, Store(tmp_path), lambda _: None)
+    export(first, first.trials[0], tmp_path, low)
     second = cohort(tmp_path, 3, Autoencoder(noise=0.0, tied=True, first=2), low)
-    (above,) = worker.train(second, tmp_path, lambda _: None)
-    worker.export(second, second.trials[0], tmp_path, tmp_path / "high.keras")
+    (above,) = worker.train(second, Store(tmp_path), lambda _: None)
+    export(second, second.trials[0], tmp_path, tmp_path / "high.keras")
 
     lower, whole = transfer.load(low), transfer.load(tmp_path / "high.keras")
     off = np.array(lower(task.x_validation)) - task.x_validation
@@ -129,7 +129,7 @@ def test_a_layer_learns_the_codes_of_the_layers_below(tmp_path: Path) -> None:
             whole.get_layer(name).get_weights(), lower.get_layer(name).get_weights(), strict=True
         ):
             assert np.array(ours).tobytes() == np.array(theirs).tobytes()
-    moved = scratch.weights(tmp_path, second.key(second.trials[0]))[0]
+    moved = Store(tmp_path).weights(second.key(second.trials[0]))[0]
     fresh = autoencoder.build(second.structure, 5, 1, noise=0.0, tied=True, first=2)
     assert not np.array_equal(moved, np.array(fresh.get_layer("hidden_2").kernel))
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from parameters import params
 
-from warmstart.config.params import StrategyName, Transfer, load
+from warmstart.config.params import StrategyName, Transfer
 from warmstart.networks.stack import Stack
 from warmstart.training import strategies
 from warmstart.training.strategies import Strategy
@@ -14,7 +15,7 @@ STACK = Stack(
     head="out",
     batch_norms=("n1",),
 )
-OPTIONS = load(Path(__file__).parents[2] / "params.yaml").transfer.model_copy(
+OPTIONS = params().transfer.model_copy(
     update={"frozen_epochs": 4, "thawed_epochs": 8, "thawed_factor": 0.5}
 )
 

@@ -1,6 +1,7 @@
 """Trials through a cohort: each as if it were alone, resumed, diverged, exported."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from small_task import make_task
+from small_task import export, make_task
 from warmstart.config.arm import Activation, Clipping, Initializer, Network, Optimizer
 from warmstart.networks import mlp, saving, transfer
-from warmstart.runtime import store as scratch
+from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
-from warmstart.training import backends, program, worker
-from warmstart.training import compiled as shared
+from warmstart.training import backends, program, shared, worker
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Trial, cut
@@ -52,8 +52,8 @@ def cohort(tmp_path: Path) -> Cohort:
 
 
 def train(cohort: Cohort, folder: Path) -> tuple[list, list[list[np.ndarray]]]:
-    results = worker.train(cohort, folder, nothing)
-    kept = [scratch.weights(folder, cohort.key(t)) for t in cohort.trials]
+    results = worker.train(cohort, Store(folder), nothing)
+    kept = [Store(folder).weights(cohort.key(t)) for t in cohort.trials]
     return [(r.epochs, r.outcome) for r in results], kept
 
 
@@ -89,18 +89,18 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
             trials=(),
         )
         tasks.append(task)
-        trainers.append(Trainer(cohort, task, Data.of(task)))
+        trainers.append(Trainer(cohort, Data.of(task)))
     assert trainers[0]._program is trainers[1]._program
 
     def trained(by: Trainer, name: str) -> tuple[Any, list[np.ndarray]]:
         run = [Trial(arm="a", network=clipped, seed=0, learning_rate=0.1)]
-        ((result, weights),) = by.train(run, tmp_path / name, nothing)
-        return replace(result, train_seconds=0.0, span=(0.0, 0.0)), weights
+        ((result, weights),) = by.train(run, Store(tmp_path / name), nothing)
+        return replace(result, train_seconds=0.0), weights
 
     first, second, first_again = (trained(trainers[i], str(n)) for n, i in enumerate((0, 1, 0)))
     shared.compile_program.cache_clear()
     cohort = trainers[1].cohort
-    alone = trained(Trainer(cohort, tasks[1], Data.of(tasks[1])), "alone")
+    alone = trained(Trainer(cohort, Data.of(tasks[1])), "alone")
     for ours, theirs in ((first, first_again), (second, alone)):
         assert repr(ours[0]) == repr(theirs[0])  # there are NaNs
         for one, other in zip(ours[1], theirs[1], strict=True):
@@ -113,7 +113,7 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
 
 def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None:
     task = make_task()
-    trainer = Trainer(cohort, task, Data.of(task))
+    trainer = Trainer(cohort, Data.of(task))
     network = RANDOM.changed_by(Network(initializer=NORMAL, head_initializer=HE)).resolve(6)
     plain = mlp.build(network, 6, 3, derive(cohort.root_seed, "trial", 0))
     initial = trainer.initial(trial(0, initializer=NORMAL, network=network))
@@ -122,14 +122,47 @@ def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None
         np.testing.assert_array_equal(ours, np.array(theirs))
 
 
+def test_every_arm_sees_the_same_batches(cohort: Cohort) -> None:
+    """The seed and the epoch decide them, not the arm's name, its network or its rate."""
+    trainer = Trainer(cohort, Data.of(make_task()))
+    trials = [
+        trial(3),
+        replace(trial(3, 0.5, NORMAL), arm="another"),
+        replace(trial(3), network=PLAIN.resolve(6), arm="a third"),
+        trial(4),
+    ]
+    for epoch in (0, 1):
+        first, *same, other = trainer._orders(trials, epoch, 70)
+        assert sorted(first.tolist()) == list(range(70))
+        assert all(np.array_equal(first, order) for order in same)
+        assert not np.array_equal(first, other)
+    assert not np.array_equal(*(trainer._orders(trials[:1], epoch, 70) for epoch in (0, 1)))
+
+
+def test_a_phase_multiplies_the_learning_rate(cohort: Cohort, tmp_path: Path) -> None:
+    """A factor of ½ at a rate of 0.1 is a rate of 0.05, to the bit: both are powers of two apart.
+    The second phase starts with a fresh optimizer, as SGD without momentum always does."""
+    plain = replace(cohort, structure=PLAIN.resolve(6).structure())
+    of = partial(trial, network=PLAIN)
+    phased = replace(
+        plain, phases=(Phase(epochs=2, learning_rate_factor=0.5),), trials=(of(0, 0.1),)
+    )
+    whole = replace(plain, phases=(Phase(epochs=2),), trials=(of(0, 0.05), of(0, 0.1)))
+    (ours, _), ((same, other), _) = train(phased, tmp_path / "p"), train(whole, tmp_path / "w")
+    assert ours[0] == same
+    assert ours[0] != other
+
+
 def test_an_exported_trial_evaluates_to_what_was_recorded(cohort: Cohort, tmp_path: Path) -> None:
-    results = worker.train(cohort, tmp_path, nothing)
-    worker.export(cohort, cohort.trials[1], tmp_path, tmp_path / "model.keras")
+    results = worker.train(cohort, Store(tmp_path), nothing)
+    hits = export(cohort, cohort.trials[1], tmp_path, tmp_path / "model.keras")
     model, task = keras.models.load_model(tmp_path / "model.keras"), make_task()
     loss, accuracy = model.evaluate(task.x_validation, task.y_validation, verbose=0)
     assert loss == pytest.approx(results[1].epochs["val_loss"][-1], rel=1e-5)
     assert accuracy == pytest.approx(results[1].epochs["val_accuracy"][-1], rel=1e-6)
-    test = worker.evaluate_trials(cohort, tmp_path)[1]
+    right = model.predict(task.x_validation, verbose=0).argmax(axis=1) == task.y_validation
+    assert hits == right.tolist()
+    test = worker.evaluate(cohort, Store(tmp_path), nothing)[1]
     assert test == pytest.approx(model.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-5)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
 
@@ -147,9 +180,9 @@ def test_the_numbers_of_an_exported_trial_are_its_own(cohort: Cohort, tmp_path: 
     ]
     trials = tuple(trial(network=network) for network in networks)
     both = replace(cohort, structure=trials[0].network.structure(), trials=trials)
-    results, task = worker.train(both, tmp_path, nothing), make_task()
+    results, task = worker.train(both, Store(tmp_path), nothing), make_task()
     for number, slope in enumerate((0.1, 0.6)):
-        worker.export(both, trials[number], tmp_path, tmp_path / "model.keras")
+        export(both, trials[number], tmp_path, tmp_path / "model.keras")
         model = keras.models.load_model(tmp_path / "model.keras")
         assert model.get_layer("activation_1").negative_slope == slope
         assert type(model.get_layer("activation_1")) is keras.layers.LeakyReLU
@@ -157,7 +190,7 @@ def test_the_numbers_of_an_exported_trial_are_its_own(cohort: Cohort, tmp_path: 
         expected = model.evaluate(task.x_validation, task.y_validation, verbose=0)
         found = [results[number].epochs[m][-1] for m in ("val_loss", "val_accuracy")]
         assert found == pytest.approx(expected, rel=1e-5)
-        tested = worker.evaluate_trials(both, tmp_path)[number]
+        tested = worker.evaluate(both, Store(tmp_path), nothing)[number]
         assert tested == pytest.approx(
             model.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-5
         )
@@ -169,10 +202,10 @@ def test_divergence_is_an_outcome_and_keeps_the_last_finite_weights(
     bad, fine = trial(0, 1e12, network=PLAIN), trial(0, network=PLAIN)
     wild = replace(cohort, structure=fine.network.structure(), trials=(bad, fine))
     passed: list[int] = []
-    lost, good = worker.train(wild, tmp_path, passed.append)
+    lost, good = worker.train(wild, Store(tmp_path), passed.append)
     assert (lost.outcome, good.outcome) == ("diverged", "completed")
     assert np.isnan([values[-1] for values in lost.epochs.values()]).all()
-    kept = scratch.weights(tmp_path, wild.key(bad))
+    kept = Store(tmp_path).weights(wild.key(bad))
     assert all(np.isfinite(weight).all() for weight in kept)
     assert sum(passed) == 6  # the epochs it did not train count as passed
     alone = replace(wild, trials=wild.trials[1:])
@@ -184,7 +217,7 @@ def test_a_loss_out_of_bounds_has_diverged(
 ) -> None:
     monkeypatch.setattr(program, "LOSS_BOUND", 0.01)
     shared.compile_program.cache_clear()  # the bound is compiled in
-    result = worker.train(replace(cohort, trials=(trial(),)), tmp_path, nothing)[0]
+    result = worker.train(replace(cohort, trials=(trial(),)), Store(tmp_path), nothing)[0]
     shared.compile_program.cache_clear()
     assert result.outcome == "diverged"
     assert len(result.epochs["loss"]) == 1
@@ -201,12 +234,12 @@ def test_patience_stops_a_trial_and_leaves_the_others_alone(cohort: Cohort, tmp_
         trials=(stuck, learns),
     )
     passed: list[int] = []
-    early, late = worker.train(both, tmp_path, passed.append)
+    early, late = worker.train(both, Store(tmp_path), passed.append)
     assert (early.outcome, len(early.epochs["loss"])) == ("completed", 4)  # the first is the best
     assert len(late.epochs["loss"]) == 8
     assert sum(passed) == 16
     free = replace(both, patience=None)
-    assert worker.train(free, tmp_path / "free", nothing)[1].epochs == late.epochs
+    assert worker.train(free, Store(tmp_path / "free"), nothing)[1].epochs == late.epochs
 
 
 class KilledError(Exception):
@@ -218,12 +251,12 @@ def test_a_killed_trial_goes_on_from_its_last_epoch(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     """In either phase, and right between them: the same bytes, and no epoch trained twice."""
-    monkeypatch.setattr(scratch.Checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(Checkpoint, "SECONDS", 0.0)
     phases = (Phase(epochs=2), Phase(epochs=4, learning_rate_factor=0.5))
     network = RANDOM.changed_by(Network(optimizer=Optimizer(name="momentum")))
     one = trial(network=network)
     cohort = replace(cohort, structure=one.network.structure(), phases=phases, trials=(one,))
-    trainer = Trainer(cohort, make_task(), Data.of(make_task()))  # compiled once for three runs
+    trainer = Trainer(cohort, Data.of(make_task()))  # compiled once for three runs
     monkeypatch.setattr(worker, "Trainer", lambda *a: trainer)
     undisturbed = train(cohort, tmp_path / "undisturbed")
     epochs: list[int] = []
@@ -234,7 +267,7 @@ def test_a_killed_trial_goes_on_from_its_last_epoch(
             raise KilledError
 
     with pytest.raises(KilledError):
-        worker.train(cohort, tmp_path / "killed", killed)
+        worker.train(cohort, Store(tmp_path / "killed"), killed)
     trained = []
     epoch = program.Program.epoch
     monkeypatch.setattr(
@@ -259,8 +292,8 @@ def test_out_of_memory_the_cohort_is_halved(
     class Small:
         """A trainer with room for two."""
 
-        def __init__(self, cohort: Cohort, task: object, data: object, at_once: int) -> None:
-            self.one = Trainer(cohort, task, data)
+        def __init__(self, cohort: Cohort, data: object, at_once: int) -> None:
+            self.one = Trainer(cohort, data)
 
         def train(self, trials, *rest):
             if len(trials) > 2:
@@ -295,9 +328,9 @@ def test_stacked_trials_give_what_each_gives_alone(
 
 
 def test_what_was_finished_is_not_trained_again(cohort: Cohort, tmp_path: Path) -> None:
-    first = worker.train(cohort, tmp_path, nothing)
+    first = worker.train(cohort, Store(tmp_path), nothing)
     (tmp_path / f"{first[2].key}.npz").unlink()  # as if killed before this one
-    second = worker.train(cohort, tmp_path, nothing)
+    second = worker.train(cohort, Store(tmp_path), nothing)
     assert [r.epochs for r in first] == [r.epochs for r in second]
     times = [(a.train_seconds, b.train_seconds) for a, b in zip(first, second, strict=True)]
     assert [a == b for a, b in times] == [True, True, False, True]

@@ -29,6 +29,8 @@ from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, 
 
 Job = Literal["train", "evaluate", "profile", "export", "export_encoder", "export_autoencoder"]
 """A function of `training.worker`."""
+Work = Callable[[Cohort, Path, Progress], Any]
+"""What a worker does with a cohort, whose trials have their files in the folder."""
 
 
 class Place(Protocol):
@@ -37,7 +39,7 @@ class Place(Protocol):
     count: int
     """Workers, each with one piece of work at a time."""
 
-    def submit(self, work: Callable[..., Any], cohort: Cohort) -> Future[Any]:
+    def submit(self, work: Work, cohort: Cohort) -> Future[Any]:
         """Have a worker call `work(cohort, folder, progress)`. It finds files of the cohort's
         trials in the folder, and those that it leaves there come into ours."""
 
@@ -78,7 +80,7 @@ class Workers:
             mininterval=pause,
             maxinterval=pause,
         ) as bar:
-            self._run("train", [piece for piece in left if piece.trials], bar.update)
+            self._run(partial(_do, "train"), [piece for piece in left if piece.trials], bar.update)
         new = {key: result for key in missing if (result := self._store.read(key))}
         if lost := len(missing) - len(new):
             raise RuntimeError(f"{lost} of {len(epochs)} trials left no result")
@@ -90,13 +92,15 @@ class Workers:
         pieces = cut(cohorts, self._place.count)
         return {
             piece.key(trial): score
-            for piece, scores in zip(pieces, self._run("evaluate", pieces), strict=True)
+            for piece, scores in zip(
+                pieces, self._run(partial(_do, "evaluate"), pieces), strict=True
+            )
             for trial, score in zip(piece.trials, scores, strict=True)
         }
 
     def profile(self, cohorts: Sequence[Cohort]) -> list[tuple[LayerProbe, ...]]:
         """What the layers of each cohort's first trial are where it starts."""
-        return self._run("profile", cohorts)
+        return self._run(partial(_do, "profile"), cohorts)
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
         """Save a trained trial as a plain Keras model; whether it is right on each validation
@@ -112,18 +116,18 @@ class Workers:
         return self._export("export_encoder", cohort, trial, path)
 
     def _export(self, job: Job, cohort: Cohort, trial: Trial, path: Path) -> Any:
-        (answer,) = self._run(job, [replace(cohort, trials=(trial,))])
+        (answer,) = self._run(partial(_do, job), [replace(cohort, trials=(trial,))])
         with replacing(path) as unfinished:
             shutil.move(self._store.model_path(cohort.key(trial)), unfinished)
         return answer
 
     def _run(
         self,
-        job: Job,
+        work: Work,
         pieces: Sequence[Cohort],
         report: Callable[[int], object] = lambda epochs: None,
     ) -> list[Any]:
-        """What `job` returns for each piece; the first failure ends them all."""
+        """What `work` returns for each piece; the first failure ends them all."""
 
         def listen() -> None:
             try:
@@ -136,7 +140,7 @@ class Workers:
         with ThreadPoolExecutor(1) as listener:
             reports = listener.submit(listen)
             try:
-                futures = [self._place.submit(partial(_do, job), piece) for piece in pieces]
+                futures = [self._place.submit(work, piece) for piece in pieces]
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
                 answers = [future.result() for future in futures]

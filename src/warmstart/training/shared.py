@@ -85,8 +85,8 @@ def compile_program(
     cohort: Cohort, source: Source | None, by_layer: bool, data: Data, at_once: int
 ) -> Shared:
     """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task, on
-    the layers of `source`, if any, and on samples like those of `data`; `by_layer`: whether it takes
-    learning-rate factors of layers."""
+    the layers of `source`, if any, and on samples like those of `data`; `by_layer`: whether it
+    takes learning-rate factors of layers."""
     task = data.task
     if source:
         model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)

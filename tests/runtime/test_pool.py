@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import parameters
 import pytest
 
 from small_task import make_cohort, make_task
@@ -14,10 +15,9 @@ from warmstart.config.arm import Initializer, Network
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort, Effort, Phase
+from warmstart.training.trials import Cohort, Phase
 
 NETWORK = Network(hidden=(8,), initializer=Initializer(name="he_normal"))
-PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ PARAMS = Path(__file__).parents[2] / "params.yaml"
     ],
 )
 def test_problems_of_the_parameters(tmp_path: Path, section: str, line: str) -> None:
-    before, _ = PARAMS.read_text().split("\nexecutor:\n")
+    before, _ = parameters.PATH.read_text().split("\nexecutor:\n")
     (tmp_path / "params.yaml").write_text(f"{before}\nexecutor: {section}\n")
     with pytest.raises(InputError, match=re.escape(line)) as caught:
         params.load(tmp_path / "params.yaml")
@@ -74,15 +74,16 @@ def test_finished_trials_are_not_trained_again(cohort: Cohort, tmp_path: Path, c
         capfd.readouterr()
         both = pool.train([twins], "all")
         # 4 trials of 2 epochs with 70 samples: twins are one, and what was finished is not counted
-        assert (pool.trained.trial_epochs, pool.trained.samples) == (8, 8 * 70)
-        assert pool.trained.seconds == sum(result.train_seconds for result in both.values())
+        assert len(pool.trained) == 4
+        assert {result.key for result in pool.trained} == both.keys()
+        assert {(len(r.epochs["loss"]), r.samples) for r in pool.trained} == {(2, 70)}
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert both.items() >= first.items()
     assert len(both) == 4
     assert "8/8" in capfd.readouterr().err
     with executor.start(Executor(workers=1), folder) as pool:
         assert pool.train([twins], "again") == both
-        assert pool.trained == Effort()
+        assert pool.trained == []
 
 
 def test_a_failure_in_a_worker_is_raised_and_ends_the_others(

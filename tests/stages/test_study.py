@@ -11,10 +11,11 @@ import pytest
 from test_compare import study
 from warmstart.config.params import Executor
 from warmstart.files import read_json
-from warmstart.records import EPOCH_METRICS
-from warmstart.runtime import pool as executor
-from warmstart.runtime import store as scratch
-from warmstart.training.trials import Cohort, Effort, Result
+from warmstart.records import Record
+from warmstart.runtime import pool
+from warmstart.runtime.store import Store, announced
+from warmstart.stages.study import run
+from warmstart.training.trials import EPOCH_METRICS, Cohort, Result
 
 
 class Workers:
@@ -23,31 +24,34 @@ class Workers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.found: set[str] = set()
-        self.trained = Effort()
+        self.trained: list[Result] = []
 
     def train(self, cohorts: Sequence[Cohort], *_: Any, **__: Any) -> Mapping[str, Result]:
         results = {}
-        announced = {key for key, _ in scratch.announced(self._folder)[0]}
+        known = {key for key, _ in announced(self._folder)[0]}
         for cohort in cohorts:
             for trial in cohort.trials:
                 key = cohort.key(trial)
-                assert key in announced
+                assert key in known
                 curve = (trial.learning_rate / 10, trial.learning_rate / 5 + trial.seed / 100)
                 results[key] = Result(
                     key=key,
                     outcome="completed",
                     epochs=dict.fromkeys(EPOCH_METRICS, curve),
                     train_seconds=1.0,
-                    span=(0.0, 1.0),
+                    samples=70,
                 )
-                scratch.write(self._folder, results[key], [])
+                Store(self._folder).write(results[key], [])
         return results
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
-        trials, facts = scratch.announced(self._folder)
+        trials, facts = announced(self._folder)
         self.facts = facts
-        found = [scratch.untested(self._folder, *trial) for trial in trials]
-        self.found = {record.digest for record in found if record}
+        for key, known in trials:
+            result = Store(self._folder).read(key)
+            assert result
+            untested = Record(**known, outcome=result.outcome, epochs=result.epochs)
+            self.found.add(untested.digest)
         return {cohort.key(trial): (0.3, 0.9) for cohort in cohorts for trial in cohort.trials}
 
 
@@ -63,8 +67,8 @@ def test_what_is_announced_becomes_the_records(
         pools.append(Workers(folder))
         yield pools[0]
 
-    monkeypatch.setattr(executor, "start", start)
-    records = made.run(tmp_path / "output", Executor(), scratch=tmp_path / "scratch")
+    monkeypatch.setattr(pool, "start", start)
+    records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
     assert len(records) == 2 * 3 * 6  # two arms, one rate beyond the two of the grid, six seeds
     assert pools[0].found == {replace(r, chosen=False, test={}).digest for r in records}
     timings = read_json(tmp_path / "output/timings.json")
