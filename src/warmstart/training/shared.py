@@ -84,9 +84,14 @@ class Shared:
 def compile_program(
     cohort: Cohort, source: Source | None, by_layer: bool, data: Data, at_once: int
 ) -> Shared:
-    """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task, on
-    the layers of `source`, if any, and on samples like those of `data`; `by_layer`: whether it
-    takes learning-rate factors of layers."""
+    """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task.
+
+    Args:
+        source: whose layers they reuse, if any.
+        by_layer: whether it takes learning-rate factors of layers.
+        data: samples like those that it is run on.
+        at_once: how many trials it advances together.
+    """
     task = data.task
     if source:
         model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)
