@@ -148,7 +148,7 @@ class Kept:
     model: str
     """The file, as a POSIX path."""
     data: str
-    """Digest of the task that it was validated on."""
+    """Digest of the stage's task, or of the fold of it that it was validated on."""
     validation_hits: str
     """One bit per validation sample, 1 where the label is right, packed and in hexadecimal."""
     validation_samples: int

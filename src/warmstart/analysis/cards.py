@@ -1,67 +1,120 @@
-"""What a user of a saved model should know of it."""
+"""What a user of a saved model should know of it, and which of two models is the better one."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from warmstart.data.task import View
-from warmstart.files import read_json, write_json
-from warmstart.records import Record
-from warmstart.training.selection import best_record
+import numpy as np
+
+from warmstart.analysis.inference import interval
+from warmstart.analysis.results import DataCard, Results
+from warmstart.analysis.words import points
+from warmstart.data.task import View, cross_validation
+from warmstart.records import Kept, Record
+
+TASKS = {"pretrain": "a", "transfer": "b", "compare": "full"}
+"""Stage -> the task in the folder of `prepare` that its model was trained on."""
 
 
-def write(
-    model: Path, *, data_name: str, view: View, prepared: Path, records: Sequence[Record]
-) -> None:
-    """Write the card of the `.keras` file `model` beside it; JSON, without a clock.
+def card(
+    saved: Kept, results: Results, data: DataCard, prepared: Path, seed: int
+) -> dict[str, Any]:
+    """The card of the model that a stage saved, without a clock.
 
     Args:
-        model: the best trial, as `Experiment.run` saved it.
-        data_name: of the dataset.
-        view: of the samples that it was trained, validated and tested on.
+        saved: which trial's network that is.
+        results: of the stage.
+        data: that it was run on.
         prepared: folder that `prepare` wrote.
-        records: of all trials of its stage.
+        seed: root of the run.
     """
-    from warmstart.analysis.statistics import interval  # see experiment._load_statistics
-
-    task, best = view.task, best_record(records)
-    alike = [record for record in records if record.chosen and record.arm == best.arm]
+    best = next(record for record in results.records if record.digest == saved.record)
+    view = _view(best, prepared, seed)
+    task = view.task
+    alike = results.chosen(best.arm)
     classes = ", ".join(task.class_names)
-    write_json(
-        model.with_suffix(".json"),
-        {
-            "model": model.name,
-            "stage": best.stage,
-            "study": best.study,
-            "data": {
-                "name": data_name,
-                "digest": task.digest,
-                "classes": list(task.class_names),
-                "features": task.features,
-            },
-            "arm": best.arm,
-            "settings": best.settings,
-            "learning_rate": best.learning_rate,
-            "seed": best.seed,
-            "seeds": len(alike),
-            "validation_accuracy": best.epochs["val_accuracy"][-1],
-            "test_accuracy": best.test["test_accuracy"],
-            "test_accuracy_of_the_arm": asdict(interval(r.test["test_accuracy"] for r in alike)),
-            "test_samples": len(task.y_test),
-            "record": best.digest,
-            "chosen": "of all arms the one with the best mean validation accuracy at its own best "
-            "learning rate, and of its seeds the best on validation; the test set had no say",
-            "intended_use": f"telling {classes} of {data_name} apart: {task.features} features, "
-            "standardized as `input` says, to one logit for each class in this order",
-            "limits": f"Knows no other classes and was tested on {len(task.y_test)} samples of the "
-            "same source. The interval is over seeds on one split, not over other data. A seed "
-            "picked as the best on validation is flattered by its validation accuracy; what to "
-            "expect is the arm's mean.",
-            "input": {
-                "how": "raw samples of this shape, flattened; then (value - mean) / scale",
-                "shape": read_json(prepared / "card.json")["feature_shape"],
-                "mean": view.standardization.mean.tolist(),
-                "scale": view.standardization.scale.tolist(),
-            },
+    return {
+        "model": Path(saved.model).name,
+        "stage": best.stage,
+        "study": best.study,
+        "data": {
+            "name": data.name,
+            "digest": task.digest,
+            "classes": list(task.class_names),
+            "features": task.features,
         },
-    )
+        "arm": best.arm,
+        "settings": best.settings,
+        "learning_rate": best.learning_rate,
+        "seed": best.seed,
+        "seeds": len(alike),
+        "validation_accuracy": best.epochs["val_accuracy"][-1],
+        "validation_data": saved.data,
+        "validation_hits": saved.validation_hits,
+        "validation_samples": saved.validation_samples,
+        "test_accuracy": best.test["test_accuracy"],
+        "test_accuracy_of_the_arm": dataclasses.asdict(
+            interval(record.test["test_accuracy"] for record in alike)
+        ),
+        "test_samples": len(task.y_test),
+        "record": best.digest,
+        "chosen": "of all arms the one with the best mean validation accuracy at its own best "
+        "learning rate, and of its seeds the best on validation; the test set had no say",
+        "intended_use": f"telling {classes} of {data.name} apart: {task.features} features, "
+        "standardized as `input` says, to one logit for each class in this order",
+        "limits": f"Knows no other classes and was tested on {len(task.y_test)} samples of the "
+        "same source. The interval is over seeds on one split, not over other data. A seed "
+        "picked as the best on validation is flattered by its validation accuracy; what to "
+        "expect is the arm's mean.",
+        "input": {
+            "how": "raw samples of this shape, flattened; then (value - mean) / scale",
+            "shape": data.content["feature_shape"],
+            "mean": view.standardization.mean.tolist(),
+            "scale": view.standardization.scale.tolist(),
+        },
+    }
+
+
+def _view(trial: Record, prepared: Path, seed: int) -> View:
+    """What `trial` saw: its stage's task, or its fold of it, standardized or raw."""
+    view = View.read(prepared, TASKS[trial.stage])
+    if trial.folds:
+        views = cross_validation(view.task, view.standardization, trial.folds, seed)
+        view = views[int(trial.settings["fold"]) - 1]
+    return view if trial.settings["standardize"] == "true" else view.raw()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether one model takes another's place, and why."""
+
+    better: bool
+    reason: str
+    """A clause that begins with a small letter."""
+
+
+def beats(ours: Mapping[str, Any], champion: Mapping[str, Any]) -> Decision:
+    """Whether the model of the card `ours` is better than that of the card `champion`: the 95 %
+    interval of the difference of their validation accuracies, paired by sample, is above 0.
+
+    They are compared only where both validated on the same samples: that both were chosen on these
+    flatters both alike. A network trained on other samples may have seen some of ours.
+    """
+    if ours["data"]["classes"] != champion["data"]["classes"]:
+        return Decision(False, "it knows other classes")
+    if ours["validation_data"] != champion["validation_data"]:
+        return Decision(False, "it was validated on other data")
+    one, other = (_hits(card) for card in (ours, champion))
+    difference = interval((one - other).tolist())
+    text = f"{points(difference)} on {len(one):,} validation samples, paired by sample"
+    if difference.low is not None and difference.low > 0:
+        return Decision(True, text)
+    return Decision(False, f"{text}; not better beyond doubt")
+
+
+def _hits(of: Mapping[str, Any]) -> np.ndarray:
+    """(validation samples,): 1 where the model is right, else 0."""
+    bits = np.frombuffer(bytes.fromhex(of["validation_hits"]), np.uint8)
+    return np.unpackbits(bits, count=of["validation_samples"]).astype(np.float64)

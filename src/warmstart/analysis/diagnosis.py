@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from warmstart.analysis.series import told
+from warmstart.analysis.series import observed_seed
 
 FACTOR = 100.0
 """Between the first and the last hidden layer, of gradients or of activations, in either direction
@@ -52,7 +52,7 @@ def flags(frame: pd.DataFrame) -> list[Flag]:
         frame: rows of one study, as `diagnostics.read` gives them.
     """
     found = []
-    frame = told(frame)
+    frame = observed_seed(frame)
     for arm in dict.fromkeys(frame["arm"]):
         rows = frame[frame["arm"] == arm]
         looks = {int(str(epoch)): look for epoch, look in rows.groupby("epoch")}

@@ -22,7 +22,7 @@ from scipy.special import stdtr, stdtrit
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from warmstart.records import Interval
+from warmstart.analysis.summary import Interval
 
 CONFIDENCE = 0.95
 LEVEL = 0.05

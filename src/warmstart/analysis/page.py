@@ -1,193 +1,178 @@
-"""Results -> the content of the report: sentences, tables and pictures."""
+"""The report: its pictures, its document and its files."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from warmstart.analysis import plots
-from warmstart.analysis.claims import Claim
-from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
-from warmstart.analysis.plots_ranks import critical_differences
+from warmstart.analysis import label_efficiency, sections, series, transfer_sections
+from warmstart.analysis.answers import arm_name
+from warmstart.analysis.document import Block, to_html, to_markdown
+from warmstart.analysis.judging import Judgement
+from warmstart.analysis.picture import Picture
+from warmstart.analysis.plots import (
+    ACCURACY,
+    EPOCHS,
+    LABELS,
+    LAYERS,
+    QUANTITIES,
+    RATES,
+    SECONDS,
+    TEST_ACCURACY,
+    critical_differences,
+    lines,
+    ranking,
+    seeds,
+)
 from warmstart.analysis.results import Results
-from warmstart.analysis.style import DARK, LIGHT
-from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, factor, listed, percent, points
-from warmstart.records import Contrast
+from warmstart.analysis.series import Row
+from warmstart.analysis.style import colour, palette
+from warmstart.files import replacing, write_json
 
-RECIPE = "on_a"
-"""The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""
-
-ARM_WORDS = {
-    "a": "model A",
-    "scratch": "B from scratch",
-    "on_a": "B on A's layers",
-    "on_stacked": "B on stacked autoencoders",
-    "on_denoising": "B on a denoising autoencoder",
-    "on_rotation": "B on rotation prediction",
-}
+Slots = Mapping[str, int]
+"""Arm -> its slot in the page's palette."""
 
 
-def answer(results: Results) -> str:
-    """The study in two sentences: who wins, who ties, and against whom the difference is sure."""
-    summary = results.summary
-    best = next(iter(summary.arms))
-    ties = [c.arm for c in summary.contrasts.values() if c.verdict == "tie"]
-    worse = [c for c in summary.contrasts.values() if c.verdict == "worse"]
-    text = f"{best} has the highest test accuracy, {accuracy(summary.arms[best].test_accuracy)}."
-    if ties:
-        text += f" It cannot be told apart from {listed(ties)}."
-    if worse:
-        text += f" Worse beyond doubt: {listed([c.arm for c in worse])}."
-    if undecided := [c for c in summary.contrasts.values() if c.verdict == "undecided"]:
-        text += (
-            f" Too few seeds to judge {listed([c.arm for c in undecided])}: it takes at least "
-            f"{max(c.seeds_needed or MINIMUM_SEEDS for c in undecided)}."
-        )
-    return text
+def write_report(judgement: Judgement, output: Path) -> None:
+    """Write the report of whatever stages have results.
 
-
-def transfer_answer(results: Results) -> str:
-    """What pretraining brought, helped or hurt: a sentence for the chapter's recipe and for each
-    arm that can be told apart from scratch, and the others by name."""
-    said = {
-        "better": "errs less than from scratch",
-        "worse": "errs more than from scratch: here pretraining hurts",
-        "tie": "cannot be told apart from scratch",
-        "undecided": "has too few seeds to be judged",
+    Args:
+        judgement: of all results.
+        output: folder for `report.html` (self-contained) and `report.md`, the report's pictures as
+            `pictures/*.svg`, the colours of arms in them as `colours.json`, and the numbers behind
+            them as `plots/*.json` for `dvc plots`.
+    """
+    everything = judgement.everything
+    slots = palette({results.name: _networks(results) for results in everything})
+    drawn = {
+        f"{results.name}_{kind}": element
+        for results in everything
+        for kind, element in pictures(results, slots[results.name]).items()
     }
-    sentences, others = [], []
-    for contrast in results.summary.contrasts.values():
-        if contrast.arm != RECIPE and contrast.verdict in ("tie", "undecided"):
-            others.append(words(contrast.arm))
-            continue
-        sentences.append(
-            f"{words(contrast.arm)} {said[contrast.verdict]}: "
-            f"{points(contrast.accuracy_difference)} in accuracy, "
-            f"error down by a factor of {factor(contrast.error_factor)}."
+    rows: dict[str, list[Row]] = {name: [] for name in series.PLOTS}
+    for results in everything:
+        for name, more in series.rows(results).items():
+            rows[name] += more
+    if judgement.transfer and (by_labels := label_efficiency.rows(judgement.labels)):
+        rows["label_efficiency"] = by_labels
+        drawn["label_efficiency"] = _label_picture(by_labels, judgement.transfer, slots)
+    blocks = list(_document(judgement, slots, drawn, rows["label_efficiency"]))
+    title = f"warmstart: {judgement.params.data.name}"
+    for name, text in {
+        "report.html": to_html(title, blocks),
+        "report.md": to_markdown(blocks),
+    }.items():
+        with replacing(output / name) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    colours = {
+        results.name: {arm: colour(slots[results.name][arm]) for arm in results.arms}
+        for results in everything
+    }
+    write_json(output / "colours.json", colours)  # for whoever draws the same arms elsewhere
+    for name, element in drawn.items():
+        Picture(element).save(output / "pictures" / f"{name}.svg")
+    for name, content in rows.items():
+        write_json(output / "plots" / f"{name}.json", content)
+
+
+def _document(
+    judgement: Judgement,
+    slots: Mapping[str, Slots],
+    drawn: Mapping[str, str],
+    by_labels: list[Row],
+) -> Iterator[Block]:
+    """The report, section by section."""
+    yield from sections.head(judgement)
+    yield from sections.runs(judgement.everything)
+    yield from sections.data(judgement.card)
+    yield from transfer_sections.pretrain(judgement.pretrain)
+    if judgement.transfer:
+        transfer = judgement.transfer
+        yield from transfer_sections.transfer(
+            transfer, judgement.params, slots[transfer.name], drawn
         )
-    if others:
-        sentences.append(f"Not told apart from scratch: {listed(others)}.")
-    return " ".join(sentences)
+        yield from transfer_sections.labels(label_efficiency.answers(by_labels, arm_name), drawn)
+        yield from transfer_sections.pairs(judgement.pairs)
+    else:
+        yield sections.not_run("transfer")
+    yield from transfer_sections.encoders(judgement.encoders)
+    for results in judgement.studies:
+        yield from sections.study(results, slots[results.name], drawn)
+        profiles = _profiles(results, slots[results.name])
+        yield from sections.layers(results, judgement.flags[results.name], profiles)
+    ran = {results.name for results in judgement.studies}
+    for name in judgement.params.compare.studies:
+        if name not in ran:
+            yield from sections.absent(name)
+    yield from sections.claims(judgement.claims)
+    yield from sections.reproduce()
 
 
-def warnings(results: Results) -> list[str]:
-    """What a careful reader should know before believing the table."""
-    summary, found = results.summary, []
-    for edge, word in (("lowest", "lower"), ("highest", "higher")):
-        arms = {arm: s.learning_rate for arm, s in summary.arms.items() if s.at_edge == edge}
-        if arms:
-            found.append(
-                f"The {edge} learning rate was best even in a grid extended once for "
-                f"{listed([f'{arm} ({rate:g})' for arm, rate in arms.items()])}: "
-                f"a {word} one might be better still."
-            )
-    if lost := {arm: s.diverged_share for arm, s in summary.arms.items() if s.diverged_share}:
-        shares = listed([f"{arm} ({share:.0%})" for arm, share in lost.items()])
-        found.append(f"Diverged at the best learning rate there is: {shares} of the seeds.")
-    if summary.stage != "pretrain" and summary.seeds < 5:
-        found.append(f"{summary.seeds} seeds tell only large differences apart.")
-    if summary.folds:
-        found.append(
-            f"Trials of its {summary.folds} folds share training samples, for which intervals and "
-            "p-values make up (Nadeau and Bengio 2003)."
-        )
-    return found
-
-
-def tally(claims: Sequence[Claim]) -> str:
-    """How many rules came out how."""
-    verdicts = [claim.verdict for claim in claims]
-    return listed([f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided")])
-
-
-def pictures(results: Results, slots: Mapping[str, int] | None = None) -> dict[str, str]:
-    """SVG elements by what they show.
+def pictures(results: Results, slots: Slots | None = None) -> dict[str, str]:
+    """SVG elements by what they show, a key of `sections.CAPTIONS`.
 
     Args:
         results: of one stage or study.
-        slots: of its arms in the page's palette; None: the study stands alone.
+        slots: of its arms; None: the study stands alone.
     """
-    name, records, smallest = results.name, results.records, results.smallest
-    arms = slots or {arm: number for number, arm in enumerate(results.arms)}
-    drawn = {"curves": plots.learning_curves(records, arms, f"{name}-curves", smallest=smallest)}
-    seconds = {arm: s for arm in arms if (s := results.seconds_per_epoch(arm))}
-    if len(seconds) == len(arms) > 1:
-        drawn["times"] = plots.learning_curves(
-            records, arms, f"{name}-times", smallest=smallest, seconds=seconds
+    name, summary, smallest = results.name, results.summary, results.smallest
+    arms = {arm: slots[arm] if slots else place for place, arm in enumerate(results.arms)}
+    rows = series.rows(results)
+    diverged = {r.arm for r in results.records if r.chosen and r.outcome == "diverged"}
+    drawn = {
+        "curves": lines(
+            rows["learning_curves"],
+            arms,
+            f"{name}-curves",
+            EPOCHS,
+            ACCURACY,
+            smallest=smallest,
+            crossed=diverged,
         )
-    if len(results.summary.learning_rates) > 1:
-        drawn["rates"] = plots.learning_rates(records, arms, f"{name}-rates", smallest=smallest)
-    if results.summary.stage == "transfer":
-        names = {arm: words(arm) for arm in results.arms}
-        drawn["seeds"] = plots.seeds(records, arms, names, f"{name}-seeds", smallest=smallest)
-    elif results.summary.stage == "compare":
-        drawn["ranking"] = plots.ranking(results.summary, arms, f"{name}-ranking")
-    if results.summary.groups and len(arms) > 2:
-        drawn["ranks"] = critical_differences(results.summary, arms, f"{name}-ranks")
+    }
+    if len(arms) > 1 and all(results.seconds_per_epoch(arm) for arm in arms):
+        drawn["times"] = lines(
+            rows["times"],
+            arms,
+            f"{name}-times",
+            SECONDS,
+            ACCURACY,
+            smallest=smallest,
+            crossed=diverged,
+        )
+    if len(summary.learning_rates) > 1:
+        by_rate = rows["learning_rates"]
+        drawn["rates"] = lines(by_rate, arms, f"{name}-rates", RATES, ACCURACY, smallest=smallest)
+    if summary.stage == "transfer":
+        labels = {arm: arm_name(arm) for arm in arms}
+        drawn["seeds"] = seeds(rows["transfer"], arms, labels, f"{name}-seeds", smallest=smallest)
+    elif summary.stage == "compare":
+        drawn["ranking"] = ranking(rows["ranking"], arms, f"{name}-ranking", smallest=smallest)
+    if summary.groups and len(arms) > 2:
+        mean_ranks = {arm: judged.mean_rank for arm, judged in summary.arms.items()}
+        drawn["ranks"] = critical_differences(mean_ranks, summary.groups, arms, f"{name}-ranks")
     return drawn
 
 
-def seed_rows(results: Results) -> list[dict[str, Any]]:
-    """Per seed, accuracy and loss of every arm at its chosen rate."""
-    rows: dict[int, dict[str, Any]] = {}
-    for record in results.records:
-        if record.chosen:
-            row = rows.setdefault(record.seed, {"seed": record.seed})
-            row[record.arm] = record.test
-    return [rows[seed] for seed in sorted(rows)]
+def _label_picture(by_labels: Sequence[Row], transfer: Results, slots: Mapping[str, Slots]) -> str:
+    """Accuracy of task B by number of labels."""
+    arms = {row["arm"]: slots[transfer.name][row["arm"]] for row in by_labels}
+    smallest = transfer.smallest
+    return lines(by_labels, arms, "labels", LABELS, TEST_ACCURACY, smallest=smallest)
 
 
-def render(template: str, **content: Any) -> str:
-    """A template of this package with everything in this module at hand."""
-    environment = Environment(
-        loader=PackageLoader("warmstart.analysis", "."),
-        autoescape=template.endswith(".html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "percent": percent,
-        "interval": accuracy,
-        "points": points,
-        "factor": factor,
-        "words": words,
-        "milliseconds": lambda s: "–" if s is None else f"{1000 * s:,.1f}",
-        "seconds": lambda s: "–" if s is None else f"{s:.2g}",
-        "seeds_needed": seeds_needed,
-    }
-    colours = {
-        mode: "; ".join(f"--arm-{i}: {hue}" for i, hue in enumerate(hues))
-        for mode, hues in (("light", LIGHT), ("dark", DARK))
-    }
-    return environment.get_template(template).render(
-        colours=colours,
-        answer=answer,
-        letters=letters,
-        tally=tally,
-        transfer_answer=transfer_answer,
-        warnings=warnings,
-        pictures=pictures,
-        seed_rows=seed_rows,
-        **content,
-    )
+def _profiles(results: Results, slots: Slots) -> Iterator[tuple[str, str]]:
+    """An SVG element and its caption for each quantity and each depth that networks have."""
+    rows = series.rows(results).get("layers", [])
+    for depth in sorted({row["depth"] for row in rows}):
+        members = [row for row in rows if row["depth"] == depth]
+        for y in QUANTITIES:
+            caption = f"{y.label.capitalize()} over {depth} hidden layers at initialization"
+            trained = any(row["look"] == "last" for row in members)
+            caption += "; pale: after training." if trained else "."
+            name = f"{results.name}-{y.key}-{depth}"
+            yield lines(members, slots, name, LAYERS, y, description=caption), caption
 
 
-def words(arm: str) -> str:
-    if arm.startswith("on_a_"):
-        return f"B on A ({arm.removeprefix('on_a_').replace('_', ' ')})"
-    return ARM_WORDS.get(arm, arm)
-
-
-def seeds_needed(contrast: Contrast) -> str:
-    """What it would take to tell the arms of a tie apart."""
-    if contrast.verdict in ("better", "worse"):
-        return "–"
-    if contrast.seeds_needed is not None:
-        return f"{contrast.seeds_needed:,} seeds"
-    found = contrast.accuracy_difference
-    if found.sd is None:
-        return f"at least {MINIMUM_SEEDS} seeds"
-    return "no difference" if found.mean == 0 else f"over {MOST_SEEDS:,} seeds"
+def _networks(results: Results) -> list[str]:
+    """The arms of a study, then the networks that were only looked into, never trained."""
+    looks = results.diagnostics
+    return list(dict.fromkeys([*results.arms, *([] if looks is None else looks["arm"])]))

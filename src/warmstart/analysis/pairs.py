@@ -3,18 +3,17 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from warmstart.analysis.inference import LEVEL, holm, interval, seeds_needed, verdict
+from warmstart.analysis.results import REFERENCES, Results
+from warmstart.analysis.summary import Contrast, Interval
 from warmstart.analysis.words import points
-from warmstart.files import read_json, write_json
-from warmstart.records import Contrast, Interval, Record, Summary, with_intervals
 
+ARM, REFERENCE = "on_a", REFERENCES["transfer"]
 WORDS = {
     "better": "helps",
     "worse": "hurts",
@@ -33,11 +32,11 @@ class Row:
     arm: Interval
     """Test accuracy of B on A's layers, over seeds."""
     reference: Interval
-    """Of B from scratch."""
+    """Test accuracy of B from scratch."""
     contrast: Contrast
-    """Of the two; p-value, verdict and seeds needed are corrected over all pairs."""
+    """Between the two; p-value, verdict and seeds needed are corrected over all pairs."""
     likeness: float
-    """Of A and B, see `likeness`."""
+    """How alike A and B are, see `likeness`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,31 +49,10 @@ class Pairs:
     """Spearman's, over pairs, between a pair's likeness and its difference; None: one of the two is
     constant."""
     likeness_p_value: float | None
-    """Of no such correlation. Pairs that share a class are not independent: classes are permuted
+    """For no such correlation. Pairs that share a class are not independent: classes are permuted
     (Mantel 1967, "The detection of disease clustering and a generalized regression approach")."""
     rows: tuple[Row, ...]
     """Largest difference first."""
-
-    def write(self, path: Path) -> None:
-        write_json(path, dataclasses.asdict(self))
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """None where the stage had only one task B."""
-        content = read_json(path)
-        if content is None:
-            return None
-        rows = tuple(
-            Row(
-                **with_intervals(row)
-                | {
-                    "classes": tuple(row["classes"]),
-                    "contrast": Contrast(**with_intervals(row["contrast"])),
-                }
-            )
-            for row in content["rows"]
-        )
-        return cls(**with_intervals(content) | {"rows": rows})
 
 
 def likeness(means: NDArray, pair: tuple[int, int]) -> float:
@@ -95,62 +73,52 @@ def likeness(means: NDArray, pair: tuple[int, int]) -> float:
     return float(np.linalg.norm(plane @ line) / (np.linalg.norm(line) or 1.0))
 
 
-def judge(
-    found: Mapping[tuple[int, int], tuple[Summary, Sequence[Record]]],
-    *,
-    arm: str,
-    reference: str,
-    class_names: Sequence[str],
-    means: NDArray,
+def judge_pairs(
+    studies: Mapping[tuple[int, int], Results], class_names: Sequence[str], means: NDArray
 ) -> Pairs:
-    """Every pair's one contrast, of `arm` against `reference`, corrected over all pairs (Holm).
+    """Every pair's contrast of ARM against REFERENCE, corrected over all pairs (Holm).
 
     Args:
-        found: every pair of classes -> what its study left, all with the same seeds.
-        class_names: all of them.
+        studies: every pair of classes -> its results, all with the same seeds.
+        class_names: of the dataset.
         means: as in `likeness`.
     """
-    alike = [likeness(means, pair) for pair in found]
-    summaries = [summary for summary, _ in found.values()]
-    contrasts = [summary.contrasts[f"{arm} against {reference}"] for summary in summaries]
-    by_pair = [_differences(records, arm, reference) for _, records in found.values()]
-    rows = []
-    for pair, like, summary, contrast, differences, p_value in zip(
-        found,
-        alike,
-        summaries,
-        contrasts,
-        by_pair,
-        holm([contrast.p_value for contrast in contrasts]),
-        strict=True,
-    ):
-        said = verdict(contrast.accuracy_difference.mean, p_value)
-        resolution, level = 1 / summary.n_test, LEVEL / len(found)
-        needed = seeds_needed(differences, resolution=resolution, level=level)
-        corrected = dataclasses.replace(
-            contrast,
-            p_value=p_value,
-            verdict=said,
-            seeds_needed=needed if said in ("tie", "undecided") else None,
+    alike = [likeness(means, pair) for pair in studies]
+    contrasts = [
+        study.summary.contrasts[f"{ARM} against {REFERENCE}"] for study in studies.values()
+    ]
+    differences = [_differences(study) for study in studies.values()]
+    p_values = holm([contrast.p_value for contrast in contrasts])
+    rows = [
+        Row(
+            classes=tuple(class_names[label] for label in pair),
+            arm=study.summary.arms[ARM].test_accuracy,
+            reference=study.summary.arms[REFERENCE].test_accuracy,
+            contrast=_corrected(contrast, p_value, by_seed, study.summary.n_test, len(studies)),
+            likeness=like,
         )
-        rows.append(
-            Row(
-                classes=tuple(class_names[label] for label in pair),
-                arm=summary.arms[arm].test_accuracy,
-                reference=summary.arms[reference].test_accuracy,
-                contrast=corrected,
-                likeness=like,
-            )
+        for (pair, study), contrast, p_value, by_seed, like in zip(
+            studies.items(), contrasts, p_values, differences, alike, strict=True
         )
-    correlation, p_value = _correlate(
-        list(found), alike, [contrast.accuracy_difference.mean for contrast in contrasts]
-    )
+    ]
+    gains = [contrast.accuracy_difference.mean for contrast in contrasts]
+    correlation, p_value = _correlate(list(studies), alike, gains)
     return Pairs(
-        accuracy_difference=interval(np.mean(by_pair, axis=0).tolist()),
+        accuracy_difference=interval(np.mean(differences, axis=0).tolist()),
         likeness_correlation=correlation,
         likeness_p_value=p_value,
         rows=tuple(sorted(rows, key=lambda row: -row.contrast.accuracy_difference.mean)),
     )
+
+
+def _corrected(
+    contrast: Contrast, p_value: float | None, differences: Sequence[float], n_test: int, tests: int
+) -> Contrast:
+    decided = verdict(contrast.accuracy_difference.mean, p_value)
+    needed = None
+    if decided in ("tie", "undecided"):
+        needed = seeds_needed(differences, resolution=1 / n_test, level=LEVEL / tests)
+    return dataclasses.replace(contrast, p_value=p_value, verdict=decided, seeds_needed=needed)
 
 
 def _correlate(
@@ -168,13 +136,13 @@ def _correlate(
     order = np.vstack([own, shuffled])  # (1 + PERMUTATIONS, classes), as they are first
     x = ranks[order[:, places[:, 0]], order[:, places[:, 1]]]
     x, y = x - x.mean(axis=1, keepdims=True), rankdata(other) - (len(pairs) + 1) / 2
-    found = x @ y / np.sqrt((x**2).sum(axis=1) * (y**2).sum())
-    as_far = np.abs(found) >= abs(found[0]) - 1e-12
-    return float(found[0]), float(as_far.mean())
+    correlations = x @ y / np.sqrt((x**2).sum(axis=1) * (y**2).sum())
+    as_far = np.abs(correlations) >= abs(correlations[0]) - 1e-12
+    return float(correlations[0]), float(as_far.mean())
 
 
 def answer(pairs: Pairs) -> str:
-    """In three sentences."""
+    """What all pairs say, in three sentences."""
     named = {
         verdict: [" and ".join(r.classes) for r in pairs.rows if r.contrast.verdict == verdict]
         for verdict in ("better", "worse")
@@ -193,10 +161,10 @@ def answer(pairs: Pairs) -> str:
     )
 
 
-def _differences(records: Sequence[Record], arm: str, reference: str) -> list[float]:
-    """Test accuracy of `arm` minus that of `reference`, by seed."""
+def _differences(study: Results) -> list[float]:
+    """Test accuracy of ARM minus that of REFERENCE, by seed."""
     ours, theirs = (
-        {r.seed: r.test["test_accuracy"] for r in records if r.chosen and r.arm == name}
-        for name in (arm, reference)
+        {record.seed: record.test["test_accuracy"] for record in study.chosen(arm)}
+        for arm in (ARM, REFERENCE)
     )
     return [ours[seed] - theirs[seed] for seed in sorted(ours)]

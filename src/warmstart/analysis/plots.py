@@ -1,14 +1,17 @@
-"""Ranking, learning curves by epoch and by time, learning rates, and seeds side by side.
+"""The pictures: lines over an axis, the ranking, seeds side by side, critical differences.
 
-Every picture is given its arms with their slots, which fix colour and stroke (`style.palette`).
+Every picture is given its arms with their slots, which fix colour and stroke (`style.palette`),
+and a name that is unique in the page; it is an `<svg>` element.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 
-from warmstart.analysis import series
+from warmstart.analysis.series import Row
 from warmstart.analysis.style import (
     INK,
     MUTED,
@@ -18,41 +21,144 @@ from warmstart.analysis.style import (
     label_ends,
     plain_powers,
     stroke,
+    ticks,
     to_svg,
 )
-from warmstart.records import Record, Summary
-
-WIDTH = 7.2  # inches; the page scales it
 
 
-def ranking(summary: Summary, arms: Mapping[str, int], name: str) -> str:
-    """A dot and its 95 % interval per arm, the best on top; hollow dots: told apart from it.
+@dataclass(frozen=True)
+class Ruler:
+    """An axis of a picture of lines."""
+
+    key: str
+    """The column of the rows that it shows."""
+    label: str
+    scale: Literal["whole", "log", "values", "error"]
+    """`whole` numbers; `log`: logarithmic; `values`: logarithmic, with a tick at each value;
+    `error`: accuracies, equal steps are equal factors of the error."""
+
+
+ACCURACY = Ruler("val_accuracy", "validation accuracy", "error")
+EPOCHS = Ruler("epoch", "epoch", "whole")
+SECONDS = Ruler("seconds", "seconds of training", "log")
+RATES = Ruler("learning_rate", "learning rate", "values")
+LABELS = Ruler("labels", "labels of task B", "values")
+TEST_ACCURACY = Ruler("test_accuracy", "test accuracy", "error")
+LAYERS = Ruler("layer", "hidden layer", "whole")
+QUANTITIES = (
+    Ruler("activation_deviation", "deviation of activations", "log"),
+    Ruler("output_gradient", "back-propagated gradient, root mean square", "log"),
+)
+"""What is shown over the layers of a network."""
+
+
+def lines(
+    rows: Sequence[Row],
+    slots: Mapping[str, int],
+    name: str,
+    x: Ruler,
+    y: Ruler,
+    *,
+    smallest: float = 0.0,
+    description: str = "",
+    crossed: Collection[str] = (),
+) -> str:
+    """One line per arm, its name at its end.
 
     Args:
-        summary: of one study.
-        arms: of the study, with their slots.
-        name: of the picture, unique in the page.
-
-    Returns:
-        An SVG element.
+        rows: points with an `arm`, in the order of the line. Where they have `low` and `high`
+            these are a band; `chosen` tells large dots from small ones on an axis of values; where
+            `look` is `last` the line is pale, beside the one of the first look.
+        slots: of the arms.
+        name: of the picture.
+        x: the horizontal axis.
+        y: the vertical axis; on a logarithmic one what is not positive is left out.
+        smallest: error worth showing, where y is an accuracy.
+        description: for those who do not see it; empty: what both axes say.
+        crossed: arms whose line ends in a cross: a trial diverged.
     """
-    rows = series.ranking(summary)
-    smallest = 0.5 / summary.n_test
-    figure, axis = canvas(WIDTH, 0.75 + 0.31 * len(rows))
+    figure, axis = canvas(3.9)
+    rows = [row for row in rows if y.scale == "error" or row[y.key]]
+    _rule(axis, rows, x, y, smallest)
+    ends = {}
+    for arm, slot in slots.items():
+        for pale in (True, False):
+            line = [r for r in rows if r["arm"] == arm and (r.get("look") == "last") == pale]
+            if line:
+                ends[arm] = _line(axis, line, slot, x, y, pale=pale, cross=arm in crossed)
+    if y.scale == "log":
+        plain_powers(axis, "y")
+    label_ends(axis, ends, slots)
+    described = f"{y.label.capitalize()} by {x.label}, one line per arm"
+    return to_svg(figure, name, description or described)
+
+
+def _rule(axis: Axes, rows: Sequence[Row], x: Ruler, y: Ruler, smallest: float) -> None:
+    """Scales, limits and labels of both axes, so that all of `rows` fit."""
+    axis.set(xlabel=x.label, ylabel=y.label)
+    if y.scale == "error":
+        columns = (y.key, "low") if x.scale == "values" else (y.key,)
+        fit = [row[column] for row in rows for column in columns if row.get(column) is not None]
+        error_scale(axis, "y", fit or [0.0], smallest=smallest)
+    else:
+        axis.set_yscale("log")
+    places = sorted({row[x.key] for row in rows}) or [1]
+    if x.scale == "values":
+        axis.set(xscale="log", xlim=(places[0] / 1.15, places[-1] * 1.15))
+        ticks(axis, "x", {place: f"{place:g}" for place in places})
+        return
+    axis.grid(visible=False, axis="x")
+    axis.set_xlim(places[0], max(places[-1], 2 * places[0]))
+    if x.scale == "log":
+        axis.set_xscale("log")
+        plain_powers(axis, "x")
+    else:
+        axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+
+
+def _line(
+    axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pale: bool, cross: bool
+) -> tuple[float, float]:
+    """Draw one line; its last point."""
+    places, heights = [row[x.key] for row in line], [row[y.key] for row in line]
+    look: dict[str, Any] = {"color": colour(slot), "linestyle": stroke(slot)}
+    width, alpha = (3.2, 0.35) if pale else (1.9, 1.0)
+    axis.plot(places, heights, linewidth=width, alpha=alpha, **look)
+    if "low" in line[0]:
+        low, high = (
+            [row[y.key] if row[end] is None else row[end] for row in line]
+            for end in ("low", "high")
+        )
+        axis.fill_between(places, low, high, color=colour(slot), alpha=0.1, linewidth=0)
+    if x.scale == "values":
+        for place, height, row in zip(places, heights, line, strict=True):
+            size = 9 if row.get("chosen") else 3.5
+            axis.plot([place], [height], "o", color=colour(slot), markersize=size, clip_on=False)
+    if cross:
+        axis.plot(places[-1:], heights[-1:], "x", color=colour(slot), markersize=9, mew=2)
+    return places[-1], heights[-1]
+
+
+def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
+    """A dot and its 95 % interval per arm, the best on top; a hollow dot differs from the best.
+
+    Args:
+        rows: as `series.ranking` gives them.
+        slots: of the arms.
+        name: of the picture.
+        smallest: error worth showing.
+    """
+    figure, axis = canvas(0.75 + 0.31 * len(rows))
     shown = [v for row in rows for v in (row["test_accuracy"], row["low"], row["high"]) if v]
-    error_scale(axis, "x", [min(max(v, 0.0), 1 - smallest) for v in shown], smallest=smallest)
-    best = rows[0]["test_accuracy"]
-    axis.axvline(min(best, 1 - smallest), color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+    error_scale(axis, "x", shown, smallest=smallest)
+    axis.axvline(rows[0]["test_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     for place, row in enumerate(reversed(rows)):
-        hue = colour(arms[row["arm"]])
+        hue = colour(slots[row["arm"]])
         if row["low"] is not None:
-            ends = [max(row["low"], 0.0), min(row["high"], 1 - smallest)]
-            axis.plot(ends, [place, place], color=hue, linewidth=3, alpha=0.55)
-        told_apart = row["verdict"] in ("better", "worse")
-        dot = min(row["test_accuracy"], 1 - smallest)
-        axis.plot([dot], [place], "o", color=hue, markersize=8.5)
-        if told_apart:
-            axis.plot([dot], [place], "o", color="white", markersize=4.2)
+            axis.plot([row["low"], row["high"]], [place] * 2, color=hue, linewidth=3, alpha=0.55)
+        axis.plot([row["test_accuracy"]], [place], "o", color=hue, markersize=8.5)
+        if row["verdict"] in ("better", "worse"):
+            axis.plot([row["test_accuracy"]], [place], "o", color="white", markersize=4.2)
     axis.set_yticks(range(len(rows)), labels=[row["arm"] for row in reversed(rows)])
     axis.tick_params(axis="y", labelcolor=INK)
     axis.set_ylim(-0.6, len(rows) - 0.4)
@@ -61,115 +167,98 @@ def ranking(summary: Summary, arms: Mapping[str, int], name: str) -> str:
     return to_svg(figure, name, f"Test accuracy of {len(rows)} arms, best on top")
 
 
-def learning_curves(
-    records: Sequence[Record],
-    arms: Mapping[str, int],
-    name: str,
-    *,
-    smallest: float,
-    seconds: Mapping[str, float] | None = None,
-) -> str:
-    """Validation accuracy by epoch at each arm's chosen rate: mean over seeds, 95 % band.
-
-    A cross ends a curve where a seed diverged. `smallest` is the smallest error worth showing.
-    With `seconds` per epoch of each arm the axis is the time that training took.
-    """
-    rows = series.learning_curves(records)
-    lengths = {arm: max(len(r.epochs["loss"]) for r in records if r.arm == arm) for arm in arms}
-    pace = seconds or dict.fromkeys(arms, 1.0)
-    figure, axis = canvas(WIDTH, 3.9)
-    error_scale(axis, "y", [row["val_accuracy"] for row in rows] or [0.0], smallest=smallest)
-    first, last = min(pace.values()), max(lengths[arm] * pace[arm] for arm in arms)
-    axis.set_xlim(first, max(last, 2 * first))
-    if seconds:
-        axis.set_xscale("log")
-    ends = {}
-    for arm, slot in arms.items():
-        curve = [row for row in rows if row["arm"] == arm]
-        if not curve:
-            continue
-        places, means = [r["epoch"] * pace[arm] for r in curve], [r["val_accuracy"] for r in curve]
-        axis.plot(places, means, color=colour(slot), linestyle=stroke(slot), linewidth=1.9)
-        lows = [r["val_accuracy"] if r["low"] is None else max(r["low"], 0.0) for r in curve]
-        highs = [r["val_accuracy"] if r["high"] is None else min(r["high"], 1.0) for r in curve]
-        axis.fill_between(places, lows, highs, color=colour(slot), alpha=0.1, linewidth=0)
-        if len(curve) < lengths[arm]:
-            axis.plot(places[-1:], means[-1:], "x", color=colour(slot), markersize=9, mew=2)
-        ends[arm] = (places[-1], means[-1])
-    axis.set_xlabel("seconds of training" if seconds else "epoch")
-    axis.set_ylabel("validation accuracy")
-    if seconds:
-        plain_powers(axis, "x")
-    else:
-        axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
-    axis.grid(visible=False, axis="x")
-    label_ends(axis, ends, arms, gap=0.062)
-    by = "seconds of training" if seconds else "epoch"
-    return to_svg(figure, name, f"Validation accuracy by {by}, one curve per arm")
-
-
-def learning_rates(
-    records: Sequence[Record], arms: Mapping[str, int], name: str, *, smallest: float
-) -> str:
-    """Last validation accuracy by learning rate, one line per arm, the chosen rate ringed."""
-    rows = series.learning_rates(records)
-    figure, axis = canvas(WIDTH, 3.9)
-    error_scale(axis, "y", [row["val_accuracy"] for row in rows], smallest=smallest)
-    rates = sorted({row["learning_rate"] for row in rows})
-    axis.set_xscale("log")
-    axis.set_xlim(rates[0] / 1.15, rates[-1] * 1.15)
-    axis.set_xticks(rates, labels=[f"{rate:g}" for rate in rates])
-    axis.set_xticks([], minor=True)
-    ends = {}
-    for arm, slot in arms.items():
-        line = [row for row in rows if row["arm"] == arm]
-        points = [(r["learning_rate"], min(r["val_accuracy"], 1 - smallest)) for r in line]
-        style: dict[str, Any] = {"color": colour(slot)}
-        axis.plot(*zip(*points, strict=True), linestyle=stroke(slot), linewidth=1.9, **style)
-        for point, row in zip(points, line, strict=True):
-            axis.plot(*point, "o", markersize=9 if row["chosen"] else 3.5, clip_on=False, **style)
-        ends[arm] = points[-1]
-    axis.set_xlabel("learning rate")
-    axis.set_ylabel("validation accuracy")
-    label_ends(axis, ends, arms, gap=0.062)
-    return to_svg(figure, name, "Validation accuracy by learning rate, one line per arm")
-
-
 def seeds(
-    records: Sequence[Record],
-    arms: Mapping[str, int],
-    names: Mapping[str, str],
+    rows: Sequence[Row],
+    slots: Mapping[str, int],
+    labels: Mapping[str, str],
     name: str,
     *,
     smallest: float,
 ) -> str:
     """Test accuracy of each seed under each arm: a thin line joins one seed, dots are trials.
 
-    `names` says in words what each arm is.
+    Args:
+        rows: as `series.per_seed` gives them.
+        slots: of the arms.
+        labels: arm -> its name in words.
+        name: of the picture.
+        smallest: error worth showing.
     """
-    rows = series.per_seed(records)
-    order = list(arms)
-    figure, axis = canvas(WIDTH, 3.6)
+    order = list(slots)
+    figure, axis = canvas(3.6)
     error_scale(axis, "y", [row["test_accuracy"] for row in rows], smallest=smallest)
     for seed in sorted({row["seed"] for row in rows}):
-        found = {row["arm"]: row["test_accuracy"] for row in rows if row["seed"] == seed}
-        places = [i for i, arm in enumerate(order) if arm in found]
-        heights = [min(found[order[i]], 1 - smallest) for i in places]
+        by_arm = {row["arm"]: row["test_accuracy"] for row in rows if row["seed"] == seed}
+        places = [place for place, arm in enumerate(order) if arm in by_arm]
+        heights = [by_arm[order[place]] for place in places]
         axis.plot(places, heights, color=MUTED, linewidth=0.9, alpha=0.6)
-        for place, height in zip(places, heights, strict=True):
-            hue = colour(arms[order[place]])
-            axis.plot([place], [height], "o", color=hue, markersize=6, alpha=0.8)
     for place, arm in enumerate(order):
-        values = [row["test_accuracy"] for row in rows if row["arm"] == arm]
-        level = min(sum(values) / len(values), 1 - smallest)
-        axis.plot(
-            [place - 0.13, place + 0.13], [level, level], color=colour(arms[arm]), linewidth=3.5
-        )
-    axis.set_xticks(range(len(arms)), labels=[names.get(arm, arm) for arm in arms])
+        values, hue = [r["test_accuracy"] for r in rows if r["arm"] == arm], colour(slots[arm])
+        axis.plot([place] * len(values), values, "o", color=hue, markersize=6, alpha=0.8)
+        mean = sum(values) / len(values)
+        axis.plot([place - 0.13, place + 0.13], [mean, mean], color=hue, linewidth=3.5)
+    axis.set_xticks(range(len(order)), labels=[labels[arm] for arm in order])
     axis.tick_params(axis="x", labelcolor=INK)
-    if len(arms) > 3:  # side by side the words would overlap
+    if len(order) > 3:  # side by side the words would overlap
         axis.tick_params(axis="x", labelrotation=90)
-    axis.set_xlim(-0.5, len(arms) - 0.5)
+    axis.set_xlim(-0.5, len(order) - 0.5)
     axis.grid(visible=False, axis="x")
     axis.set_ylabel("test accuracy")
     return to_svg(figure, name, "Test accuracy of every seed under every arm")
+
+
+def critical_differences(
+    mean_ranks: Mapping[str, float],
+    groups: Sequence[Sequence[str]],
+    slots: Mapping[str, int],
+    name: str,
+) -> str:
+    """Arms by mean rank, best on the left, over bars that join arms that do not differ.
+
+    After Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", with
+    seeds for data sets. The bars are the study's groups of ties, by paired t-tests with Holm's
+    correction, and not Nemenyi's test of the ranks, whose outcome for two arms depends on which
+    others are in the study (Benavoli et al. 2016). A dot on a bar is an arm that belongs to it.
+
+    Args:
+        mean_ranks: arm -> its mean rank over seeds.
+        groups: of arms that cannot be told apart, over all pairs.
+        slots: of the arms.
+        name: of the picture.
+    """
+    order = sorted(mean_ranks, key=lambda arm: mean_ranks[arm])
+    bars = [group for group in groups if len(group) > 1]
+    count, half = len(order), (len(order) + 1) // 2
+    lines_below = len(bars) + half + 1
+    figure, axis = canvas(0.75 + 0.27 * lines_below)
+    for line, group in enumerate(bars, start=1):
+        places = [mean_ranks[arm] for arm in group]
+        axis.plot([min(places), max(places)], [-line, -line], color=INK, linewidth=2.5)
+        for arm in group:
+            axis.plot([mean_ranks[arm]], [-line], "o", color=colour(slots[arm]), markersize=6)
+    for number, arm in enumerate(order):
+        left = number < half
+        line = len(bars) + 1 + (number if left else count - 1 - number)
+        edge = 1 - 0.03 * (count - 1) if left else count + 0.03 * (count - 1)
+        rank, hue = mean_ranks[arm], colour(slots[arm])
+        axis.plot([rank, rank, edge], [0, -line, -line], color=hue, linewidth=1.2)
+        axis.plot([rank], [0], "o", color=hue, markersize=6, clip_on=False)
+        axis.annotate(
+            f"{arm} {rank:.1f}" if left else f"{rank:.1f} {arm}",
+            xy=(edge, -line),
+            xytext=(-4 if left else 4, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            fontsize=10,
+            color=INK,
+            annotation_clip=False,
+        )
+    axis.axhline(0, color=MUTED, linewidth=0.9)
+    axis.set(xlim=(1, max(count, 2)), ylim=(-lines_below, 0.4))
+    axis.set(xlabel="mean rank over seeds", xticks=range(1, count + 1), yticks=[])
+    axis.xaxis.set_ticks_position("top")
+    axis.xaxis.set_label_position("top")
+    axis.grid(visible=False)
+    axis.spines["bottom"].set_visible(False)
+    return to_svg(figure, name, f"Mean ranks of {count} arms, bars join what cannot be told apart")

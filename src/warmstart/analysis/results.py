@@ -1,36 +1,64 @@
-"""What one stage or study left, read from its folder."""
+"""What one stage or study left, read from its folder, with its summary."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
-
-from warmstart.analysis import series
 from warmstart.analysis.inference import overlap_of
+from warmstart.analysis.statistics import summarize
+from warmstart.analysis.summary import Contrast, Summary
 from warmstart.files import read_json
-from warmstart.records import Contrast, Record, Summary, read_records
+from warmstart.records import Record, read_looks, read_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCES = {"pretrain": "a", "transfer": "scratch"}
+"""The arm that the others of a stage are held against; elsewhere the best one."""
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What `prepare` says of the data."""
+
+    content: dict[str, Any]
+
+    @classmethod
+    def read(cls, prepared: Path) -> Self | None:
+        """The card in the folder that `prepare` wrote; None where there is none."""
+        path = prepared / "card.json"
+        return cls(read_json(path)) if path.exists() else None
+
+    @property
+    def name(self) -> str:
+        return self.content["name"]
+
+    def test_samples(self, digest: str) -> int | None:
+        """How many the task with this digest is tested on; None: it is another data set's."""
+        tasks = self.content["tasks"].values()
+        return next((t["test"]["n"] for t in tasks if t["digest"] == digest), None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
-    """Summary, records, times and what was seen inside the networks."""
+    """Records, summary, times and what was seen inside the networks."""
 
     summary: Summary
     records: tuple[Record, ...]
     timings: dict[str, Any]
     """Empty where none were taken."""
-    diagnostics: pd.DataFrame | None = None
+    diagnostics: "pd.DataFrame | None" = None
     """One row per arm, seed, epoch and layer; None where nobody looked."""
 
     @property
     def name(self) -> str:
         return self.summary.study or self.summary.stage
 
-    @property
+    @cached_property
     def arms(self) -> list[str]:
         """In the order of params.yaml, which fixes their colours."""
-        return series.arms_of(self.records)
+        return list(dict.fromkeys(record.arm for record in self.records))
 
     @property
     def smallest(self) -> float:
@@ -39,7 +67,7 @@ class Results:
 
     @property
     def overlap(self) -> float:
-        """Of the training samples of its trials: see `inference`."""
+        """How far training samples of its trials overlap: see `inference`."""
         return overlap_of(self.summary.folds)
 
     def contrast(self, arm: str) -> Contrast | None:
@@ -63,14 +91,24 @@ class Results:
         return epochs.mean * seconds if epochs and seconds is not None else None
 
 
-def read_results(folder: Path) -> Results | None:
-    """The results below `folder`; None where the stage has not run."""
-    if not (folder / "summary.json").exists() or not (folder / "records.parquet").exists():
+def read_results(folder: Path, data: DataCard | None) -> Results | None:
+    """The results in `folder`, judged; None where the stage has not run on `data`."""
+    path = folder / "records.parquet"
+    if data is None or not path.exists():
+        return None
+    records = read_records(path)
+    n_test = data.test_samples(records[0].data_digest)
+    if n_test is None:
         return None
     timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
     return Results(
-        summary=Summary.read(folder / "summary.json"),
-        records=read_records(folder / "records.parquet"),
+        summary=summarize(
+            records,
+            data_name=data.name,
+            n_test=n_test,
+            reference=REFERENCES.get(records[0].stage),
+        ),
+        records=records,
         timings=read_json(timings) if timings.exists() else {},
-        diagnostics=pd.read_parquet(looks) if looks.exists() else None,
+        diagnostics=read_looks(looks) if looks.exists() else None,
     )

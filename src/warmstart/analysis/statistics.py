@@ -20,9 +20,10 @@ from warmstart.analysis.inference import (
     seeds_needed,
     verdict,
 )
+from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.targets import epochs_to_target, target_accuracy
 from warmstart.analysis.ties import groups
-from warmstart.records import ArmSummary, Contrast, Interval, Record, Summary
+from warmstart.records import Record
 from warmstart.training.selection import last_epoch, mean
 
 __all__ = ["interval", "pairwise_p_values", "summarize"]

@@ -9,13 +9,16 @@ import io
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from html import escape
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 # Okabe & Ito, "Color Universal Design" (2008), told apart with every kind of colour vision. Their
 # yellow is unreadable on white: an ochre here. Their black is the page's own ink.
@@ -31,13 +34,17 @@ def _darker(hues: Sequence[str]) -> tuple[str, ...]:
 
 
 LIGHT = (*_LIGHT, *_darker(_LIGHT))
-"""Colours of arms on a white page."""
+"""Colours of arms on a white page, as `#rrggbb`, by slot."""
 DARK = (*_DARK, *_darker(_DARK))
 """The same arms' on a dark one."""
 
 INK, MUTED, RULE = "#010203", "#010204", "#010205"
-_STAND_INS = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)"}
+WIDTH_INCHES = 7.2
+"""Of every picture; the page scales it."""
+LABEL_GAP = 0.062
+"""Least distance between two names beside a picture of lines, as a share of its axis's height."""
 
+_ERRORS = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
 _RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11,
@@ -54,22 +61,18 @@ _RC: dict[Any, Any] = {
     "text.color": INK,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
     "lines.solid_capstyle": "round",
-}
+} | {f"{axis}tick.{kind}.size": 0 for axis in "xy" for kind in ("major", "minor")}
 
 
 def palette(studies: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
-    """Each study's arms with their slots, from which `colour` and `stroke` follow.
+    """Each study's arms with their slots, from which `colour`, `variable` and `stroke` follow.
 
     An arm keeps its slot in every study that has an arm of this name, unless another arm of that
     study came with the same slot. A new arm takes the first slot that is free in its study.
     """
     known: dict[str, int] = {}
-    found = {}
+    slots_by_study = {}
     for study, arms in studies.items():
         slots: dict[str, int] = {}
         for arm in arms:
@@ -79,66 +82,82 @@ def palette(studies: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
         for arm in arms:
             if arm not in slots:
                 slots[arm] = known[arm] = next(free)
-        found[study] = {arm: slots[arm] for arm in arms}
-    return found
+        slots_by_study[study] = {arm: slots[arm] for arm in arms}
+    return slots_by_study
 
 
-def colour(index: int) -> str:
-    """Of the arm in slot `index`."""
-    return LIGHT[index % len(LIGHT)]
+def colour(slot: int) -> str:
+    """The colour of a slot on a white page, as `#rrggbb`; fourteen slots differ."""
+    return LIGHT[slot % len(LIGHT)]
 
 
-def stroke(index: int) -> object:
-    """Line style of the arm in slot `index`."""
-    return STROKES[index // len(_LIGHT) % len(STROKES)]
+def variable(slot: int) -> str:
+    """The CSS value by which a page shows the same colour, in light and in dark."""
+    return f"var(--arm-{slot % len(LIGHT)})"
 
 
-def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty picture, `width` × `height` inches, in the page's style."""
+def variables(hues: Sequence[str]) -> str:
+    """CSS declarations that define what `variable` refers to.
+
+    Args:
+        hues: LIGHT or DARK.
+    """
+    return "; ".join(f"--arm-{slot}: {hue}" for slot, hue in enumerate(hues))
+
+
+def stroke(slot: int) -> object:
+    """The line style of a slot, as matplotlib takes it."""
+    return STROKES[slot // len(_LIGHT) % len(STROKES)]
+
+
+def canvas(height_inches: float) -> tuple[Figure, Axes]:
+    """An empty picture in the page's style."""
     with mpl.rc_context(_RC):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
         return figure, figure.add_subplot()
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
-    """`figure` as an SVG element to put into HTML.
+    """An `<svg>` element for a page, the same bytes for the same picture.
 
     Args:
-        figure: from `canvas`.
-        name: unique in the page; it starts every id, since ids of all pictures share the page.
-        description: for readers who do not see it.
+        figure: drawn on a `canvas`.
+        name: of the picture; starts all identifiers in it, so that pages can hold several.
+        description: of the picture, for those who do not see it.
     """
     text = io.StringIO()
-    # the salt fixes the ids, which are random otherwise; the metadata would hold the clock
     with mpl.rc_context(_RC | {"svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<(metadata|style)[^>]*>.*?</\1>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     svg = re.sub(r"(?m) +$", "", svg)
-    for stand_in, variable in _STAND_INS.items():
-        svg = svg.replace(stand_in, variable)
-    for index, hue in enumerate(LIGHT):
-        svg = svg.replace(hue, f"var(--arm-{index})")
+    page_colours = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)"}
+    page_colours |= {hue: variable(slot) for slot, hue in enumerate(LIGHT)}
+    for stand_in, value in page_colours.items():
+        svg = svg.replace(stand_in, value)
     width, height = figure.get_size_inches() * 72
-    head = f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{_escape(description)}"'
+    label = escape(description)
+    head = f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}"'
     return re.sub(r"<svg [^>]*", lambda _: head, svg, count=1)
 
 
-def error_scale(axis: Axes, which: str, accuracies: Sequence[float], *, smallest: float) -> None:
+def error_scale(
+    axis: Axes, which: Literal["x", "y"], accuracies: Sequence[float], *, smallest: float
+) -> None:
     """Make an axis of accuracies on which equal steps are equal factors of the error.
 
     Between 96 and 98 % the error halves, as it does between 60 and 80 %: on a linear axis the
     first is invisible beside an arm that does not learn.
 
     Args:
-        axis: whose `which` ("x" or "y") axis shows accuracies as shares.
-        which: "x" or "y".
+        axis: whose `which` axis shows accuracies as shares.
+        which: the horizontal or the vertical one.
         accuracies: that have to fit, as shares.
-        smallest: error at which the scale ends, since no error at all lies infinitely far away.
+        smallest: error at which the scale ends, since no error at all lies infinitely far away;
+            an accuracy beyond it is drawn there.
     """
 
     def forward(accuracy: np.ndarray) -> np.ndarray:
@@ -149,89 +168,59 @@ def error_scale(axis: Axes, which: str, accuracies: Sequence[float], *, smallest
 
     errors = np.clip(1 - np.asarray(accuracies), smallest, 1)
     low, high = max(min(errors) / 1.15, smallest * 0.999), min(max(errors) * 1.15, 1.0)
-    steps: tuple[float, ...] = (
-        0.9,
-        0.7,
-        0.5,
-        0.3,
-        0.2,
-        0.1,
-        0.05,
-        0.03,
-        0.02,
-        0.01,
-        0.005,
-        0.002,
-        0.001,
-        0.0005,
-    )
-    if high / low > 20:
-        steps = (0.9, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005)
-    ticks = [1 - e for e in steps if low <= e <= high] or [1 - high, 1 - low]
+    steps = _ERRORS if high / low > 20 else (*_ERRORS, 0.7, 0.3, 0.03)
+    shown = sorted(1 - e for e in steps if low <= e <= high) or [1 - high, 1 - low]
     getattr(axis, f"set_{which}scale")("function", functions=(forward, inverse))
-    getattr(axis, f"set_{which}lim")(1 - high, 1 - low)
-    labels = [f"{100 * tick:.4g} %" for tick in ticks]
-    getattr(axis, f"set_{which}ticks")(ticks, labels=labels)
-    getattr(axis, f"set_{which}ticks")([], minor=True)
+    axis.set(**{f"{which}lim": (1 - high, 1 - low)})
+    ticks(axis, which, {value: f"{100 * value:.4g} %" for value in shown})
 
 
-def plain_powers(axis: Axes, which: str) -> None:
-    """Label the logarithmic `which` ("x" or "y") axis of `axis`, its lines already on it, in plain
-    numbers: matplotlib's formulas take a fifth of a picture's time."""
+def ticks(axis: Axes, which: Literal["x", "y"], labels: Mapping[float, str]) -> None:
+    """Ticks of the `which` axis at these values and nowhere else."""
+    ruler = getattr(axis, f"{which}axis")
+    ruler.set_ticks(list(labels), labels=list(labels.values()))
+    ruler.set_ticks([], minor=True)
+
+
+def plain_powers(axis: Axes, which: Literal["x", "y"]) -> None:
+    """Label the logarithmic `which` axis of `axis`, its lines already on it, in plain numbers:
+    matplotlib's formulas take a fifth of a picture's time."""
     axis.autoscale_view()
-    low, high = getattr(axis, f"get_{which}lim")()
+    ruler = getattr(axis, f"{which}axis")
+    low, high = ruler.get_view_interval()
     steps = (1.0,) if high > 100 * low else (1.0, 2.0, 5.0)
-    ruled = getattr(axis, f"{which}axis")
-    ruled.set_major_locator(mpl.ticker.LogLocator(subs=steps))
-    ruled.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
-    ruled.set_minor_formatter(mpl.ticker.NullFormatter())
+    ruler.set_major_locator(mpl.ticker.LogLocator(subs=steps))
+    ruler.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+    ruler.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def label_ends(
-    axis: Axes, ends: Mapping[str, tuple[float, float]], indices: Mapping[str, int], *, gap: float
+    axis: Axes, ends: Mapping[str, tuple[float, float]], slots: Mapping[str, int]
 ) -> None:
     """Each arm's name to the right of its line's end, moved apart where they would overlap.
 
     Args:
         axis: with the lines already on it and its limits set.
         ends: arm -> x and y of its last point, in data coordinates.
-        indices: arm -> its slot.
-        gap: least distance between two names, as a share of the axis's height.
+        slots: arm -> its slot.
     """
     axis.autoscale_view()
     to_shares = axis.transData - axis.transAxes
     shares = {arm: to_shares.transform(point) for arm, point in ends.items()}
     order = sorted(shares, key=lambda arm: (shares[arm][1], arm))
-    places = spread([float(shares[arm][1]) for arm in order], gap)
+    heights = spread([float(shares[arm][1]) for arm in order], LABEL_GAP)
     on_the_axis: dict[str, Any] = {"transform": axis.transAxes, "clip_on": False}
-    for arm, place in zip(order, places, strict=True):
+    for arm, height in zip(order, heights, strict=True):
         x, y = shares[arm]
-        look: dict[str, Any] = {"color": colour(indices[arm]), "linestyle": stroke(indices[arm])}
+        look: dict[str, Any] = {"color": colour(slots[arm]), "linestyle": stroke(slots[arm])}
         # not annotate(): its arrow takes as long to draw as the rest of the picture
-        axis.add_line(Line2D([x, 1.03], [y, place], linewidth=1.2, **look, **on_the_axis))
-        axis.text(1.04, place, arm, va="center", fontsize=10, color=INK, **on_the_axis)
+        axis.add_line(Line2D([x, 1.03], [y, height], linewidth=1.2, **look, **on_the_axis))
+        axis.text(1.04, height, arm, va="center", fontsize=10, color=INK, **on_the_axis)
 
 
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """The ascending `heights`, moved apart to be at least `gap` from one another.
-
-    Neighbours that are too close form a block around their mean; blocks that then touch merge.
-    """
-    blocks: list[list[float]] = []
-    for height in heights:
-        blocks.append([height])
-        while len(blocks) > 1 and _bottom(blocks[-1], gap) - _top(blocks[-2], gap) < gap:
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    return [_bottom(block, gap) + gap * place for block in blocks for place in range(len(block))]
-
-
-def _bottom(block: Sequence[float], gap: float) -> float:
-    return sum(block) / len(block) - gap * (len(block) - 1) / 2
-
-
-def _top(block: Sequence[float], gap: float) -> float:
-    return sum(block) / len(block) + gap * (len(block) - 1) / 2
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+def spread(heights: Sequence[float], gap: float) -> NDArray[np.float64]:
+    """The ascending `heights`, moved as little as possible (least squares) to be at least `gap`
+    from one another."""
+    steps = gap * np.arange(len(heights))
+    moved: NDArray[np.float64] = isotonic_regression(np.asarray(heights) - steps).x + steps
+    return moved

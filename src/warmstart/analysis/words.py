@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from warmstart.records import Interval
+from warmstart.analysis.summary import Interval
 
 
 def percent(value: float) -> str:

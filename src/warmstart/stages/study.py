@@ -210,11 +210,13 @@ def _keep(
     chosen = [(t, r) for t, r in zip(trials, records, strict=True) if r.chosen]
     trial, record = chosen[best_of([record for _, record in chosen])]
     cohort, _ = study.pair(trial)
+    cohort_count = len(study.arms[trial.arm].cohorts)
     hits = workers.export(cohort, trial, model)
     return Kept(
         record=record.digest,
         model=model.as_posix(),
-        data=cohort.task_digest,
+        # the same samples, whether they are standardized for its arm or not
+        data=cohort.task_digest if cohort_count > 1 else study.task.digest,
         validation_hits=np.packbits(hits).tobytes().hex(),
         validation_samples=len(hits),
     )

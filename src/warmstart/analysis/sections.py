@@ -1,0 +1,289 @@
+"""The report, section by section, as blocks of a document."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from warmstart.analysis.answers import answer, arm_name, seeds_needed, transfer_answer, warnings
+from warmstart.analysis.claims import Claim
+from warmstart.analysis.diagnosis import Flag
+from warmstart.analysis.document import (
+    Block,
+    Bullets,
+    Code,
+    Dot,
+    Figure,
+    Heading,
+    Paragraph,
+    Span,
+    Text,
+    table,
+)
+from warmstart.analysis.judging import Judgement
+from warmstart.analysis.results import Results
+from warmstart.analysis.series import observed_seed
+from warmstart.analysis.ties import letters
+from warmstart.analysis.words import accuracy, listed, percent, points
+
+CAPTIONS = {
+    "seeds": "Test accuracy; a line joins the same seed, a bar is the mean.",
+    "ranking": "Test accuracy and 95 % interval; a hollow dot can be told apart from the best.",
+    "curves": "Validation accuracy at each arm's own learning rate, mean over seeds and 95 % band.",
+    "ranks": "Critical differences: a bar joins arms that cannot be told apart; a dot on it is an "
+    "arm that belongs to it.",
+    "times": "The same curves against the time that training took, without compilation.",
+    "rates": "Last validation accuracy by learning rate; the large dot was chosen.",
+}
+"""What a kind of picture shows, in the order of the page."""
+
+Drawn = Mapping[str, str]
+"""`STUDY_KIND` -> SVG element."""
+
+
+def head(judgement: Judgement) -> Iterator[Block]:
+    """The answers."""
+    trials = sum(results.summary.trials for results in judgement.everything)
+    yield Heading(1, f"How should a network start on {judgement.params.data.name}?")
+    how = (
+        "every arm with its own learning rate chosen on validation, on the same seeds, tested once"
+    )
+    yield Paragraph(f"{trials} trials; {how}.", "lead")
+    if judgement.advice:
+        yield Paragraph((Span("What to use.", "b"), f" {judgement.advice.text}"))
+        yield Code(judgement.advice.code, "python", "The Keras code of that network")
+    for results in judgement.studies:
+        yield Paragraph((Span(f"{_title(results.name)}.", "b"), f" {answer(results)}"))
+    transfer = transfer_answer(judgement.transfer) if judgement.transfer else "Was not run."
+    yield Paragraph((Span("Transfer.", "b"), f" {transfer}"))
+
+
+def runs(everything: Sequence[Results]) -> Iterator[Block]:
+    """What was run, and on which machine."""
+    yield Heading(2, "What was run")
+    yield table(
+        everything,
+        ("stage", "l", lambda results: results.summary.title),
+        ("arms", "r", lambda results: len(results.summary.arms)),
+        ("learning rates", "r", lambda results: len(results.summary.learning_rates)),
+        ("seeds", "r", lambda results: results.summary.seeds),
+        ("trials", "r", lambda results: results.summary.trials),
+        ("seconds", "r", lambda results: number(results.timings.get("seconds"), ".1f")),
+    )
+    if timed := [results.timings for results in everything if results.timings]:
+        machine, versions = timed[0]["machine"], timed[0]["versions"]
+        parts = [f"{machine['cores']} cores of {machine['cpu']}"]
+        parts += [f"{name} {version}" for name, version in versions.items()]
+        yield Paragraph(f"On {', '.join(parts)}.")
+
+
+def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
+    """What the card of the prepared data says."""
+    yield Heading(2, "Data")
+    if card is None:
+        yield Paragraph(("The data have not been prepared: ", Span("dvc repro prepare", "code")))
+        return
+    shape = " × ".join(map(str, card["feature_shape"]))
+    about: dict[str, Text] = {
+        "Name": f"{card['name']}, {card['n']:,} samples of {card['features']} features ({shape})",
+        "Source": card["source"],
+        "Licence": card["licence"],
+        "Digest": Span(card["digest"][:16], "code"),
+    }
+    yield Bullets([(Span(f"{name}:", "b"), " ", text) for name, text in about.items()])
+    yield table(
+        [item for item in card["tasks"].items() if not item[0].startswith("b_")],  # no pairs
+        ("task", "l", lambda item: item[0]),
+        ("classes", "p", lambda item: ", ".join(item[1]["class_names"])),
+        ("train", "r", lambda item: f"{item[1]['train']['n']:,}"),
+        ("validation", "r", lambda item: f"{item[1]['validation']['n']:,}"),
+        ("test", "r", lambda item: f"{item[1]['test']['n']:,}"),
+    )
+
+
+def study(results: Results, slots: Mapping[str, int], drawn: Drawn) -> Iterator[Block]:
+    """One study of `compare`."""
+    yield Heading(2, _title(results.name))
+    yield Paragraph(answer(results))
+    yield from ranking(results, slots)
+    yield from figures(results, drawn)
+
+
+def absent(name: str) -> Iterator[Block]:
+    """A study of params.yaml that has no results."""
+    yield Heading(2, _title(name))
+    yield Paragraph(("The study was not run: ", Span(f"dvc repro compare@{name}", "code")))
+
+
+def ranking(results: Results, slots: Mapping[str, int]) -> Iterator[Block]:
+    """Two tables with a row per arm, and what to know before believing them."""
+    summary, contrasts = results.summary, {c.arm: c for c in results.summary.contrasts.values()}
+    reference = "baseline" if summary.stage == "transfer" else "best"
+    rows = [(arm, judged, contrasts.get(arm)) for arm, judged in summary.arms.items()]
+    name = ("arm", "l", lambda row: (Dot(slots[row[0]]), arm_name(row[0])))
+    yield table(
+        rows,
+        ("rank", "r", lambda row: row[1].rank),
+        name,
+        ("test accuracy (95 %)", "r", lambda row: accuracy(row[1].test_accuracy)),
+        ("ties", "l", lambda row: letters(row[0], summary.groups) or None),
+        (
+            f"against the {reference} (95 %)",
+            "r",
+            lambda row: row[2] and points(row[2].accuracy_difference),
+        ),
+        ("p", "r", lambda row: row[2] and number(row[2].p_value, ".2g")),
+        ("verdict", "l", lambda row: row[2].verdict if row[2] else "reference"),
+        ("it would take", "r", lambda row: row[2] and seeds_needed(row[2])),
+        (
+            "learning rate",
+            "r",
+            lambda row: f"{row[1].learning_rate:g}{'*' if row[1].at_edge else ''}",
+        ),
+        ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
+    )
+    ties = "Arms that share a letter under “ties” cannot be told apart, over all pairs. "
+    yield Paragraph(
+        f"{ties if summary.groups else ''}“It would take” counts the seeds that tell a tie apart "
+        "with a chance of 80 %, were the difference as large as it looks."
+    )
+    yield table(
+        rows,
+        name,
+        ("validation accuracy, last epoch (95 %)", "r", lambda row: accuracy(row[1].val_accuracy)),
+        ("best epoch’s", "r", lambda row: percent(row[1].best_val_accuracy.mean)),
+        (
+            "best of all epochs",
+            "r",
+            lambda row: f"{row[1].best_epoch:.1f} of {row[1].last_epoch:.1f}",
+        ),
+        (
+            f"epochs to {percent(summary.target_accuracy)}",
+            "r",
+            lambda row: row[1].epochs_to_target and f"{row[1].epochs_to_target.mean:.1f}",
+        ),
+        ("seeds that reach it", "r", lambda row: share(row[1].reached_share, 0)),
+        ("seconds to it", "r", lambda row: number(results.seconds_to_target(row[0]), ".2g")),
+        ("ms / epoch", "r", lambda row: number(results.seconds_per_epoch(row[0]), ",.1f", 1000)),
+    )
+    for warning in warnings(results):
+        yield Paragraph(warning, "warning")
+
+
+def layers(
+    results: Results, flags: Sequence[Flag], profiles: Iterable[tuple[str, str]]
+) -> Iterator[Block]:
+    """What was seen in the layers of a study."""
+    if results.diagnostics is None or results.diagnostics.empty:
+        return
+    yield Heading(3, "In the layers")
+    yield Bullets([(Span(flag.arm, "b"), f": {flag.text}.") for flag in flags])
+    if not flags:
+        yield Paragraph("Nothing vanishes, explodes, dies or saturates.")
+    for svg, caption in profiles:
+        yield Figure(svg, (f"{caption} ", _again(results)))
+    looks = observed_seed(results.diagnostics)
+    clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
+    if len(clipped):
+        yield table(
+            clipped.to_dict("records"),
+            ("clipping", "l", lambda row: row["arm"]),
+            ("epoch", "r", lambda row: row["epoch"]),
+            ("acts on mini-batches", "r", lambda row: share(row["clipped"], 0)),
+            (
+                "cosine between raw and clipped gradient",
+                "r",
+                lambda row: f"{row['clip_cosine']:.3f}",
+            ),
+        )
+    last = looks[looks["epoch"] == looks.groupby("arm")["epoch"].transform("max")]
+    normalized = last[last["gamma_mean"].notna()]
+    if len(normalized):
+        yield table(
+            normalized.to_dict("records"),
+            ("batch norm", "l", lambda row: row["arm"]),
+            ("layer", "r", lambda row: row["layer"] or "input"),
+            ("γ", "r", lambda row: _spread(row, "gamma")),
+            ("β", "r", lambda row: _spread(row, "beta")),
+            ("moving mean", "r", lambda row: _spread(row, "moving_mean")),
+            ("moving variance", "r", lambda row: _spread(row, "moving_variance")),
+        )
+        yield Paragraph(
+            "Mean and deviation over a layer's units, after the last epoch of one seed."
+        )
+
+
+def claims(judged: Sequence[Claim]) -> Iterator[Block]:
+    """The chapter's rules."""
+    verdicts = [claim.verdict for claim in judged]
+    tally = listed([f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided")])
+    yield Heading(2, "Claims")
+    yield Paragraph(
+        "Rules of the chapter, each held against this data by one paired comparison over seeds: "
+        f"{tally}. p-values are corrected over all of them (Holm)."
+    )
+    yield table(
+        judged,
+        ("rule", "p", lambda claim: claim.statement),
+        ("verdict", "l", lambda claim: Span(claim.verdict, claim.verdict)),
+        ("effect (95 %)", "p", lambda claim: claim.shown or None),
+        ("seeds", "r", lambda claim: claim.seeds or None),
+        ("p", "r", lambda claim: number(claim.p_value, ".2g")),
+        ("test, and what it would take", "p", _test_of),
+    )
+
+
+def _test_of(claim: Claim) -> Text:
+    if not claim.takes:
+        return claim.test
+    return (f"{claim.test}. ", Span("It would take", "b"), f" {claim.takes}")
+
+
+def reproduce() -> Iterator[Block]:
+    """Commands, and how to read the tables."""
+    yield Heading(2, "How to reproduce")
+    yield Code(
+        "dvc repro                    # everything that has changed\n"
+        "dvc repro compare@activation # one study\n"
+        "dvc plots show               # the curves in your browser\n"
+        "dvc metrics show             # the numbers\n"
+        "make mlflow                  # every trial",
+        "sh",
+    )
+    yield Paragraph(
+        "* the edge of the grid of learning rates, though it was extended once. “Points” are "
+        "percentage points. Intervals are t intervals over seeds, differences are paired by seed."
+    )
+
+
+def not_run(stage: str) -> Block:
+    """In place of what a stage would have left."""
+    return Paragraph(("The stage ", Span(stage, "code"), " was not run."))
+
+
+def figures(results: Results, drawn: Drawn) -> Iterator[Block]:
+    """The pictures of one stage or study."""
+    for kind, caption in CAPTIONS.items():
+        if element := drawn.get(f"{results.name}_{kind}"):
+            yield Figure(element, (f"{caption} ", _again(results)))
+
+
+def _again(results: Results) -> Span:
+    return Span(f"dvc repro {results.summary.title} report", "code")
+
+
+def _title(study: str) -> str:
+    return study.replace("_", " ").capitalize()
+
+
+def number(value: float | None, form: str, scale: float = 1) -> str | None:
+    """`scale` times the value; None for what is no finite number."""
+    return None if value is None or not math.isfinite(value) else format(scale * value, form)
+
+
+def share(value: float | None, digits: int = 1) -> str | None:
+    shown = number(value, f".{digits}f", 100)
+    return shown and f"{shown} %"
+
+
+def _spread(row: Mapping[str, Any], quantity: str) -> str:
+    return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"

@@ -1,0 +1,134 @@
+"""The report's section about transfer: model B on pretrained layers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from warmstart.analysis import pairs as every_pair
+from warmstart.analysis.answers import arm_name, seeds_needed, transfer_answer
+from warmstart.analysis.document import (
+    Block,
+    Bullets,
+    Figure,
+    Heading,
+    Paragraph,
+    Span,
+    Table,
+    table,
+)
+from warmstart.analysis.encoders import Encoders
+from warmstart.analysis.results import Results
+from warmstart.analysis.sections import Drawn, figures, not_run, number, ranking, share
+from warmstart.analysis.words import accuracy, factor, percent, points
+from warmstart.config.params import Params
+
+
+def pretrain(results: Results | None) -> Iterator[Block]:
+    """The title of everything about transfer, and model A."""
+    yield Heading(2, "Transfer: model B on pretrained layers")
+    if results is None:
+        yield not_run("pretrain")
+        return
+    (model_a, *_) = results.summary.arms.values()
+    yield Paragraph(f"Model A reaches {accuracy(model_a.test_accuracy)} test accuracy on task A.")
+
+
+def transfer(
+    results: Results, params: Params, slots: Mapping[str, int], drawn: Drawn
+) -> Iterator[Block]:
+    """Model B on pretrained layers."""
+    recipe = params.transfer
+    yield Paragraph(
+        f"{transfer_answer(results)} All arms see the same {recipe.train_size} labels and train "
+        f"for {recipe.frozen_epochs + recipe.thawed_epochs} epochs; by the chapter's recipe the "
+        f"new head learns alone for {recipe.frozen_epochs} of them, then everything at "
+        f"{recipe.thawed_factor:g} times the learning rate."
+    )
+    yield from ranking(results, slots)
+    yield from _seed_by_seed(results)
+    yield from figures(results, drawn)
+
+
+def _seed_by_seed(results: Results) -> Iterator[Block]:
+    """Test accuracy and loss of every seed, and the differences."""
+    yield Heading(3, "Seed by seed")
+    tests = {(r.seed, r.arm): r.test for r in results.records if r.chosen}
+    titles, rows = ["seed"], {seed: [str(seed)] for seed, _ in sorted(tests)}
+    for arm in results.arms:
+        titles += [f"{arm_name(arm)}: accuracy", "loss"]
+        for seed, row in rows.items():
+            test = tests[seed, arm]
+            row += [percent(test["test_accuracy"]), f"{test['test_loss']:.3f}"]
+    yield Table(titles, "r" * len(titles), list(rows.values()))
+    yield Bullets(
+        [
+            (
+                Span(arm_name(contrast.arm), "b"),
+                f" minus {arm_name(contrast.reference)}: {points(contrast.accuracy_difference)}, "
+                f"loss {contrast.loss_difference.mean:+.3f}, "
+                f"error down by {factor(contrast.error_factor)}",
+            )
+            for contrast in results.summary.contrasts.values()
+        ]
+    )
+
+
+def labels(answers: Sequence[str], drawn: Drawn) -> Iterator[Block]:
+    """How many labels a start is worth; nothing where only one number was tried."""
+    if not answers:
+        return
+    yield Heading(3, "How many labels a start is worth")
+    yield from map(Paragraph, answers)
+    caption = (
+        "Test accuracy by number of labels: mean over seeds, each of which draws its own labels, "
+        "and 95 % band; every arm with a learning rate of its own at every number. "
+    )
+    yield Figure(drawn["label_efficiency"], (caption, Span("dvc repro transfer report", "code")))
+
+
+def pairs(judged: every_pair.Pairs | None) -> Iterator[Block]:
+    """Every pair of classes as task B; nothing where there was only one task B."""
+    if judged is None:
+        return
+    yield Heading(3, "Every pair of classes as task B")
+    yield Paragraph(every_pair.answer(judged))
+    yield table(
+        judged.rows,
+        ("classes", "l", lambda row: ", ".join(row.classes)),
+        ("from scratch (95 %)", "r", lambda row: accuracy(row.reference)),
+        ("on A’s layers (95 %)", "r", lambda row: accuracy(row.arm)),
+        ("difference (95 %)", "r", lambda row: points(row.contrast.accuracy_difference)),
+        ("error down by", "r", lambda row: factor(row.contrast.error_factor)),
+        ("likeness", "r", lambda row: f"{row.likeness:.2f}"),
+        ("p", "r", lambda row: number(row.contrast.p_value, ".2g")),
+        ("transfer", "l", lambda row: every_pair.WORDS[row.contrast.verdict]),
+        ("it would take", "r", lambda row: seeds_needed(row.contrast)),
+    )
+    yield Paragraph(
+        "For each pair model A was trained on all other classes. p-values are corrected over all "
+        "pairs (Holm). Likeness is the share of what tells the two class means apart that lies "
+        "where the other class means differ, too. The difference over all pairs is taken in every "
+        "seed, then over seeds."
+    )
+
+
+def encoders(seen: Encoders | None) -> Iterator[Block]:
+    """Pretraining without labels."""
+    if seen is None:
+        yield not_run("autoencode")
+        return
+    yield Heading(3, "Pretraining without labels")
+    yield Paragraph(
+        "The encoders that model B starts on saw the training samples of both tasks and none of "
+        "their labels. The loss of an autoencoder is the mean squared error on standardized "
+        "samples, where 1 is what the mean gives; that of rotation is the cross-entropy of four "
+        "turns."
+    )
+    yield table(
+        seen.chosen,
+        ("trained", "l", lambda record: record.arm.replace("_", ", layer ")),
+        ("learning rate", "r", lambda record: f"{record.learning_rate:g}"),
+        ("training loss", "r", lambda record: number(record.epochs["loss"][-1], ".4f")),
+        ("validation loss", "r", lambda record: number(record.epochs["val_loss"][-1], ".4f")),
+        ("validation accuracy", "r", lambda record: share(record.epochs["val_accuracy"][-1])),
+    )
+    for caption, uri in seen.pictures.items():
+        yield Figure(f'<img src="{uri}" alt="">', caption)
