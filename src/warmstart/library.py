@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from warmstart.analysis import page
+from warmstart.analysis import answers, page
 from warmstart.analysis.advice import advise
 from warmstart.analysis.picture import Picture
 from warmstart.analysis.results import Results, read_results
@@ -117,7 +117,11 @@ class Comparison:
 
     def advice(self) -> str:
         """What to use, whether that beats `base`, how sure it is, and what else is as good."""
-        sentences = [self.recommended, page.answer(self.results), *page.warnings(self.results)]
+        sentences = [
+            self.recommended,
+            answers.answer(self.results),
+            *answers.warnings(self.results),
+        ]
         return " ".join(sentences)
 
     def best_model(self) -> Any:
