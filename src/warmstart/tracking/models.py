@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from warmstart.data.view import View
+from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
 from warmstart.tracking.opening import opened
@@ -71,11 +71,11 @@ class Candidate:
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from warmstart.networks import raw_input  # loads Keras
+        from warmstart.networks import saving  # loads Keras
 
         given = self.card["input"]
         shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
-        model = raw_input.portable(raw_input.load(self.file, tuple(shape), mean, scale))
+        model = saving.portable(saving.load_raw(self.file, tuple(shape), mean, scale))
         path.mkdir()  # MLflow saves the example before it makes it
         write_json(path / CARD, self.card)
         floats = np.dtype(np.float32)
@@ -173,7 +173,7 @@ class Registry:
         """Which alias it deserves, and why."""
         from mlflow.exceptions import MlflowException
 
-        from warmstart.analysis.cards import beats  # type: ignore[attr-defined]
+        from warmstart.analysis.cards import beats
 
         try:
             champion = self._client.get_model_version_by_alias(candidate.name, CHAMPION)
