@@ -10,7 +10,7 @@ import pytest
 
 from warmstart import diagnostics
 from warmstart.analysis.diagnosis import flags
-from warmstart.config.arm import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.networks import mlp
 from warmstart.training.probe import Probe
 
@@ -27,9 +27,7 @@ def looked_into(
     change: Callable[[keras.Sequential], None] = nothing,
     **given: Any,
 ) -> pd.DataFrame:
-    network = Network(
-        hidden=(40,) * depth, activation=Activation(name=activation), **given
-    ).resolve(20)
+    network = Arm(hidden=(40,) * depth, activation=Activation(name=activation), **given).resolve(20)
     model = mlp.build(network, 20, 5, seed=3)
     change(model)
     probes = Probe(model, model.variables, X, Y).look(0)

@@ -18,7 +18,7 @@ from mlflow_serving import serving_model
 from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
 from warmstart.__main__ import main
 from warmstart.analysis import cards
-from warmstart.data.view import View
+from warmstart.data.task import View
 from warmstart.networks import transfer
 from warmstart.networks.stack import Stack
 from warmstart.records import write_records

@@ -9,7 +9,7 @@ from warmstart.analysis.inference import LEVEL, MOST_SEEDS, interval, seeds_need
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import pairwise_p_values
 from warmstart.analysis.words import accuracy, points
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
 from warmstart.networks.choices import keras_code
 
@@ -30,7 +30,7 @@ class _Candidate:
 
     study: Results
     arm: str
-    network: Network
+    network: Arm
 
     @property
     def name(self) -> str:
