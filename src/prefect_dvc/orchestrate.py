@@ -68,7 +68,8 @@ class dvc_flow:  # noqa: N801, a decorator
             push: bool = False,
             revision: Revision | None = None,
         ) -> State:
-            """
+            """Bring a DVC project up to date.
+
             Args:
                 targets: stages, with their ancestors; none: all of dvc.yaml
                 set: changes of params.yaml, as in data.name=fashion_mnist
