@@ -1,9 +1,9 @@
 """What orchestration costs beside bare `dvc repro`, and what a kill at any moment leaves.
 
 A project of seven stages that take no time, against a Prefect server on 127.0.0.1: `dvc repro` and
-the flow of prefect_dvc in turn, with everything and with nothing to do. Then flows are killed (SIGKILL)
-after a random time, 20 of them, and each time the next flow must end with the same `dvc.lock` as an
-undisturbed one. About 6 minutes.
+the flow of prefect_dvc in turn, with everything and with nothing to do. Then flows are killed
+(SIGKILL) after a random time, 20 of them, and each time the next flow must end with the same
+`dvc.lock` as an undisturbed one. About 6 minutes.
 """
 
 import os
