@@ -50,8 +50,8 @@ def save(
     val: float = 0.9,
     right: int = 40,
 ) -> Record:
-    """`model` with its card in `cards`, which says that it has the first samples `right`; the record
-    of the trial that it is."""
+    """`model` with its card in `cards`, by which it tells the first `right` samples; the record of
+    the trial that it is."""
     name = {"a": "a", "b": "b"}.get(path.stem, "full")
     stage = {"a": "pretrain", "b": "transfer"}.get(path.stem, "compare")
     view = View.read(prepared, name)

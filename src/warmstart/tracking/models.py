@@ -40,10 +40,9 @@ _ON_THE_CPU = {
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A saved model that the registry shall have."""
+    """A saved model that the registry shall have under `name`."""
 
     name: str
-    """Under which it is registered."""
     file: Path
     card: dict[str, Any]
 
@@ -70,11 +69,11 @@ class Candidate:
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from warmstart.networks import raw_input  # loads Keras
+        from warmstart.networks import saving  # loads Keras
 
         given = self.card["input"]
         shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
-        model = raw_input.portable(raw_input.load(self.file, tuple(shape), mean, scale))
+        model = saving.portable(saving.load_raw(self.file, tuple(shape), mean, scale))
         path.mkdir()  # MLflow saves the example before it makes it
         write_json(path / CARD, self.card)
         floats = np.dtype(np.float32)
