@@ -1,25 +1,24 @@
 """`python -m flows`: run the flow, print its plan, or serve the deployments of prefect.yaml."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect import serve
 from prefect.client.orchestration import get_client
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ParameterTypeError
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
 
-from flows.graph import ProjectError, Stage, read_stages
-from flows.lockfiles import mend_lock
 from flows.pipeline import pipeline
-from flows.place import occupied
-from flows.processes import leave_nothing_behind
+from prefect_dvc import ProjectError, occupied, read_stages, waves
 
 START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")
@@ -27,7 +26,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "boolean": {"action": "store_true"},
     "array": {"action": "append", "default": []},
     "integer": {"type": int},
-    "number": {"type": float},
 }
 SAYS = {
     "unchanged": "hit (unchanged)",
@@ -42,21 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = vars(_parser().parse_args(argv))
     how = given.pop("how")
     try:
-        with suppress(ProjectError), occupied(wait=False):  # with a flow there, it is its own
-            mend_lock()
+        _check(given)
+        with suppress(ProjectError), occupied():
+            pass  # where a flow was killed, what it has left half written is put right
         stages = read_stages(given["targets"])
-        for name in ("width", "minutes"):
-            if given[name] is not None and given[name] <= 0:
-                raise ProjectError(f"--{name}: expected more than 0, received {given[name]}")
         if how == "plan":
-            print("\n".join(_plan(stages)))
+            for number, wave in enumerate(waves(stages), start=1):
+                print(f"wave {number}")
+                for stage in wave:
+                    print(f"  {stage.name:<32} {SAYS[stage.state]}")
             return 0
         _find_server(needed=how == "serve")
-        deployments = _deployments() if how == "serve" else []
-        leave_nothing_behind()  # before Prefect starts a server of its own
         if how == "serve":
             # This limit is the process's own: a killed run cannot hold a slot on the server.
-            serve(*deployments, limit=1)
+            serve(*_deployments(), limit=1)
             return 0
         state = pipeline(**given, return_state=True)
     except ProjectError as error:
@@ -83,17 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(stages: Sequence[Stage]) -> list[str]:
-    """What would run, wave by wave."""
-    order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
-    says = {stage.name: f"  {stage.name:<32} {SAYS[stage.state]}" for stage in stages}
-    order.prepare()
-    lines, number = [], 0
-    while wave := order.get_ready():
-        number += 1
-        lines += [f"wave {number}", *(says[name] for name in wave)]
-        order.done(*wave)
-    return lines
+def _check(given: dict[str, Any]) -> None:
+    try:
+        pipeline.validate_parameters(given)
+    except ParameterTypeError as error:
+        lines = [line.removeprefix(" - ") for line in str(error).splitlines()[1:]]
+        problems = (f"--{line}, received {given[re.split('[.:]', line)[0]]}" for line in lines)
+        raise ProjectError("\n".join(problems)) from None
 
 
 def _deployments() -> list[Any]:
@@ -101,7 +94,8 @@ def _deployments() -> list[Any]:
     if not DEPLOYMENTS.exists():
         raise ProjectError(f"{DEPLOYMENTS}: expected deployments, found no such file; write one")
     return [
-        pipeline.to_deployment(
+        RunnerDeployment.from_entrypoint(
+            known["entrypoint"],
             known["name"],
             description=known["description"],
             parameters=known["parameters"],

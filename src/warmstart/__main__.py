@@ -213,9 +213,10 @@ def advise(*, results: Path = RESULTS, data: Path = PREPARED, params: Path = PAR
         params: parameter file
     """
     options = config.load(params)
-    from warmstart.analysis.advice import advise
+    from warmstart.analysis.judging import advice_of
 
-    print(advise(options, results, data), end="")
+    advice = advice_of(options, results, data)
+    print(f"{advice.text}\n\n{advice.code}", end="")
 
 
 @app.command

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from warmstart.analysis import page
 from warmstart.analysis.advice import advise
+from warmstart.analysis.answers import answer, warnings
 from warmstart.analysis.picture import Picture
-from warmstart.analysis.results import Results, read_results
+from warmstart.analysis.results import DataCard, Results, read_results
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Data, Executor, Seed
@@ -23,7 +24,9 @@ from warmstart.data.memory import from_memory
 from warmstart.data.split import split_full
 from warmstart.data.task import Standardization
 from warmstart.errors import InputError
-from warmstart.stages.compare import experiment, view_of_best, views
+from warmstart.files import read_json
+from warmstart.stages.compare import make_study, views
+from warmstart.stages.study import run
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"
@@ -45,7 +48,7 @@ class _Options(Frozen):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """What `compare` found. In a notebook it shows itself: advice, table, ranking."""
+    """What `compare` returns. In a notebook it shows itself: advice, table, ranking."""
 
     results: Results
     """Summary, records of all trials and timings, as the pipeline writes them."""
@@ -117,7 +120,7 @@ class Comparison:
 
     def advice(self) -> str:
         """What to use, whether that beats `base`, how sure it is, and what else is as good."""
-        sentences = [self.recommended, page.answer(self.results), *page.warnings(self.results)]
+        sentences = [self.recommended, answer(self.results), *warnings(self.results)]
         return " ".join(sentences)
 
     def best_model(self) -> Any:
@@ -224,26 +227,36 @@ def compare(
 
 
 def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path) -> Comparison:
-    view = split_full(dataset, options.data, options.seed)
-    task = view.task
-    task_file, output, model = folder / "full.npz", folder / "results", folder / "model.keras"
-    task.write(task_file)
-    chosen = options.compare
-    seen = views(chosen, view, options.seed)
-    study = experiment(
-        chosen, _STUDY, dataset.name, task_file, task, seen, options.seed, scratch=folder
+    whole = split_full(dataset, options.data, options.seed)
+    task, file, chosen = whole.task, folder / "full.npz", options.compare
+    output, model = folder / "results", folder / "model.keras"
+    task.write(file)
+    seen = views(whole, chosen.folds, options.seed)
+    study = make_study(
+        chosen,
+        _STUDY,
+        data_name=dataset.name,
+        task=task,
+        file=file,
+        seen=seen,
+        root_seed=options.seed,
+        folder=folder / "unfinished",
     )
-    records = study.run(output, options.executor, model, scratch=folder)
-    results = read_results(output)
+    run({output: study}, options.executor, model, folder=folder / "unfinished")
+    results = read_results(output, DataCard.of(dataset.name, task))
     assert results  # it was written a moment ago
-    found = advise(chosen, [results], features=task.features, classes=task.classes, task=task_file)
-    assert found  # every arm is a candidate
+    advice = advise(chosen, [results], features=task.features, classes=task.classes, task=file)
+    assert advice  # every arm is a candidate
+    kept = read_json(output / "kept.json")["record"]
+    best = next(record for record in results.records if record.digest == kept)
+    view = seen[best.seed % len(seen)]
+    raw = best.settings["standardize"] == "false"
     return Comparison(
         results=results,
-        recommended=found.text.replace(f" ({_STUDY})", ""),  # there is no other study
+        recommended=advice.text.replace(f" ({_STUDY})", ""),  # there is no other study
         classes_=labels,
         feature_shape=dataset.feature_shape,
-        standardization=view_of_best(study, records, seen).standardization,
+        standardization=Standardization.none(task.features) if raw else view.standardization,
         model=model.read_bytes(),
     )
 

@@ -95,7 +95,9 @@ def read_records(path: Path) -> tuple[Record, ...]:
 
     trials: dict[str, list[dict[str, Any]]] = {}
     for row in pq.read_table(path).to_pylist():
-        trials.setdefault(row["digest"], []).append(row)
+        # what wrote the table may have taken a NaN for a missing value
+        numbers = {m: math.nan for m in (*EPOCH_METRICS, *TEST_METRICS) if row[m] is None}
+        trials.setdefault(row["digest"], []).append(row | numbers)
     return tuple(_record(rows) for rows in trials.values())
 
 

@@ -1,11 +1,13 @@
 """How many labels a start is worth, by hand."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from fabricated import finished
 from warmstart.analysis import label_efficiency
+from warmstart.analysis.plots import LABELS, TEST_ACCURACY, lines
 from warmstart.analysis.statistics import summarize
 
 SCRATCH = {10: 0.6, 40: 0.8, 160: 0.75}
@@ -46,6 +48,12 @@ def test_rows_and_answers() -> None:
     assert label_efficiency.answers(found, str.upper) == [
         "ON_A: 10 labels equal scratch with about 20, 40 labels equal scratch with more than 40."
     ]
-    drawn = label_efficiency.picture(found, {"scratch": 0, "on_a": 2}, "labels", smallest=0.005)
-    assert "var(--arm-2)" in drawn
-    assert "var(--arm-1)" not in drawn
+    assert label_efficiency.rows({40: summaries[40]}) == []  # nothing to compare
+
+
+def test_the_picture_has_the_arms_of_the_page() -> None:
+    points = {"labels": 10, "test_accuracy": 0.6, "low": None, "high": None}
+    rows = [{"arm": arm, **points, "labels": n} for arm in ("scratch", "on_a") for n in (10, 40)]
+    drawn = lines(rows, {"scratch": 0, "on_a": 2}, "labels", LABELS, TEST_ACCURACY, smallest=0.005)
+    assert 'aria-label="Test accuracy by labels of task B, one line per arm"' in drawn
+    assert set(re.findall(r"--arm-(\d+)", drawn)) == {"0", "2"}

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,8 +15,13 @@ import pytest
 from parameters import params
 
 from fabricated import finished, study, trial
+from warmstart.analysis import transfer_sections
+from warmstart.analysis.document import to_markdown
 from warmstart.analysis.judging import judge
-from warmstart.analysis.page import pictures, write_report
+from warmstart.analysis.page import write_report
+from warmstart.analysis.pairs import judge_pairs
+from warmstart.analysis.results import Results
+from warmstart.analysis.statistics import summarize
 from warmstart.analysis.style import LIGHT
 from warmstart.config.params import Params
 from warmstart.files import read_json, write_json
@@ -421,24 +426,42 @@ def test_what_was_seen_in_the_layers_is_said_and_drawn(project: Path) -> None:
     assert line in profile[: profile.index("</svg>")]
 
 
-def test_a_cross_ends_the_curve_of_an_arm_that_diverged(project: Path) -> None:
-    """None of these curves is as long as the others of its study, and only one diverged."""
-    lost: Mapping[str, object] = {"outcome": "diverged", "val_accuracy": (0.5, 0.6, float("nan"))}
-    short: Mapping[str, object] = {"val_accuracy": (0.5, 0.6)}  # stopped early
+def test_a_curve_ends_in_a_cross_where_its_first_seed_diverged(project: Path) -> None:
+    """Both curves end in epoch 2: one was stopped early, one lost one of three seeds."""
     test = {"test_accuracy": 0.6, "test_loss": 1.0}
-    crosses = {}
-    for name, how in {"lost": lost, "short": short}.items():
+    whole, nan = (0.5, 0.6, 0.7, 0.8), float("nan")
+    for name, outcome, ended in (
+        ("stopped", "completed", (0.5, 0.6)),
+        ("lost", "diverged", (0.5, 0.6, nan)),
+    ):
         records = [
-            trial("whole", s, val_accuracy=(0.5,) * 4, val_loss=(1.0,) * 4, test=test)
-            for s in range(3)
+            trial(name, s, val_accuracy=curve, val_loss=(1.0,) * len(curve), test=test, outcome=how)
+            for s, (curve, how) in enumerate(((ended, outcome), *((whole, "completed"),) * 2))
         ]
-        length = len(how["val_accuracy"])  # type: ignore[arg-type]
         records += [
-            trial(name, s, **how, val_loss=(1.0,) * length, test=test)  # type: ignore[arg-type]
-            for s in range(3)
+            trial("whole", s, val_accuracy=whole, val_loss=(1.0,) * 4, test=test) for s in range(3)
         ]
         write(project / "results/compare/initializer", records)
-        judged = judge(PARAMS, project / "results", project / "prepared")
-        svg = pictures(judged.studies[0])["curves"]
-        crosses[name] = len(re.findall(r"M -4.5 4.5\s+L 4.5 -4.5", svg))
-    assert crosses == {"lost": 1, "short": 0}
+        reports = run(project)
+        rows = read_json(reports / "plots/learning_curves.json")
+        assert [row["epoch"] for row in rows if row["arm"] == name] == [1, 2]
+        svg = (reports / "pictures/initializer_curves.svg").read_text()
+        crosses = re.findall(r"M -4.5 4.5\s+L 4.5 -4.5", svg)
+        assert len(crosses) == (outcome == "diverged")
+
+
+def test_every_pair_of_classes_has_its_row() -> None:
+    records = {(0, 1): [a + 0.03 for a in ACCURACIES], (0, 2): ACCURACIES[::-1]}
+    judged = {}
+    for pair, on_a in records.items():
+        both_arms = finished("scratch", ACCURACIES, stage="transfer", study="")
+        both_arms += finished("on_a", on_a, stage="transfer", study="")
+        summary = summarize(both_arms, data_name="d", n_test=200, reference="scratch")
+        judged[pair] = Results(summary=summary, records=tuple(both_arms), timings={})
+    found = judge_pairs(judged, ("x", "<y>", "z", "w"), np.eye(4))
+    text = to_markdown(transfer_sections.pairs(found))
+    assert "Over all 2 pairs of classes" in text
+    rows = [line for line in text.splitlines() if line.startswith("| x, ")]
+    assert [row.split(" | ")[7] for row in rows] == ["helps", "not told apart"]
+    assert "| 91.5 % (90.5 to 92.5) | 94.5 % (93.5 to 95.5) | +3.0 points" in rows[0]
+    assert list(transfer_sections.pairs(None)) == []

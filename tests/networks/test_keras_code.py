@@ -1,5 +1,7 @@
 """The printed code builds the network that was trained."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +114,16 @@ def test_the_code_runs(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scope["model"].optimizer.iterations == 2 * 2  # epochs × batches
     assert "val_accuracy" in capsys.readouterr().out
     assert isinstance(scope["model"], keras.Sequential)
+
+
+def test_printing_needs_no_keras() -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from warmstart.config.arm import Network\n"
+        "from warmstart.networks.choices import keras_code\n"
+        "keras_code(Network(hidden=(5,)).resolve(4), learning_rate=0.1, classes=2, "
+        "task=Path('full.npz'), features=4, batch_size=8, epochs=1)\n"
+        "sys.exit(' '.join({'keras', 'tensorflow', 'jax'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -9,8 +9,8 @@ from parameters import params
 
 from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
-from warmstart.data.split import Task, split
-from warmstart.data.task import Standardization
+from warmstart.data.split import rows
+from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.prepare import prepare
@@ -63,15 +63,15 @@ def test_digits_and_their_two_tasks(digits: Path) -> None:
 def test_standardization_undone_gives_the_raw_images(digits: Path) -> None:
     full = Task.read(digits / "full.npz")
     raw = load_dataset(params().data)
-    rows = split(raw, params().data, params().transfer, 42).full
+    chosen = rows(raw, params().data, 42)
     undo = Standardization.read(digits / "standardize.npz")
 
     restored = full.x_test * undo.scale + undo.mean
-    np.testing.assert_allclose(restored, raw.x[rows.test], atol=16 * 2**-20)
-    assert full.y_test.tolist() == raw.y[rows.test].tolist()
+    np.testing.assert_allclose(restored, raw.x[chosen["test"]], atol=16 * 2**-20)
+    assert full.y_test.tolist() == raw.y[chosen["test"]].tolist()
     np.testing.assert_allclose(full.x_train.mean(axis=0, dtype=np.float64), 0, atol=1e-6)
     deviation = full.x_train.std(axis=0, dtype=np.float64)
-    varies = raw.x[rows.train].std(axis=0) > 0
+    varies = raw.x[chosen["train"]].std(axis=0) > 0
     np.testing.assert_allclose(deviation[varies], 1, atol=1e-6)
     assert (deviation[~varies] == 0).all()
     assert 0 < np.sum(~varies) < 10  # digits have pixels that are never inked
@@ -101,8 +101,8 @@ def test_validation_and_test_do_not_reach_the_statistics(tmp_path: Path) -> None
     chosen = {"task_b": (0, 1), "train_size": 4}
     clean = params(data=own(tmp_path, x, y), transfer=chosen)
     prepare(clean, tmp_path / "clean")
-    rows = split(load_dataset(clean.data), clean.data, clean.transfer, 42).full
-    x[rows.test[0]] = x[rows.validation[0]] = 1e9
+    drawn = rows(load_dataset(clean.data), clean.data, 42)
+    x[drawn["test"][0]] = x[drawn["validation"][0]] = 1e9
     prepare(params(data=own(tmp_path, x, y), transfer=chosen), tmp_path / "spoilt")
 
     statistics = [(tmp_path / run / "standardize.npz").read_bytes() for run in ("clean", "spoilt")]
@@ -111,7 +111,7 @@ def test_validation_and_test_do_not_reach_the_statistics(tmp_path: Path) -> None
     assert clean_task.x_train.tobytes() == spoilt.x_train.tobytes()
     assert spoilt.x_test.max() > 1e8
 
-    x[rows.train[0]] = 1e9  # the same in training does reach them
+    x[drawn["train"][0]] = 1e9  # the same in training does reach them
     prepare(params(data=own(tmp_path, x, y), transfer=chosen), tmp_path / "trained")
     assert (tmp_path / "trained" / "standardize.npz").read_bytes() != statistics[0]
 

@@ -97,7 +97,7 @@ def _document(
     for results in judgement.studies:
         yield from sections.study(results, slots[results.name], drawn)
         profiles = _profiles(results, slots[results.name])
-        yield from sections.layers(results, judgement.flags[results.name], profiles)
+        yield from sections.layers(results, judgement.flags.get(results.name, ()), profiles)
     ran = {results.name for results in judgement.studies}
     for name in judgement.params.compare.studies:
         if name not in ran:
@@ -117,30 +117,17 @@ def pictures(results: Results, slots: Slots | None = None) -> dict[str, str]:
     arms = {arm: slots[arm] if slots else place for place, arm in enumerate(results.arms)}
     rows = series.rows(results)
     diverged = {r.arm for r in results.records if r.chosen and r.outcome == "diverged"}
-    drawn = {
-        "curves": lines(
-            rows["learning_curves"],
-            arms,
-            f"{name}-curves",
-            EPOCHS,
-            ACCURACY,
-            smallest=smallest,
-            crossed=diverged,
-        )
-    }
+    kinds = {"curves": ("learning_curves", EPOCHS, diverged)}
     if len(arms) > 1 and all(results.seconds_per_epoch(arm) for arm in arms):
-        drawn["times"] = lines(
-            rows["times"],
-            arms,
-            f"{name}-times",
-            SECONDS,
-            ACCURACY,
-            smallest=smallest,
-            crossed=diverged,
-        )
+        kinds["times"] = ("times", SECONDS, diverged)
     if len(summary.learning_rates) > 1:
-        by_rate = rows["learning_rates"]
-        drawn["rates"] = lines(by_rate, arms, f"{name}-rates", RATES, ACCURACY, smallest=smallest)
+        kinds["rates"] = ("learning_rates", RATES, set())
+    drawn = {
+        kind: lines(
+            rows[plot], arms, f"{name}-{kind}", x, ACCURACY, smallest=smallest, crossed=crossed
+        )
+        for kind, (plot, x, crossed) in kinds.items()
+    }
     if summary.stage == "transfer":
         labels = {arm: arm_name(arm) for arm in arms}
         drawn["seeds"] = seeds(rows["transfer"], arms, labels, f"{name}-seeds", smallest=smallest)

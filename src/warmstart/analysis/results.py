@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from warmstart.analysis.inference import overlap_of
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.summary import Contrast, Summary
+from warmstart.data.task import Task
 from warmstart.files import read_json
 from warmstart.records import Record, read_looks, read_records
 
@@ -29,6 +30,12 @@ class DataCard:
         """The card in the folder that `prepare` wrote; None where there is none."""
         path = prepared / "card.json"
         return cls(read_json(path)) if path.exists() else None
+
+    @classmethod
+    def of(cls, name: str, task: Task) -> Self:
+        """That of data which are in memory, of which `task` is all."""
+        known = {"digest": task.digest, "test": {"n": len(task.y_test)}}
+        return cls({"name": name, "tasks": {task.name: known}})
 
     @property
     def name(self) -> str:

@@ -57,11 +57,11 @@ def head(judgement: Judgement) -> Iterator[Block]:
     yield Paragraph((Span("Transfer.", "b"), f" {transfer}"))
 
 
-def runs(everything: Sequence[Results]) -> Iterator[Block]:
+def runs(stages: Sequence[Results]) -> Iterator[Block]:
     """What was run, and on which machine."""
     yield Heading(2, "What was run")
     yield table(
-        everything,
+        stages,
         ("stage", "l", lambda results: results.summary.title),
         ("arms", "r", lambda results: len(results.summary.arms)),
         ("learning rates", "r", lambda results: len(results.summary.learning_rates)),
@@ -69,7 +69,7 @@ def runs(everything: Sequence[Results]) -> Iterator[Block]:
         ("trials", "r", lambda results: results.summary.trials),
         ("seconds", "r", lambda results: number(results.timings.get("seconds"), ".1f")),
     )
-    if timed := [results.timings for results in everything if results.timings]:
+    if timed := [results.timings for results in stages if results.timings]:
         machine, versions = timed[0]["machine"], timed[0]["versions"]
         parts = [f"{machine['cores']} cores of {machine['cpu']}"]
         parts += [f"{name} {version}" for name, version in versions.items()]

@@ -122,7 +122,8 @@ def run(
     folder = folder or UNFINISHED / first.title
     # where several have the same data, they are from the file of the first
     data = {
-        s.task.digest: describe(s.task, s.data_name, s.file) for s in reversed(studies.values())
+        s.task.digest: describe(s.task, s.data_name, s.file)
+        for s in reversed(list(studies.values()))
     }
     about = facts(data, options.address)
     with Stopwatch() as stopwatch, pool.start(options, folder) as workers:

@@ -71,7 +71,7 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Runs of MLflow, and models: published now, if only in part, or present before."""
+    """Runs, and models: published now, if only in part, or present before."""
 
     new: int = 0
     present: int = 0
@@ -189,7 +189,7 @@ class Publisher:
     def _look(
         self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
     ) -> BaseException | None:
-        """Publish the folders whose state is new, up to the first that fails; then rest."""
+        """Publish folders whose state is new, up to the first that fails; then rest."""
         began = time.monotonic()
         for folder, state in now.items():
             if self._published.get(folder) == state:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,11 +10,19 @@ from uuid import uuid4
 
 import pytest
 
-from flows.shown import FLOW_NAME, PROCESS
-from foreign_project import FlowRun, Server, Webhook, environment, is_running, wait_until
+from foreign_project import (
+    FlowRun,
+    Server,
+    Webhook,
+    environment,
+    flow_command,
+    is_running,
+    wait_until,
+)
+from prefect_dvc.pages import PROCESS
 
 pytestmark = pytest.mark.slow
-COMMAND = [sys.executable, "-m", "flows", "more"]
+COMMAND = flow_command("more")
 
 
 def processes_with(entry: str) -> list[str]:
@@ -42,7 +49,8 @@ def test_nothing_outlives_a_killed_flow_and_the_next_run_recovers(
         file.write("  more: {cmd: bash more.sh, deps: [split.txt], outs: [more.txt]}\n")
     (project / "more.sh").write_text("echo half > more.txt; setsid sleep 600 & sleep 601; true\n")
     entry = f"TEST_OF_KILL={uuid4().hex}"
-    env = environment(**dict([entry.split("=")]))
+    home = {"PREFECT_HOME": str(project / ".prefect")}
+    env = environment(**dict([entry.split("=")]), **home)
     with (project / "log").open("w") as log:
         killed = subprocess.Popen(COMMAND, cwd=project, env=env, stdout=log, stderr=log)
     wait_until((project / "more.txt").exists, (project / "log").read_text)
@@ -89,9 +97,9 @@ def test_a_run_whose_machine_went_down_is_marked_by_the_next(
     """And so one is whose server was away when it died."""
     name = uuid4().hex
     run = {
-        "flow_id": server.post("flows/", {"name": FLOW_NAME})["id"],
+        "flow_id": server.post("flows/", {"name": "foreign"})["id"],
         "name": name,
-        "tags": [f"{PROCESS}0badb007.1.1"],  # of another boot
+        "tags": [f"{PROCESS}1:1.0"],  # of another boot
         "state": {"type": "RUNNING", "message": "at work"},
     }
     server.post("flow_runs/", run)

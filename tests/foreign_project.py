@@ -29,7 +29,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 DVC_YAML = """\
 stages:
   split:
@@ -65,9 +65,19 @@ ADD = "import sys; print(sum(int(open(name).read()) for name in sys.argv[1:]))\n
 
 
 def environment(**more: str) -> dict[str, str]:
-    """That of a user with no Prefect settings, with `flows` to be found from any directory."""
+    """That of a user with no Prefect settings, with `prefect_dvc` to be found from anywhere."""
     inherited = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
-    return {**inherited, "PYTHONPATH": str(ROOT), "PREFECT_LOGGING_COLORS": "false", **more}
+    path = str(ROOT / "src")
+    return {**inherited, "PYTHONPATH": path, "PREFECT_LOGGING_COLORS": "false", **more}
+
+
+def flow_command(
+    *targets: str, settings: dict[str, Any] | None = None, **parameters: Any
+) -> list[str]:
+    """What runs the flow of the project in the working directory: see foreign_flow.py."""
+    given = json.dumps({"targets": targets, **parameters})
+    script = str(Path(__file__).with_name("foreign_flow.py"))
+    return [sys.executable, script, given, json.dumps(settings or {})]
 
 
 @dataclass

@@ -4,16 +4,19 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from dvc import cli, lock, rwlock
 from dvc.fs import localfs
 
-from flows.processes import is_alive, this_process
-from flows.stage import IMPATIENT, Outcome, StageProcesses
-from foreign_project import environment, hold, is_running
+from foreign_project import hold, is_running
+from prefect_dvc.dvc_process import run_dvc
+from prefect_dvc.execute import Outcome, Processes
+from prefect_dvc.pages import is_alive
 
 
 @pytest.fixture
@@ -24,7 +27,8 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bring(stage: str, *, force: bool = False) -> tuple[Outcome, list[str]]:
     lines: list[str] = []
-    return StageProcesses().run(stage, force=force, log=lines.append), lines
+    with closing(Processes(force=force)) as processes:
+        return processes.run(stage, lines.append), lines
 
 
 def add_stage(project: Path, command: str) -> None:
@@ -79,7 +83,8 @@ def test_lines_come_while_the_stage_runs(here: Path, monkeypatch: pytest.MonkeyP
         if line == "question":
             (here / "answer").touch()
 
-    assert StageProcesses().run("more", force=False, log=answer).name == "Ran"
+    with closing(Processes()) as processes:
+        assert processes.run("more", answer).name == "Ran"
 
 
 def test_python_in_dvc_yaml_is_the_one_that_runs_the_flow(
@@ -105,7 +110,7 @@ def test_closing_ends_the_whole_tree_and_starts_no_more(here: Path) -> None:
         "echo child $$; wait\n"
     )
     add_stage(here, "bash tree.sh")
-    processes, pids, started = StageProcesses(), [], threading.Event()
+    processes, pids, started = Processes(), [], threading.Event()
 
     def note(line: str) -> None:
         if line.startswith("child "):
@@ -113,42 +118,42 @@ def test_closing_ends_the_whole_tree_and_starts_no_more(here: Path) -> None:
         if len(pids) == 3:
             started.set()
 
-    thread = threading.Thread(
-        target=lambda: processes.run("more", force=False, log=note), daemon=True
-    )
+    thread = threading.Thread(target=lambda: processes.run("more", note), daemon=True)
     thread.start()
     assert started.wait(30)
     processes.close()
     thread.join(30)
     assert not thread.is_alive()
     assert [pid for pid in pids if is_running(pid)] == []
-    assert processes.run("alone", force=False, log=print).name == "Failed"
+    assert processes.run("alone", print).name == "Failed"
     assert not (here / "alone.txt").exists()
 
 
-def test_a_process_is_known_by_its_name_and_by_nothing_else() -> None:
-    mine = this_process()
-    assert is_alive(mine)
-    boot, pid, started = mine.split(".")
-    assert not is_alive(f"00000000.{pid}.{started}")  # of another boot
-    assert not is_alive(f"{boot}.{pid}.{int(started) - 1}")  # of one that had this pid before
-    say = "from flows.processes import this_process as name; print(name(), flush=True); input()"
-    other = subprocess.Popen(
-        [sys.executable, "-c", say],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment(),
-        text=True,
-    )
-    assert other.stdout
-    assert other.stdin
-    name = other.stdout.readline().strip()
-    assert is_alive(name)
-    other.kill()
-    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_alive(name)  # though it was not buried yet
-    other.communicate()
-    assert not is_alive(name)
+def test_a_time_limit_ends_the_stage(here: Path) -> None:
+    add_stage(here, "sleep 600 & echo $! > pid; sleep 601")
+    with closing(Processes(minutes=0.05)) as processes:
+        outcome = processes.run("more", print)
+    assert (outcome.name, outcome.reason) == ("Failed", "ended after 0.05 minutes, its limit")
+    assert not is_running((here / "pid").read_text().strip())
+
+
+def test_what_a_stage_leaves_behind_ends_with_it(here: Path) -> None:
+    """Also where it holds the stage's output, which would keep the task open."""
+    add_stage(here, "setsid sleep 600 & echo $! > pid; touch more.txt")
+    assert bring("more")[0].name == "Ran"
+    assert not is_running((here / "pid").read_text().strip())
+
+
+def test_a_process_is_known_by_pid_and_start_and_by_nothing_else() -> None:
+    with subprocess.Popen(["sleep", "600"]) as other:
+        pid, created = str(other.pid), psutil.Process(other.pid).create_time()
+        assert is_alive(pid, str(created))
+        assert is_alive(pid, str(created - 1))  # the clock was set
+        assert not is_alive(pid, str(created - 60))  # of one that had this pid before
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(pid, str(created))  # though it was not buried yet
+    assert not is_alive(pid, str(created))
 
 
 def test_dvc_looks_again_for_a_short_lock_after_a_twentieth_of_a_second(
@@ -159,7 +164,7 @@ def test_dvc_looks_again_for_a_short_lock_after_a_twentieth_of_a_second(
     monkeypatch.setattr(rwlock, "make_lock", rwlock.make_lock)
     monkeypatch.setattr(cli, "main", lambda argv: argv[0])
     with pytest.raises(SystemExit, match="--wait-for-lock"):
-        exec(IMPATIENT)
+        run_dvc([])
     held = lock.make_lock(str(tmp_path / rwlock.RWLOCK_LOCK))
     held.lock()
     waited: list[float] = []

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from flows.graph import ProjectError, Stage, override, read_stages
 from foreign_project import STAGES, dvc
+from prefect_dvc.graph import ProjectError, Stage, override, read_stages, waves
 
 # DVC's own, inside the trie of its outputs
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -150,12 +150,29 @@ def test_pages_are_the_outputs_in_markdown(here: Path) -> None:
 
 def test_parameters_change_as_dvc_changes_them(here: Path) -> None:
     (here / "params.yaml").write_text("a: {b: 1} # why\nc: [x]\n")
-    (here / "more.yaml").write_text("d: 1\n")
-    override(["a.b=2", "c=[y,z]", "more.yaml:d=3"])
+    override(["a.b=2", "c=[y,z]"])
     assert YAML(typ="safe").load(here / "params.yaml") == {"a": {"b": 2}, "c": ["y", "z"]}
-    assert (here / "more.yaml").read_text() == "d: 3\n"
-    for wrong in ("a.e=1", "a.b", "none.yaml:a=1"):
+    for wrong in ("a.e=1", "a.b"):
         with pytest.raises(
             ProjectError, match=f"^set: expected NAME=VALUE .* received .*{wrong[-3:]}"
         ):
             override([wrong])
+
+
+def made_of(**above: str) -> tuple[Stage, ...]:
+    return tuple(Stage(name, tuple(names.split()), "run", ()) for name, names in above.items())
+
+
+@pytest.mark.parametrize(
+    ("stages", "answer"),
+    [
+        (made_of(), ""),
+        (made_of(a="", b="a", c="b"), "a | b | c"),
+        (made_of(a="", b="a", c="a", d="b c"), "a | b c | d"),
+        (made_of(a="", b="", c="a b"), "a b | c"),
+        (made_of(a="", b="a", c="a b", d=""), "a d | b | c"),
+    ],
+    ids=["empty", "chain", "diamond", "join", "shortcut"],
+)
+def test_the_plans_waves(stages: tuple[Stage, ...], answer: str) -> None:
+    assert " | ".join(" ".join(s.name for s in wave) for wave in waves(stages)) == answer

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.graph import read_stages
-from flows.lockfiles import lock_in_order, mend_lock
-from flows.stage import StageProcesses
 from foreign_project import FlowRun, dvc, git
+from prefect_dvc.graph import read_stages, sort_lock
+from prefect_dvc.place import BEFORE, LOCK, occupied
 
 # DVC's own, inside the trie of its outputs
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -26,37 +25,28 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
+def kill_a_flow() -> None:
+    """What one leaves that is killed while it works: no orderly end."""
+    BEFORE.write_text(LOCK.read_text() if LOCK.exists() else "")
+
+
 def test_the_lock_takes_bare_dvcs_order_and_keeps_what_was_there(here: Path) -> None:
-    lock = here / "dvc.lock"
-    lock.write_text(HEAD + entries("alone"))
-    with lock_in_order(read_stages()), lock.open("a") as file:
-        file.write(entries("right", "left", "split"))
-    assert lock.read_text() == HEAD + entries("alone", "split", "left", "right")
+    """Whatever the order in which stages ended; entries of stages that are gone stay in front."""
+    (here / "dvc.lock").write_text(HEAD + entries("gone", "alone", "right", "left", "split"))
+    sort_lock()
+    assert LOCK.read_text() == HEAD + entries("gone", "split", "left", "right", "alone")
 
 
-def test_the_flow_after_a_killed_one_puts_that_ones_entries_in_order_too(here: Path) -> None:
-    lock = here / "dvc.lock"
-    lock.write_text(HEAD + entries("alone"))
-    killed = lock_in_order(read_stages())
-    killed.__enter__()
-    with lock.open("a") as file:
-        file.write(entries("right", "split"))
-    with lock_in_order(read_stages()), lock.open("a") as file:
-        file.write(entries("left"))
-    assert lock.read_text() == HEAD + entries("alone", "split", "left", "right")
-    assert not (here / ".dvc/tmp/flow.dvc.lock").exists()
+def test_a_lock_in_order_is_left_alone(here: Path) -> None:
+    text = HEAD + entries("split", "alone") + "  # a person's comment\n"
+    (here / "dvc.lock").write_text(text)
+    sort_lock()
+    assert LOCK.read_text() == text
 
 
-def test_what_a_killed_flow_lost_comes_back_at_its_place(here: Path) -> None:
-    """Cut in the middle of an entry, the lock may still be one that DVC can read."""
-    lock = here / "dvc.lock"
-    lock.write_text(HEAD + entries("split", "left"))
-    killed = lock_in_order(read_stages())
-    killed.__enter__()
-    lock.write_text(HEAD + entries("split"))
-    with lock_in_order(read_stages()), lock.open("a") as file:
-        file.write(entries("right", "left"))
-    assert lock.read_text() == HEAD + entries("split", "left", "right")
+def test_without_a_lock_there_is_nothing_to_sort(here: Path) -> None:
+    sort_lock()
+    assert not (here / "dvc.lock").exists()
 
 
 def test_wherever_the_lock_was_cut_off_the_next_flow_can_read_it(
@@ -65,11 +55,12 @@ def test_wherever_the_lock_was_cut_off_the_next_flow_can_read_it(
     lock = here / "dvc.lock"
     dvc(here, "repro", "split", "left")
     whole = lock.read_text()
-    lock_in_order(read_stages()).__enter__()  # killed
     taken_back = 0
     for length in range(0, len(whole), 17):
+        BEFORE.write_text(whole)
         lock.write_text(whole[:length])
-        mend_lock()
+        with occupied():
+            pass
         assert {stage.name for stage in read_stages()} >= {"split", "left"}
         taken_back += lock.read_text() == whole
     assert taken_back > 0
@@ -79,15 +70,17 @@ def test_wherever_the_lock_was_cut_off_the_next_flow_can_read_it(
 def test_an_unreadable_lock_is_the_users_where_no_flow_was_killed(here: Path) -> None:
     lock = here / "dvc.lock"
     lock.write_text(HEAD + "  spl")
-    mend_lock()
+    with occupied():
+        pass
     assert lock.read_text() == HEAD + "  spl"
 
 
 def test_so_is_one_that_was_merged_after_a_flow_was_killed(here: Path) -> None:
     lock = here / "dvc.lock"
-    lock_in_order(read_stages()).__enter__()  # killed
+    kill_a_flow()
     lock.write_text("<<<<<<< HEAD\n")
-    mend_lock()
+    with occupied():
+        pass
     assert lock.read_text() == "<<<<<<< HEAD\n"
 
 
@@ -95,9 +88,8 @@ def test_so_is_one_that_was_merged_after_a_flow_was_killed(here: Path) -> None:
 def test_a_half_written_list_of_held_paths_is_forgotten(here: Path, half: str) -> None:
     held = here / ".dvc/tmp/rwlock"
     held.write_text(half)
-    processes = StageProcesses()
-    assert processes.run("alone", force=False, log=print).name == "Ran"
-    assert "alone" not in held.read_text()
+    with occupied():
+        assert not held.exists()
 
 
 def test_a_flow_recovers_from_both_and_leaves_bare_dvcs_lock(
@@ -107,7 +99,7 @@ def test_a_flow_recovers_from_both_and_leaves_bare_dvcs_lock(
     whole = (project / "dvc.lock").read_text()
     git(project, "add", "dvc.lock")
     monkeypatch.chdir(project)
-    lock_in_order(read_stages()).__enter__()  # killed
+    kill_a_flow()
     (project / "dvc.lock").write_text(whole[: len(whole) // 2])
     (project / ".dvc/tmp/rwlock").write_text("")
     assert flow(project).exit_code == 0

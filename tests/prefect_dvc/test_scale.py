@@ -14,7 +14,6 @@ from foreign_project import FlowRun, Server, dvc, environment, git
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 # Ends well only if the other one is there at the same time, which one worker alone cannot do.
 MEET_SH = """\
 touch $MEETING/$1
@@ -29,25 +28,33 @@ stages:
 """
 
 
+STAGE_PY = """\
+from prefect_dvc import dvc_flow
+
+
+@dvc_flow("foreign")
+def stage() -> None:
+    pass
+"""
+
+
 @pytest.fixture
 def project(fresh: Path, tmp_path: Path) -> Path:
-    """With the flows in it, and a remote that is known to all clones."""
+    """With a deployment of its own, and a remote that is known to all clones."""
     project = Path(shutil.copytree(fresh, tmp_path / "project"))
-    shutil.copytree(ROOT / "flows", project / "flows")
+    (project / "stage.py").write_text(STAGE_PY)
     (project / "dvc.yaml").write_text(DVC_YAML)
     (project / "meet.sh").write_text(MEET_SH)
+    repository = {"repository": str(project), "branch": "main"}
+    deployment = {
+        "name": "stage",
+        "entrypoint": "stage.py:stage",
+        "work_pool": {"name": "machines"},
+    }
     content = {
         "name": "foreign",
-        "pull": [
-            {"prefect.deployments.steps.git_clone": {"repository": str(project), "branch": "main"}}
-        ],
-        "deployments": [
-            {
-                "name": "stage",
-                "entrypoint": "flows/pipeline.py:pipeline",
-                "work_pool": {"name": "machines"},
-            }
-        ],
+        "pull": [{"prefect.deployments.steps.git_clone": repository}],
+        "deployments": [deployment],
     }
     (project / "prefect.yaml").write_text(yaml.safe_dump(content))
     dvc(project, "remote", "add", "--default", "shelf", str(tmp_path / "shelf"))
@@ -84,7 +91,6 @@ def test_stages_run_on_two_machines_that_share_no_disk(
         "PREFECT_API_URL": server.url,
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "MEETING": str(tmp_path / "meeting"),
-        "PYTHONPATH": "",  # the flows are the project's own
     }
 
     def prefect(*arguments: str) -> None:
@@ -99,7 +105,7 @@ def test_stages_run_on_two_machines_that_share_no_disk(
     with ExitStack() as stack:
         for name in ("first", "second"):
             stack.enter_context(worker(name, tmp_path, settings))
-        run = flow(project, "--deployment", "dvc-pipeline/stage", **settings)
+        run = flow(project, settings={"elsewhere": "foreign/stage"}, **settings)
     logs = "".join(path.read_text() for path in tmp_path.glob("*.log"))
     assert run.states == dict.fromkeys(["ping", "pong", "both"], "Restored"), run.err + logs
     places = (project / "both.txt").read_text().split()

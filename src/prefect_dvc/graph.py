@@ -1,23 +1,24 @@
-"""DVC's own graph as plain data.
+"""DVC's own graph as plain data, and what else only DVC itself can tell of a project.
 
 `Repo().index.graph` has resolved `matrix`, `${...}` and overlapping paths already; a reading of
-our own could only disagree with it. It is internal API: DVC is pinned, tests/flows pins this use.
+our own could only disagree with it. It is internal API: DVC is pinned, the tests pin this use.
 """
 
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatch
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import modify_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 
 logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
@@ -46,16 +47,23 @@ def read_stages(targets: Sequence[str] = ()) -> tuple[Stage, ...]:
     With targets: only these and their ancestors. A matrix's base name stands for all its items.
     """
     stages = _read_project()
-    chosen = _resolve(targets, stages) if targets else {s.name for s in stages if _is_default(s)}
+    # bare: of the dvc.yaml here; those of other folders are named `folder/dvc.yaml:stage`
+    bare = {stage.name for stage in stages if ":" not in stage.name}
+    chosen = _resolve(targets, stages) if targets else bare
     for stage in reversed(stages):
         if stage.name in chosen:
             chosen.update(stage.depends_on)
     return tuple(stage for stage in stages if stage.name in chosen)
 
 
-def _is_default(stage: Stage) -> bool:
-    """Of the dvc.yaml here: those of other folders are named `folder/dvc.yaml:stage`."""
-    return ":" not in stage.name
+def waves(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
+    """The plan: one after the other, those whose ancestors are all in the waves before."""
+    known = {stage.name: stage for stage in stages}
+    order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
+    order.prepare()
+    while wave := order.get_ready():
+        yield [known[name] for name in wave]
+        order.done(*wave)
 
 
 def _read_project() -> tuple[Stage, ...]:
@@ -74,7 +82,11 @@ def _read_project() -> tuple[Stage, ...]:
                 ups = ({up.addressing} if up.cmd else above[up] for up in graph.successors(node))
                 above[node] = set().union(*ups)
                 if node.cmd:
-                    stages.append(_stage(node, above[node], stages))
+                    old = {stage.name for stage in stages if stage.state != "unchanged"}
+                    state = "unknown" if old & above[node] else _state(node)
+                    pages = [str(out) for out in node.outs if str(out).endswith(".md")]
+                    upper = tuple(sorted(above[node]))
+                    stages.append(Stage(node.addressing, upper, state, tuple(pages)))
     except DvcException as error:
         raise ProjectError(
             f"dvc.yaml: expected what DVC can read, received: {_line(error)}; "
@@ -85,15 +97,7 @@ def _read_project() -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def _stage(node: Any, above: set[str], known: Sequence[Stage]) -> Stage:
-    waits = any(stage.state != "unchanged" for stage in known if stage.name in above)
-    pages = [str(out) for out in node.outs if str(out).endswith(".md")]
-    return Stage(node.addressing, tuple(sorted(above)), _state(node, waits), tuple(pages))
-
-
-def _state(node: Any, waits: bool) -> str:
-    if waits:
-        return "unknown"
+def _state(node: Any) -> str:
     try:
         if not node.changed():
             return "unchanged"
@@ -112,7 +116,7 @@ def _line(error: Exception) -> str:
 
 
 def override(changes: Sequence[str]) -> None:
-    """Change parameters as `dvc exp run -S` does: `NAME=VALUE`, or `FILE:NAME=VALUE`."""
+    """Change values of params.yaml, NAME=VALUE, as `dvc exp run -S` does."""
     for path, values in to_path_overrides(changes).items():
         try:
             apply_overrides(path, values)
@@ -123,26 +127,31 @@ def override(changes: Sequence[str]) -> None:
             ) from None
 
 
+def can_read_lock() -> bool:
+    """Whether DVC can read dvc.lock, if there is one."""
+    try:
+        with Repo() as repo:
+            Lockfile(repo, "dvc.lock").load()
+    except DvcException:
+        return False
+    return True
+
+
+def sort_lock() -> None:
+    """Give dvc.lock the order of bare `dvc repro`: here each stage adds its entry when it ends."""
+    with Repo(_wait_for_lock=True) as repo, repo.lock:
+        plan = [node.addressing for node in plan_repro(get_active_graph(repo.index.graph))]
+        names = list(Lockfile(repo, "dvc.lock").load().get("stages", {}))
+        ordered = sorted(names, key=lambda name: plan.index(name) if name in plan else -1)
+        if ordered != names:
+            with modify_yaml("dvc.lock") as lock:
+                lock["stages"] = {name: lock["stages"][name] for name in ordered}
+
+
 def cache_folder() -> str:
     """Where DVC's cache of the project here lies."""
     with Repo() as repo:
         return str(repo.cache.local_cache_dir)
-
-
-COLUMNS = {"old": "before", "new": "now", "diff": "change"}
-
-
-def changed_metrics(since: str, pattern: str) -> list[dict[str, object]]:
-    """Rows of the metrics here that match `pattern` and are not those of the revision `since`."""
-    differ: dict[str, Any] = {}
-    with Repo() as repo, suppress(DvcException):  # no such revision: nothing to compare with
-        differ = repo.metrics.diff(since).get("diff", {})
-    return [
-        {"file": path, "metric": name} | {to: metric.get(key) for key, to in COLUMNS.items()}
-        for path, metrics in differ.items()
-        for name, metric in metrics.items()
-        if fnmatch(name, pattern)
-    ]
 
 
 def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:

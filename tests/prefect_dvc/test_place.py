@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.graph import ProjectError
-from flows.place import git_revision, occupied, worktree
 from foreign_project import STAGES, dvc, git
+from prefect_dvc.graph import ProjectError
+from prefect_dvc.place import git_revision, occupied, safe_name, worktree
 
 
 @pytest.fixture
@@ -98,9 +98,37 @@ def enter(place: AbstractContextManager[None]) -> None:
 
 
 def test_an_unknown_revision_is_one_line(here: Path) -> None:
-    with pytest.raises(ProjectError, match=r"^git worktree add .* nowhere: expected success, rec"):
-        enter(worktree("nowhere", "lost"))
+    for unknown in ("nowhere", "--detach", "HEAD^{tree}"):
+        with pytest.raises(ProjectError) as caught:
+            enter(worktree(unknown, "lost"))
+        assert str(caught.value).startswith(
+            f"revision: expected a branch, tag or commit of this repository, received '{unknown}'; "
+        )
     assert worktrees(here) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("ancient-heron", "ancient-heron"),
+        ("../../x", "x"),
+        ("my run", "my-run"),
+        ("--force", "force"),
+        ("a..b.lock", "a-b-lock"),
+        ("/", "run"),
+    ],
+)
+def test_a_runs_name_makes_no_path_and_no_option(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+def test_an_experiment_can_have_such_a_name(here: Path) -> None:
+    with worktree("HEAD", safe_name("../../my run")) as stages:
+        assert Path.cwd().parent == here / ".dvc/tmp/flows"
+        Path("raw.txt").write_text("5\n")
+        dvc(Path.cwd(), "repro", "split")
+        stages += ["split"]
+    assert "my-run" in dvc(here, "exp", "list")
 
 
 def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
@@ -127,5 +155,5 @@ def test_without_a_commit_there_is_no_revision(
 ) -> None:
     monkeypatch.chdir(fresh)
     assert git_revision() == ""
-    with pytest.raises(ProjectError, match="expected success"):
+    with pytest.raises(ProjectError, match=r"^revision: expected"):
         enter(worktree("HEAD", "none"))

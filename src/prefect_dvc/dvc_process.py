@@ -1,0 +1,74 @@
+"""A DVC command of which nothing outlives the flow: `python dvc_process.py SECONDS ARGUMENT...`.
+
+The flow holds our standard input, so its end, however it comes, is that of the input. DVC runs in a
+child. Linux gives us every orphan below it (PR_SET_CHILD_SUBREAPER), sessions of their own
+included, so all that the stage has started can be ended, by force after a while.
+"""
+
+import ctypes
+import os
+import queue
+import sys
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+
+LATE = 124
+"""Exit code of a command that took more than SECONDS (0: no limit), as that of `timeout`."""
+GRACE_SECONDS = 3.0
+
+
+def main(seconds: float, arguments: list[str]) -> int:
+    """Run the command; its exit code."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    command = os.fork()
+    if not command:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        run_dvc(arguments)
+    code, late, ends = 0, threading.Event(), queue.SimpleQueue[bytes]()
+    threading.Thread(target=lambda: ends.put(os.read(0, 1)), daemon=True).start()
+    threading.Thread(target=end_all, args=[ends, seconds or None, late], daemon=True).start()
+    with suppress(ChildProcessError):  # none is left
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            if pid == command:
+                code = os.waitstatus_to_exitcode(status)
+                ends.put(b"")  # for what the stage has left behind
+    return LATE if late.is_set() else code
+
+
+def run_dvc(arguments: list[str]) -> None:
+    """Run DVC, which stages side by side often make wait for its locks: for the repository's it
+    would look each half second, for the guard of its list of held paths give up after three."""
+    from dvc import cli, lock, rwlock
+
+    lock.DEFAULT_TIMEOUT = 0.3  # seconds; it looks six times in this
+    rwlock.make_lock = partial(lock.make_lock, wait=True)
+    sys.exit(cli.main(["--wait-for-lock", *arguments]))
+
+
+def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threading.Event) -> None:
+    """Once asked to, or after `seconds`, end all descendants as long as there are any."""
+    try:
+        ends.get(timeout=seconds)
+    except queue.Empty:
+        late.set()
+    import psutil
+
+    force, asked = time.monotonic() + GRACE_SECONDS, set[object]()
+    while True:
+        # parents first: a DVC that sees its stage end writes its files, and would die at it
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if time.monotonic() > force:
+                    process.kill()
+                elif process not in asked:
+                    process.terminate()
+                    asked.add(process)
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    os._exit(main(float(sys.argv[1]), sys.argv[2:]) & 255)  # a thread still reads

@@ -1,0 +1,139 @@
+"""What Prefect's UI shows of a flow beside its tasks: artifacts, tags, and who has died."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from prefect import State, artifacts, get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.logging import get_logger
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_UI_URL
+from prefect.states import Crashed
+
+from prefect_dvc.graph import Stage
+
+MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
+PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
+"""Before pid and start of a flow's process, as a tag of its run."""
+ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
+HITS = ("Restored", "Unchanged")
+
+
+@contextmanager
+def progress_bar(stage: str) -> Iterator[Callable[[float], None]]:
+    """How far a stage is, in percent; there is no bar until the stage tells."""
+    bar: Any = None
+
+    def move(percent: float) -> None:
+        nonlocal bar
+        with suppress(Exception):  # a server that is away must not cost the stage
+            if bar:
+                artifacts.update_progress_artifact(bar, percent)
+            else:
+                about = f"How far {stage} is"
+                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), about)
+
+    yield move
+
+
+def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[], None]) -> None:
+    """What became of the stages, printed, too; the pages they wrote; and then `after`."""
+    rows = []
+    for name, state in states.items():
+        seconds = getattr(state.result(raise_on_failure=False), "seconds", 0.0)
+        row = {"stage": name, "state": state.name, "seconds": round(seconds, 1)}
+        rows.append(row | {"cache hit": "yes" if state.name in HITS else "no"})
+        print(f"{name:<32} {state.name:<10} {seconds:>8.1f} s")
+    try:
+        artifacts.create_table_artifact(rows, "dvc-stages", "What became of each stage")
+        for stage in stages:
+            for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
+                if page.exists():
+                    artifacts.create_markdown_artifact(page.read_text(), _key(str(page)), str(page))
+        after()
+    except Exception as error:  # a server that went away must not cost what the stages have made
+        get_run_logger().warning("not all that the run's page shows is there: %s", error)
+
+
+def tag(*tags: str) -> None:
+    """Add to the tags of the flow run."""
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(flow_run.id)
+        client.update_flow_run(run.id, tags={*run.tags, *tags})
+
+
+@contextmanager
+def watched(flow: str) -> Iterator[None]:
+    """Leave to a watcher what a flow that is killed cannot do any more."""
+    me = psutil.Process()
+    servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
+    os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
+    tag(f"{PROCESS}{me.pid}:{me.create_time()}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "prefect_dvc.watcher", flow, *servers],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,  # else whoever captures our output would wait for the watcher
+        start_new_session=True,  # out of reach of what ends our process group
+    ) as watcher:
+        try:
+            yield
+        finally:
+            watcher.communicate(b"an orderly end")
+
+
+def mark_dead(flow: str) -> None:
+    """Mark as crashed the runs of `flow` whose process on this machine is gone, and tell of it.
+
+    Nobody else does where a kill took worker and flow: they would be running for ever.
+    """
+    ours = FlowFilter.model_validate({"name": {"any_": [flow]}})
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(
+            flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
+        ):
+            here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
+            if not all(is_alive(*process.split(":")) for process in here):
+                dead: State[Any] = Crashed(message="its process is gone")
+                client.set_flow_run_state(run.id, dead, force=True)
+                tell_of_failure(None, run, dead)
+
+
+def is_alive(pid: str, created: str) -> bool:
+    """Whether the process of this machine with that pid that started then (s) is still there."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(int(pid))
+        dead = process.status() == psutil.STATUS_ZOMBIE
+        # the clock may have been set meanwhile, which moves all starts a little
+        return not dead and abs(process.create_time() - float(created)) < 5
+    return False
+
+
+def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
+    """Send a line to the webhook of FLOW_ALERT_URL, if set: `{"text": …}`, as chats take it."""
+    if not (url := os.environ.get("FLOW_ALERT_URL")):
+        return
+    text = f"DVC flow {run.name}: {state.name}, {state.message} {_address(run.id)}"
+    try:
+        httpx.post(url, json={"text": text}, timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", error)
+
+
+def _address(run: object) -> str:
+    ui = PREFECT_UI_URL.value()  # none of the temporary server
+    return f"{ui}/runs/flow-run/{run}" if ui else ""
+
+
+def _key(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")

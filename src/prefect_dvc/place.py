@@ -1,0 +1,142 @@
+"""Where a flow works: in the checkout, or in a git worktree of its own. One flow in each."""
+
+import fcntl
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, chdir, contextmanager, suppress
+from itertools import product
+from pathlib import Path
+from typing import TextIO
+
+from prefect_dvc.graph import ProjectError, cache_folder, can_read_lock
+
+FOLDER = Path(".dvc/tmp")
+FLOW_LOCK, WORKTREES = FOLDER / "flow.lock", FOLDER / "flows"
+HELD, LOCK = FOLDER / "rwlock", Path("dvc.lock")
+BEFORE = FOLDER / "flow.dvc.lock"
+"""dvc.lock as the flow found it; there while one runs and after one was killed."""
+DVC = (sys.executable, "-m", "dvc")
+
+
+@contextmanager
+def occupied(wait: bool = False) -> Iterator[None]:
+    """Keep other flows out of the project in the working directory, or `wait` for one to end.
+
+    What a flow that was killed has left half written is put right. Raises ProjectError if another
+    one works here. The lock of a process that died is free.
+    """
+    try:
+        with _flock(FLOW_LOCK, wait=wait) as file:
+            file.truncate(0)
+            print(os.getpid(), file=file, flush=True)
+            _mend()
+            BEFORE.write_text(LOCK.read_text() if LOCK.exists() else "")
+            yield
+            BEFORE.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise ProjectError(
+            f"{Path.cwd()}: another flow works here (process {FLOW_LOCK.read_text().strip()}); "
+            "let it end, or give this one a revision, to work beside it"
+        ) from None
+
+
+@contextmanager
+def _flock(path: Path, *, wait: bool) -> Iterator[TextIO]:
+    """Raises BlockingIOError where another process has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield file
+
+
+def _mend() -> None:
+    """DVC writes its files of state in place, refuses half of one, and makes good what is lost."""
+    # under DVC's own guard: one that is being written looks so, too
+    with _flock(HELD.with_suffix(".lock"), wait=True), suppress(FileNotFoundError):
+        try:
+            json.loads(HELD.read_text())
+        except ValueError:
+            HELD.unlink()
+    # one with a merge's conflicts is a person's to solve
+    if BEFORE.exists() and not can_read_lock() and "<<<<<<<" not in LOCK.read_text():
+        kept = LOCK.replace(FOLDER / "dvc.lock.unreadable")
+        BEFORE.replace(LOCK)
+        print(f"{LOCK}: unreadable since a flow was killed, now as before it; the other is {kept}")
+
+
+def safe_name(name: str) -> str:
+    """What of `name` can be that of a folder and of a git ref."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") or "run"
+
+
+@contextmanager
+def worktree(revision: str, name: str) -> Iterator[list[str]]:
+    """Work in a git worktree of `revision` that shares DVC's cache, and is gone afterwards.
+
+    What the stages that are put into the list have made is kept as the DVC experiment `name`, where
+    it differs from `revision`.
+    """
+    place, local = (WORKTREES / name).resolve(), Path(".dvc/config.local")
+    commit = _ask("git", "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    if not commit:
+        raise ProjectError(
+            f"revision: expected a branch, tag or commit of this repository, received "
+            f"'{revision}'; `git log --oneline --all` lists them"
+        )
+    cache, stages = cache_folder(), list[str]()
+    with ExitStack() as stack:
+        with _flock(WORKTREES.with_suffix(".lock"), wait=True):  # else it may look like a dead one
+            for dead in WORKTREES.glob("*"):
+                with suppress(BlockingIOError), _flock(dead / FLOW_LOCK, wait=False):
+                    _remove(dead)
+            _run("git", "worktree", "add", "--detach", str(place), commit)
+            stack.callback(_remove, place)
+            if local.exists():  # a remote's credentials are there, too
+                shutil.copy(local, place / local)
+            stack.enter_context(chdir(place))
+            stack.enter_context(occupied())
+        _run(*DVC, "config", "--local", "cache.dir", cache)
+        _run(*DVC, "checkout", "--quiet", "--allow-missing")
+        yield stages
+        if stages and _run("git", "status", "--porcelain"):
+            _run(*DVC, "exp", "save", "--force", "--name", name, *stages, env=_with_author())
+
+
+def _with_author() -> dict[str, str]:
+    """The environment in which git knows who commits, also where nobody has told it."""
+    who = {"NAME": "dvc-flow", "EMAIL": "dvc-flow@localhost"}
+    known = bool(_ask("git", "var", "GIT_COMMITTER_IDENT"))
+    roles = [] if known else product(("GIT_AUTHOR", "GIT_COMMITTER"), who.items())
+    return os.environ | {f"{role}_{key}": value for role, (key, value) in roles}
+
+
+def _remove(place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    _run("git", "worktree", "prune")
+
+
+def git_revision() -> str:
+    """Of what is checked out; empty without git or a commit."""
+    return _ask("git", "rev-parse", "--quiet", "--verify", "HEAD")
+
+
+def _ask(*command: str) -> str:
+    """What the command says; empty where it fails."""
+    with suppress(ProjectError):
+        return _run(*command)
+    return ""
+
+
+def _run(*command: str, env: Mapping[str, str] | None = None) -> str:
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = " ".join(str(getattr(error, "stderr", error)).split())
+        raise ProjectError(f"{shlex.join(command)}: expected success, received: {said}") from None
+    return done.stdout.strip()

@@ -1,0 +1,146 @@
+"""`python -m flows`, in a foreign project: the plan, the user's input, a run."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prefect_fixtures import copy_flows, finished
+
+from flows.pipeline import METRICS, TRACKER, pipeline
+from foreign_project import FlowRun, Server, dvc, environment, git
+
+
+@pytest.fixture
+def command(server: Server) -> Callable[..., FlowRun]:
+    """command(project, "--plan", …) -> FlowRun, on the shared server."""
+
+    def run(project: Path, *arguments: str, **variables: str) -> FlowRun:
+        copy_flows(project)
+        return finished([sys.executable, "-m", "flows", *arguments], project, server, **variables)
+
+    return run
+
+
+def test_the_plan_says_what_would_run_and_runs_nothing(
+    up_to_date: Path, command: Callable[..., FlowRun]
+) -> None:
+    (up_to_date / "join.txt").unlink()
+    (up_to_date / "alone.txt").write_text("changed\n")
+    before = (up_to_date / "dvc.lock").read_bytes()
+    assert command(up_to_date, "--plan").out.split("\n") == [
+        "wave 1",
+        "  split                            hit (unchanged)",
+        "  alone                            miss",
+        "wave 2",
+        "  left                             hit (unchanged)",
+        "  right                            hit (unchanged)",
+        "wave 3",
+        "  join                             hit (in DVC's cache)",
+        "wave 4",
+        "  scale@2                          known after the stages above it",
+        "  scale@10                         known after the stages above it",
+        "",
+    ]
+    assert not (up_to_date / "join.txt").exists()
+    assert (up_to_date / "dvc.lock").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["scael"],
+            "target: expected a stage of dvc.yaml, received 'scael'; did you mean 'scale'?",
+        ),
+        (
+            ["--width", "0", "--set", "x.yaml:a=1"],
+            "--set.0: String should match pattern '^[A-Za-z_][\\w.\\[\\]-]*=', received "
+            "['x.yaml:a=1']\n"
+            "--width: Input should be greater than or equal to 1, received 0",
+        ),
+    ],
+)
+def test_the_users_input_is_exit_code_2_and_one_line(
+    project: Path, arguments: list[str], line: str
+) -> None:
+    copy_flows(project)
+    run = subprocess.run(
+        [sys.executable, "-m", "flows", *arguments],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", line + "\n")
+
+
+def test_a_server_that_is_not_there_is_said_before_anything_runs(
+    project: Path, command: Callable[..., FlowRun]
+) -> None:
+    run = command(project, "--serve", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert run.exit_code == 2
+    (line,) = run.err.splitlines()
+    assert line.startswith("PREFECT_API_URL: nobody at http://127.0.0.1:9/api")
+
+
+SCORED = """\
+  score:
+    cmd: python score.py
+    deps: [join.txt, score.py]
+    params: [factor]
+    metrics: [score.json]
+"""
+SCORE_PY = """\
+import json
+from pathlib import Path
+factor = int(Path("params.yaml").read_text().split(":")[1])
+scores = {"relu": {"test_accuracy": 5 * factor, "val_accuracy": factor}}
+Path("score.json").write_text(json.dumps({"compare@activation": {"arms": scores}}))
+"""
+
+
+def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
+    up_to_date: Path, command: Callable[..., FlowRun], server: Server
+) -> None:
+    project = up_to_date
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(SCORED)
+    (project / "score.py").write_text(SCORE_PY)
+    (project / "params.yaml").write_text("factor: 2\n")
+    dvc(project, "repro", "score")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "factor 2")
+
+    run = command(project, "score", "--set", "factor=3", "--revision", "HEAD")
+    assert run.exit_code == 0, run.err
+    assert (run.states["join"], run.states["score"]) == ("Unchanged", "Ran")
+    known = server.flow_run(run)
+    of_run = {"flow_run_id": {"any_": [known["id"]]}}
+    made = server.read("artifacts/filter", artifacts=of_run)
+    found = {item["key"]: item["data"] for item in made}
+    assert json.loads(found["dvc-metrics"]) == [
+        {
+            "file": "score.json",
+            "metric": "compare@activation.arms.relu.test_accuracy",
+            "before": 10,
+            "now": 15,
+            "change": 5,
+        }
+    ]
+    commit = git(project, "rev-parse", "HEAD")
+    assert f"git revision: `{commit}`" in found["dvc-revision"]
+    assert f"git:{commit[:12]}" in known["tags"]
+    dvc(project, "exp", "apply", run.name)
+    lock = hashlib.md5((project / "dvc.lock").read_bytes()).hexdigest()
+    assert f"digest (MD5) of dvc.lock: `{lock}`" in found["dvc-revision"]
+    assert f"dvc.lock:{lock[:12]}" in known["tags"]
+
+
+def test_this_projects_flow_publishes_beside_its_stages() -> None:
+    """The command of the tracker follows the usual layout and needs no path."""
+    assert TRACKER[1:] == ("-m", "warmstart", "track", "--follow")
+    assert (pipeline.name, METRICS) == ("dvc-pipeline", "*.test_accuracy")

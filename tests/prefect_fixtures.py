@@ -1,0 +1,86 @@
+"""Fixtures for the tests of prefect_dvc and of flows: one Prefect server, and foreign projects."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foreign_project import ADD, DVC_YAML, ROOT, FlowRun, Server, dvc, environment, flow_command
+from prefect_serving import prefect_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def flow(server: Server) -> Callable[..., FlowRun]:
+    """flow(project, "TARGET", width=1, VARIABLE="…", settings={…}) -> FlowRun, on that server."""
+
+    def run(project: Path, *targets: str, **more: Any) -> FlowRun:
+        variables = {name: more.pop(name) for name in [*more] if name.isupper()}
+        return finished(flow_command(*targets, **more), project, server, **variables)
+
+    return run
+
+
+def finished(command: list[str], project: Path, server: Server, **variables: str) -> FlowRun:
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env=environment(**{"PREFECT_API_URL": server.url, **variables}),
+        capture_output=True,
+        text=True,
+        timeout=300,  # seconds; far more than it takes, since a busy machine is no failure
+    )
+    return FlowRun(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project before its first run. Shared: copy it."""
+    project = tmp_path_factory.mktemp("fresh")
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    dvc(project, "init", "--quiet")
+    dvc(project, "config", "core.analytics", "false")
+    (project / "raw.txt").write_text("3\n")
+    (project / "add.py").write_text(ADD)
+    dvc(project, "add", "--quiet", "raw.txt")
+    (project / "dvc.yaml").write_text(DVC_YAML)
+    return project
+
+
+@pytest.fixture(scope="session")
+def first(
+    fresh: Path, tmp_path_factory: pytest.TempPathFactory, flow: Callable[..., FlowRun]
+) -> tuple[Path, FlowRun]:
+    """The project after a first run of all stages, and that run. Shared: copy it."""
+    project = tmp_path_factory.mktemp("first") / "project"
+    shutil.copytree(fresh, project)
+    return project, flow(project)
+
+
+@pytest.fixture
+def project(fresh: Path, tmp_path: Path) -> Path:
+    """A fresh project of the test's own."""
+    return Path(shutil.copytree(fresh, tmp_path / "project"))
+
+
+@pytest.fixture
+def up_to_date(first: tuple[Path, FlowRun], tmp_path: Path) -> Path:
+    """A project of the test's own in which every stage has run."""
+    return Path(shutil.copytree(first[0], tmp_path / "project"))
+
+
+def copy_flows(project: Path) -> None:
+    """This project's flows, but for its own tracker."""
+    shutil.copytree(ROOT / "flows", project / "flows", ignore=lambda *_: ["__pycache__"])
+    pipeline = project / "flows/pipeline.py"
+    text = pipeline.read_text()
+    assert "beside=TRACKER" in text
+    pipeline.write_text(text.replace("beside=TRACKER, ", ""))
