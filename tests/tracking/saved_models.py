@@ -48,9 +48,10 @@ def save(
     *,
     arm: str = "best",
     val: float = 0.9,
-    hits: str = "f0",
+    right: int = 40,
 ) -> Record:
-    """`model` with its card in `cards`; the record of the trial that it is."""
+    """`model` with its card in `cards`, by which it tells the first `right` samples; the record of
+    the trial that it is."""
     name = {"a": "a", "b": "b"}.get(path.stem, "full")
     stage = {"a": "pretrain", "b": "transfer"}.get(path.stem, "compare")
     view = View.read(prepared, name)
@@ -68,6 +69,7 @@ def save(
         chosen=True,
         test={"test_loss": 0.5, "test_accuracy": 0.75},
     )
+    n = len(view.task.y_validation)
     folder = path.parent.parent if stage == "compare" else path.parent
     write_json(
         folder / "cards" / f"{path.stem}.json",
@@ -82,7 +84,8 @@ def save(
             "seed": 0,
             "seeds": 1,
             "validation_accuracy": val,
-            "validation_hits": hits,
+            "validation_hits": np.packbits(np.arange(n) < right).tobytes().hex(),
+            "validation_samples": n,
             "validation_data": view.task.digest,
             "record": record.digest,
             "limits": "Knows no other trees.",

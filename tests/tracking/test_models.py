@@ -6,7 +6,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 import mlflow
 import numpy as np
@@ -17,7 +16,6 @@ from made_up_results import made_up, publish, write
 from mlflow_serving import serving_model
 from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
 from warmstart.__main__ import main
-from warmstart.analysis import cards
 from warmstart.data.task import View
 from warmstart.networks import transfer
 from warmstart.networks.stack import Stack
@@ -25,23 +23,6 @@ from warmstart.records import write_records
 from warmstart.tracking.models import Registry, fetch, publish_models
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it saves
-
-
-class Decision(NamedTuple):
-    better: bool
-    reason: str
-
-
-@pytest.fixture(autouse=True)
-def _beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More hits beat fewer; the statistics of it are tested where they are."""
-
-    def beats(card: dict[str, str], champion: dict[str, str]) -> Decision:
-        ours, theirs = card["validation_hits"], champion["validation_hits"]
-        better = int(ours, 16).bit_count() > int(theirs, 16).bit_count()
-        return Decision(better, f"{ours} was compared with {theirs}.")
-
-    monkeypatch.setattr(cards, "beats", beats, raising=False)
 
 
 @pytest.fixture
@@ -162,19 +143,31 @@ def test_publishing_again_changes_nothing(
 
 def test_champion_is_who_beats_it(models: Path, prepared: Path, registry: MlflowClient) -> None:
     """By the two cards alone: that of the champion lies in its version."""
-    save(network(), models / "a.keras", prepared, hits="f0")
-    publish_models(models, prepared)
+    assert publish_models(models, prepared) == 4
     assert aliases(registry, "warmstart-a") == {"champion": "1"}
-    save(network(), models / "a.keras", prepared, hits="0f")
+    save(network(), models / "a.keras", prepared, right=41)
     publish_models(models, prepared)
     assert aliases(registry, "warmstart-a") == {"champion": "1", "challenger": "2"}
-    save(network(), models / "a.keras", prepared, hits="f8")
+    save(network(), models / "a.keras", prepared, right=55)
     assert publish_models(models, prepared) == 1
     assert aliases(registry, "warmstart-a") == {"champion": "3", "challenger": "2"}
     said = registry.get_model_version("warmstart-a", "3").description
-    assert said.endswith("Champion against version 1: f8 was compared with f0.")
+    assert "Champion against version 1: +25.0 points" in said
     said = registry.get_model_version("warmstart-a", "2").description
-    assert said.endswith("Challenger against version 1: 0f was compared with f0.")
+    assert "Challenger against version 1: +1.7 points" in said
+    assert said.endswith("not better beyond doubt.")
+
+
+def test_other_validation_data_are_no_contest(
+    models: Path, prepared: Path, registry: MlflowClient
+) -> None:
+    publish_models(models, prepared)
+    prepare(prepared, n=50)
+    save(network(), models / "a.keras", prepared, right=50)
+    publish_models(models, prepared)
+    assert aliases(registry, "warmstart-a") == {"champion": "1", "challenger": "2"}
+    said = registry.get_model_version("warmstart-a", "2").description
+    assert said.endswith("Challenger against version 1: it was validated on other data.")
 
 
 def test_a_champion_without_a_card_stays(

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from warmstart.analysis.cards import TASKS, beats
 from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
@@ -26,8 +27,6 @@ from warmstart.tracking.opening import opened
 from warmstart.tracking.store import Store
 
 CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
-_TASKS = {"warmstart-a": "a", "warmstart-b": "b", "warmstart-best": "full"}
-"""Registered model -> the task in data/prepared that its versions were chosen on."""
 _NEEDED = {"stage", "study", "record", "arm", "data", "input", "validation_accuracy"}
 """Keys of a card that are read here."""
 _ON_THE_CPU = {
@@ -41,10 +40,9 @@ _ON_THE_CPU = {
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A saved model that the registry shall have."""
+    """A saved model that the registry shall have under `name`."""
 
     name: str
-    """Under which it is registered."""
     file: Path
     card: dict[str, Any]
 
@@ -56,7 +54,7 @@ class Candidate:
 
     def example(self, prepared: Path) -> Any | None:
         """`(2, *shape)`: raw validation samples; None where they are not in `prepared`."""
-        task = _TASKS[self.name]
+        task = TASKS[self.card["stage"]]
         if not (prepared / f"{task}.npz").exists():
             return None
         view = View.read(prepared, task)
@@ -173,8 +171,6 @@ class Registry:
         """Which alias it deserves, and why."""
         from mlflow.exceptions import MlflowException
 
-        from warmstart.analysis.cards import beats
-
         try:
             champion = self._client.get_model_version_by_alias(candidate.name, CHAMPION)
         except MlflowException as error:
@@ -190,8 +186,8 @@ class Registry:
                 return CHALLENGER, f"Challenger: not compared {against}, which has no card."
         decision = beats(candidate.card, card)
         if decision.better:
-            return CHAMPION, f"Champion {against}: {decision.reason}"
-        return CHALLENGER, f"Challenger {against}: {decision.reason}"
+            return CHAMPION, f"Champion {against}: {decision.reason}."
+        return CHALLENGER, f"Challenger {against}: {decision.reason}."
 
     def settle(self, found: Any) -> None:
         """Give a version the alias that was decided on, unless that was done: who moves it later is

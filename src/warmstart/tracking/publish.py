@@ -71,7 +71,7 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Runs of MLflow, and models: published now, if only in part, or present before."""
+    """Runs, and models: published now, if only in part, or present before."""
 
     new: int = 0
     present: int = 0
@@ -118,7 +118,7 @@ def publish_during(command: Sequence[str], project: Project) -> int:
 
 
 def publish_until_closed(stream: TextIO, project: Project) -> None:
-    """As `publish_during`, until `stream` is at its end: for a pipeline that starts us."""
+    """As `publish_during`, until `stream` ends: for a pipeline that starts us."""
     Publisher(project, known=project.states()).follow(lambda: _is_open(stream))
 
 
@@ -166,7 +166,13 @@ class Publisher:
                 self._monitors.pop(folder).finish()
             if time.monotonic() >= self._pause:
                 # a stage writes several files: wait until they have stayed the same
-                self._look({f: s for f, s in now.items() if self._at_work(f) or before.get(f) == s})
+                self._look(
+                    {
+                        f: s
+                        for f, s in now.items()
+                        if f.parent == self._project.unfinished or before.get(f) == s
+                    }
+                )
             before = now
         left = frozenset(self._monitors)
         for folder in left:
@@ -183,7 +189,7 @@ class Publisher:
     def _look(
         self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
     ) -> BaseException | None:
-        """Publish the folders whose state is new, up to the first that fails; then rest."""
+        """Publish folders whose state is new, up to the first that fails; then rest."""
         began = time.monotonic()
         for folder, state in now.items():
             if self._published.get(folder) == state:
@@ -198,17 +204,14 @@ class Publisher:
         self._pause = ended + REST * (ended - began)
         return None
 
-    def _at_work(self, folder: Path) -> bool:
-        return folder.parent == self._project.unfinished
-
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
         """What MLflow should hold of `folder`, each digest once."""
-        commit = runs.head(folder)
+        commit, at_work = runs.head(folder), folder.parent == self._project.unfinished
         if folder == self._project.reports:
             report = runs.report_run(folder, commit)
             return [Batch(stage="report", study="", runs=(report,), whole=True)] if report else []
         try:
-            if self._at_work(folder):
+            if at_work:
                 found = self._unfinished(folder, failed, commit)
             else:
                 found = _finished(self._project, folder, commit)
@@ -218,9 +221,8 @@ class Publisher:
         for run in found:
             place = run.tags["warmstart.stage"], run.tags.get("warmstart.study", "")
             places.setdefault(place, {})[run.digest] = run
-        whole = not self._at_work(folder)
         return [
-            Batch(stage=stage, study=study, runs=tuple(of_place.values()), whole=whole)
+            Batch(stage=stage, study=study, runs=tuple(of_place.values()), whole=not at_work)
             for (stage, study), of_place in places.items()
         ]
 
