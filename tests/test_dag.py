@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import parameters
 import pytest
 from ruamel.yaml import YAML
+
+import parameters
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("src", "data/raw", "dvc.yaml", ".dvcignore", ".gitignore", "flows")

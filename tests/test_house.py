@@ -10,10 +10,11 @@ from contextlib import chdir
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import parameters
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
+
+import parameters
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "warmstart"
