@@ -15,8 +15,8 @@ import pytest
 
 from warmstart.data.task import Task
 from warmstart.records import EPOCH_METRICS
-from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort, Effort, Result, Trial
+from warmstart.runtime import pool as runtime_pool
+from warmstart.training.trials import Cohort, Result, Trial
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import book
@@ -33,12 +33,10 @@ class Pool:
     """Workers that write down what they are given."""
 
     def __init__(self) -> None:
-        self.trained = Effort()
+        self.trained: list[Result] = []
         self.asked: list[tuple[str, Cohort, Task]] = []
 
-    def train(
-        self, cohorts: Sequence[Cohort], label: str, meanwhile: object = None
-    ) -> dict[str, Result]:
+    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
         self.asked += [(label, cohort, Task.read(cohort.task)) for cohort in cohorts]
         return {
             cohort.key(trial): Result(
@@ -47,8 +45,8 @@ class Pool:
                 epochs=dict.fromkeys(
                     EPOCH_METRICS, (0.1,) * (cohort.epochs - 1) + (accuracy_of(trial),)
                 ),
+                samples=1,
                 train_seconds=1.0,
-                span=(0.0, 1.0),
             )
             for cohort in cohorts
             for trial in cohort.trials
@@ -86,7 +84,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Pool]:
     images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(N), 100)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("here"))
-        patch.setattr(executor, "start", start)
+        patch.setattr(runtime_pool, "start", start)
         rows = list(book.repeat(images, LABELS, Scale(seeds=3, transfer_seeds=2)))
     return rows, pool
 
