@@ -1,9 +1,7 @@
 """What lies in a project's folders -> MLflow: once (`publish`), or while a pipeline works.
 
 A stage says in its folder below `.warmstart` what it trains, and leaves each trial there once it is
-trained; so being watched costs it nothing. When it has ended its records have all of them, tested
-where the learning rate was chosen, and the same runs are completed. What was judged of them comes
-with the report.
+trained. When it has ended, its records complete the same runs; summaries come with the report.
 """
 
 import os
