@@ -1,9 +1,9 @@
 """What orchestration costs beside bare `dvc repro`, and what a kill at any moment leaves.
 
 A project of seven stages that take no time, against a Prefect server on 127.0.0.1: `dvc repro` and
-`python -m flows` in turn, with everything and with nothing to do. Then flows are killed (SIGKILL)
-after a random time, 20 of them, and each time the next flow must end with the same `dvc.lock` as an
-undisturbed one. About 6 minutes.
+the flow of prefect_dvc in turn, with everything and with nothing to do. Then flows are killed
+(SIGKILL) after a random time, 20 of them, and each time the next flow must end with the same
+`dvc.lock` as an undisturbed one. About 6 minutes.
 """
 
 import os
@@ -21,15 +21,26 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests/flows"), str(ROOT)]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-from foreign_project import ADD, DVC_YAML, STAGES, dvc, environment, git  # noqa: E402
+from foreign_project import (  # noqa: E402
+    ADD,
+    DVC_YAML,
+    STAGES,
+    dvc,
+    environment,
+    flow_command,
+    git,
+)
 from measuring import machine  # noqa: E402
 from prefect_serving import answering  # noqa: E402
 from warmstart.files import write_json  # noqa: E402
 
 REPETITIONS, KILLS = 5, 20
-COMMANDS = {"dvc repro": ["dvc", "repro"], "flow": ["flows", "--width", "2"]}
+COMMANDS = {
+    "dvc repro": [sys.executable, "-m", "dvc", "repro"],
+    "flow": flow_command(width=2),
+}
 
 
 def main() -> int:
@@ -66,26 +77,26 @@ def costs(folder: Path, url: str) -> Iterator[dict[str, object]]:
         project = fresh(folder)
         for case in ("everything", "nothing to do"):
             began = time.perf_counter()
-            subprocess.run(full(command), cwd=project, env=known(url), check=True, **QUIET)
+            subprocess.run(command, cwd=project, env=known(url), check=True, **QUIET)
             yield {"what": what, "case": case, "seconds": time.perf_counter() - began}
 
 
 def kills(folder: Path, url: str, seconds: float) -> dict[str, int]:
     """How many flows were killed in mid-run, and how many of the next ones ended as they must."""
     project, luck = fresh(folder), random.Random(0)
-    subprocess.run(full(COMMANDS["flow"]), cwd=project, env=known(url), check=True, **QUIET)
+    subprocess.run(COMMANDS["flow"], cwd=project, env=known(url), check=True, **QUIET)
     undisturbed = (project / "dvc.lock").read_bytes()
     counts = {"killed": 0, "recovered": 0}
     while counts["killed"] < KILLS:
         project = fresh(folder)
-        process = subprocess.Popen(full(COMMANDS["flow"]), cwd=project, env=known(url), **QUIET)
+        process = subprocess.Popen(COMMANDS["flow"], cwd=project, env=known(url), **QUIET)
         time.sleep(luck.uniform(0, seconds))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             counts["killed"] += 1
         process.wait()
         again = subprocess.run(
-            full(COMMANDS["flow"]), cwd=project, env=known(url), capture_output=True, text=True
+            COMMANDS["flow"], cwd=project, env=known(url), capture_output=True, text=True
         )
         same = again.returncode == 0 and (project / "dvc.lock").read_bytes() == undisturbed
         counts["recovered"] += same and process.returncode == -signal.SIGKILL
@@ -94,10 +105,6 @@ def kills(folder: Path, url: str, seconds: float) -> dict[str, int]:
 
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def full(command: list[str]) -> list[str]:
-    return [sys.executable, "-m", *command]
 
 
 def known(url: str) -> dict[str, str]:
@@ -122,10 +129,21 @@ def fresh(folder: Path) -> Path:
 def server(home: Path) -> Iterator[str]:
     url, log = "http://127.0.0.1:4299", home / "log"
     settings = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    start = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", "4299", "--no-ui"]
+    start = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "4299",
+        "--no-ui",
+    ]
     with log.open("w") as out:
         env = environment(**settings)
-        process = subprocess.Popen(full(start), env=env, stdout=out, stderr=out)
+        process = subprocess.Popen(start, env=env, stdout=out, stderr=out)
         try:
             answering(f"{url}/api", log)
             yield url

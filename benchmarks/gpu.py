@@ -21,7 +21,7 @@ from measuring import machine
 from measuring.data import WHOLE, write_made_up, write_tasks
 from measuring.gpus import Sampler
 from measuring.process import run
-from warmstart.config.arm import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.data import fashion_mnist
 from warmstart.data.task import Task
@@ -132,7 +132,7 @@ def _study(
     """Initializers × learning rates × seeds, one cohort in all -> what its timings say."""
     task = Task.read(task_file)
     networks = {
-        name: Network(
+        name: Arm(
             hidden=NETWORKS[network],
             activation=Activation(name="elu"),
             initializer=Initializer(name=name),

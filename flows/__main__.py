@@ -13,6 +13,7 @@ from prefect import serve
 from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ParameterTypeError
+from prefect.logging import get_logger
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
@@ -81,12 +82,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(given: dict[str, Any]) -> None:
+    log = get_logger("flows")
+    log.disabled = True  # it would say the same at length
     try:
         pipeline.validate_parameters(given)
     except ParameterTypeError as error:
         lines = [line.removeprefix(" - ") for line in str(error).splitlines()[1:]]
         problems = (f"--{line}, received {given[re.split('[.:]', line)[0]]}" for line in lines)
         raise ProjectError("\n".join(problems)) from None
+    finally:
+        log.disabled = False
 
 
 def _deployments() -> list[Any]:

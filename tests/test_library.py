@@ -172,7 +172,7 @@ def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> Non
     # he is what `base` comes to: ReLU with the initializer that belongs to it
     assert "Use the default, he: hidden layers 2 × 8, relu, he_normal, batch" in found.advice()
     assert "he has the highest test accuracy" in found.advice()
-    assert "Worse beyond doubt: zeros." in found.advice()
+    assert "Significantly worse: arm zeros." in found.advice()
     assert found.advice() in repr(found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chapter import data
 from chapter.rows import SEED, Row, Scale, difference, last
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.stages.arm import scratch_arm
 from warmstart.stages.experiment import Experiment
@@ -21,7 +21,7 @@ THIRD = "notebook of the 3rd edition, ageron/handson-ml3"
 class Printed:
     """An arm, and the validation accuracy that the book prints after its last epoch."""
 
-    network: Network
+    network: Arm
     accuracy: float | None
 
 
@@ -39,16 +39,16 @@ class Question:
     """Two arms of which the table has the difference."""
 
 
-def network(**choices: Any) -> Network:
+def network(**choices: Any) -> Arm:
     """In the words of params.yaml."""
-    return Network.model_validate_json(json.dumps(choices))
+    return Arm.model_validate_json(json.dumps(choices))
 
 
-def _leaky(slope: float) -> Network:
+def _leaky(slope: float) -> Arm:
     return network(hidden=[300, 100], activation={"leaky_relu": {"negative_slope": slope}})
 
 
-def _deep(activation: str) -> Network:
+def _deep(activation: str) -> Arm:
     return network(hidden=[100] * 100, activation=activation)
 
 

@@ -10,7 +10,7 @@ from chapter.networks import SECOND, THIRD, network
 from chapter.rows import SEED, Row, Scale
 from warmstart.analysis.inference import error_ratio
 from warmstart.config import params
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.data.task import Task
 from warmstart.networks.stack import Stack
@@ -33,7 +33,7 @@ class Transfer:
     name: str
     edition: data.Edition
     classes: tuple[int, int]
-    network: Network
+    network: Arm
     thawed_rates: tuple[float, ...]
     """The first is the notebook's."""
     alone: float
@@ -129,7 +129,7 @@ def _options(transfer: Transfer, thawed_rate: float, scale: Scale) -> params.Tra
     )
 
 
-def _trials(arm: str, network: Network, scale: Scale) -> tuple[Trial, ...]:
+def _trials(arm: str, network: Arm, scale: Scale) -> tuple[Trial, ...]:
     return tuple(
         Trial(arm=arm, network=network, seed=seed, learning_rate=RATE)
         for seed in range(scale.transfer_seeds)

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from engines.job import NETWORKS, Job, Report, Trained
-from warmstart.config.arm import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.data.task import Task
 from warmstart.runtime import pool as executor
@@ -24,7 +24,7 @@ def run(job: Job) -> Report:
 
 
 def _cohort(job: Job) -> Cohort:
-    network = Network(
+    network = Arm(
         hidden=NETWORKS[job.network],
         activation=Activation(name="elu"),
         initializer=Initializer(name="he_normal"),

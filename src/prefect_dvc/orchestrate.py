@@ -68,7 +68,8 @@ class dvc_flow:  # noqa: N801, a decorator
             push: bool = False,
             revision: Revision | None = None,
         ) -> State:
-            """
+            """Bring a DVC project up to date.
+
             Args:
                 targets: stages, with their ancestors; none: all of dvc.yaml
                 set: changes of params.yaml, as in data.name=fashion_mnist
@@ -176,8 +177,11 @@ def run_stage(stage: str, work: Callable[[], Outcome]) -> State:
 
 
 def _here(executor: Executor, stage: str) -> Outcome:
-    with pages.progress_bar(stage) as progress:
-        return executor.run(stage, get_run_logger().info, progress)
+    progress = pages.progress_bar(stage)
+    outcome = executor.run(stage, get_run_logger().info, progress)
+    if outcome.name != "Failed":
+        progress(100.0, begin=False)
+    return outcome
 
 
 def _elsewhere(deployment: str, changes: Sequence[str], bring: Bring, stage: str) -> Outcome:

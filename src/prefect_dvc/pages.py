@@ -30,21 +30,20 @@ ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
 HITS = ("Restored", "Unchanged")
 
 
-@contextmanager
-def progress_bar(stage: str) -> Iterator[Callable[[float], None]]:
+def progress_bar(stage: str) -> Callable[..., None]:
     """How far a stage is, in percent; there is no bar until the stage tells."""
     bar: Any = None
 
-    def move(percent: float) -> None:
+    def move(percent: float, begin: bool = True) -> None:
         nonlocal bar
         with suppress(Exception):  # a server that is away must not cost the stage
             if bar:
                 artifacts.update_progress_artifact(bar, percent)
-            else:
+            elif begin:
                 about = f"How far {stage} is"
                 bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), about)
 
-    yield move
+    return move
 
 
 def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[], None]) -> None:

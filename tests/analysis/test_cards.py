@@ -1,61 +1,117 @@
-"""The card says what the records say of the model that was kept."""
+"""The card says what the records say of the model that was kept, and which model is better."""
 
-import json
-import sys
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "analysis"))
+from parameters import params
+from project import SIZES, keep, make_task, prepare
 
 from fabricated import finished
-from warmstart.analysis import cards as card
-from warmstart.data.task import Standardization, Task, View
-from warmstart.files import write_json
-from warmstart.training.selection import best_of
+from warmstart.analysis.cards import Decision, beats
+from warmstart.analysis.judging import judge
+from warmstart.data.task import Standardization, cross_validation
 
-x, y = np.zeros((4, 3), "float32"), np.array([0, 1, 0, 1], "int32")
-TASK = Task.of(
-    name="b",
-    class_names=("elm", "oak"),
-    **{f"x_{part}": x for part in ("train", "validation", "test")},
-    **{f"y_{part}": y for part in ("train", "validation", "test")},
-)
+PARAMS = params()
+HITS = np.array([1, 1, 0, 1, 1, 1, 0, 1])
+STANDARDIZED = {"standardize": "true"}
 
 
-def test_the_card_of_the_best_trial(tmp_path: Path) -> None:
-    records = [*finished("scratch", [0.7, 0.6, 0.5]), *finished("on_a", [0.8, 0.9, 0.7])]
-    best = records[4]
-    best.epochs["val_accuracy"] = (0.95,)
-    write_json(tmp_path / "card.json", {"feature_shape": [3, 1]})
-    standardization = Standardization(mean=np.array([0.1, 2, -3]), scale=np.array([1.0, 3, 1 / 3]))
-    for folder in ("one", "two"):
-        card.write(
-            tmp_path / folder / "b.keras",
-            data_name="trees",
-            view=View(task=TASK, standardization=standardization),
-            prepared=tmp_path,
-            records=records,
-        )
-    assert (tmp_path / "one/b.json").read_bytes() == (tmp_path / "two/b.json").read_bytes()
-    found = json.loads((tmp_path / "one/b.json").read_text())
-    assert found["model"] == "b.keras"
-    given = found["input"]
-    assert (given["shape"], given["mean"], given["scale"]) == ([3, 1], [0.1, 2, -3], [1, 3, 1 / 3])
-    assert (found["arm"], found["seed"], found["seeds"]) == ("on_a", 1, 3)
-    assert (found["record"], found["data"]["digest"]) == (best.digest, TASK.digest)
-    assert found["test_accuracy"] == 0.9
+def card_of(project: Path, **settings: str) -> dict[str, Any]:
+    """The card of a study whose fifth trial was kept."""
+    prepare(project / "prepared")
+    records = finished("relu", [0.7, 0.6, 0.5]) + finished("selu", [0.8, 0.9, 0.7])
+    records = [dataclasses.replace(r, settings=STANDARDIZED | settings) for r in records]
+    epochs = dict.fromkeys(("loss", "accuracy", "val_loss"), (0.5, 0.25))
+    records[4] = dataclasses.replace(records[4], epochs=epochs | {"val_accuracy": (0.75, 0.875)})
+    folder = project / "results/compare/activation"
+    keep(folder, records, 4, "models/compare/activation.keras", HITS)
+    (card,) = judge(PARAMS, project / "results", project / "prepared").cards.values()
+    assert card["record"] == records[4].digest
+    return dict(card)
+
+
+def test_the_card_of_the_kept_trial(tmp_path: Path) -> None:
+    card = card_of(tmp_path)
+    assert (card["model"], card["stage"], card["study"]) == (
+        "activation.keras",
+        "compare",
+        "initializer",
+    )
+    assert (card["arm"], card["seed"], card["seeds"]) == ("selu", 1, 3)
+    assert card["data"] == {
+        "name": "trees",
+        "digest": make_task("full").digest,
+        "classes": ["elm", "oak", "ash"],
+        "features": 3,
+    }
+    given = card["input"]
+    assert (given["shape"], given["mean"], given["scale"]) == (
+        [3, 1],
+        [0.5, 2, -3],
+        [1.0, 4, 0.25],
+    )
+    assert "elm, oak, ash of trees" in card["intended_use"]
+
+
+def test_the_card_gives_the_last_epoch_and_the_test_set(tmp_path: Path) -> None:
+    card = card_of(tmp_path)
+    assert card["validation_accuracy"] == 0.875  # 0.75 after the first epoch
+    assert card["test_accuracy"] == 0.9
     # t(0.975, 2) = 4.302653, deviation 0.1: 0.8 ± 0.248414
-    arm = found["test_accuracy_of_the_arm"]
+    arm = card["test_accuracy_of_the_arm"]
     assert [arm[k] for k in ("mean", "low", "high")] == pytest.approx([0.8, 0.551586, 1.048414])
-    assert "elm, oak of trees" in found["intended_use"]
-    assert "4 samples" in found["limits"]
+    assert card["test_samples"] == SIZES["test"] == 20
+    assert "20 samples" in card["limits"]
+    assert (card["validation_data"], card["validation_samples"]) == ("v" * 64, 8)
+    assert card["validation_hits"] == "dd"  # 1101 1101
 
 
-def test_the_kept_trial_is_chosen_on_validation() -> None:
-    """Of the arm with the best mean, its best seed, whatever the test set says."""
-    records = [*finished("scratch", [0.9, 0.9]), *finished("on_a", [0.1, 0.1])]
-    for record, last in zip(records, (0.99, 0.5, 0.8, 0.9), strict=True):
-        record.epochs["val_accuracy"] = (*record.epochs["val_accuracy"][:-1], last)
-    assert best_of(records) == 3
+def test_a_fold_has_its_own_card(tmp_path: Path) -> None:
+    """Standardized by what the trial was trained on; the test set stays."""
+    card = card_of(tmp_path, folds="4", fold="2")
+    standardization = Standardization.read(tmp_path / "prepared/standardize.npz")
+    fold = cross_validation(make_task("full"), standardization, 4, PARAMS.seed)[1]
+    assert card["data"]["digest"] == fold.task.digest != make_task("full").digest
+    assert card["input"]["mean"] == fold.standardization.mean.tolist()
+    assert card["test_samples"] == 20
+
+
+def test_raw_input_is_not_standardized(tmp_path: Path) -> None:
+    card = card_of(tmp_path, standardize="false")
+    assert (card["input"]["mean"], card["input"]["scale"]) == ([0, 0, 0], [1, 1, 1])
+
+
+def model(hits: np.ndarray, **changed: Any) -> dict[str, Any]:
+    """What `beats` reads of a card."""
+    return {
+        "data": {"classes": ["elm", "oak"]},
+        "validation_data": "v",
+        "validation_hits": np.packbits(hits).tobytes().hex(),
+        "validation_samples": len(hits),
+    } | changed
+
+
+def test_a_model_is_better_if_its_interval_lies_above_zero() -> None:
+    """100 samples, ours right on 10 that the champion misses: 0.1 ± 1.984 · 0.30151 / 10."""
+    champion = np.array([1] * 80 + [0] * 20)
+    ours = np.array([1] * 90 + [0] * 10)
+    assert beats(model(ours), model(champion)) == Decision(
+        True, "+10.0 points (+4.0 to +16.0) on 100 validation samples, paired by sample"
+    )
+    decision = beats(model(champion), model(ours))
+    assert not decision.better
+    assert decision.reason.endswith("not better beyond doubt")
+    few = np.array([1] * 83 + [0] * 17)  # 0.03 ± 1.984 · 0.017: from -0.4 points
+    assert not beats(model(few), model(champion)).better
+    assert not beats(model(ours), model(ours)).better
+
+
+def test_models_of_other_samples_or_classes_are_not_compared() -> None:
+    better, worse = np.ones(100, int), np.zeros(100, int)
+    other = model(worse, validation_data="w")
+    assert beats(model(better), other) == Decision(False, "it was validated on other data")
+    swapped = model(worse, data={"classes": ["oak", "elm"]})
+    assert beats(model(better), swapped) == Decision(False, "it knows other classes")

@@ -9,24 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import parameters
 import pytest
 from ruamel.yaml import YAML
 
 from fabricated import finished, trial
-from warmstart.analysis import claims, measures, rules
+from warmstart.analysis import chapter, claims, measures
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
-from warmstart.config import params
+from warmstart.config.params import parse
 from warmstart.records import Record
 
-RULE = rules.Rule(
-    id="one-over-other",
-    statement="s",
-    section="t",
-    study="initializer",
-    arms=("one",),
-    against=("other",),
-)
+RULE = chapter.Rule("one-over-other", "s", ("one",), ("other",), section="t", study="initializer")
 ROOT = Path(__file__).parents[2]
 BASE = [0.90, 0.91, 0.93, 0.92, 0.90]
 TEST = {"test_accuracy": 0.9, "test_loss": 0.1}
@@ -307,18 +301,71 @@ def test_a_layer_that_gets_no_gradient_is_a_number_too() -> None:
 def test_the_contracts_keys() -> None:
     (row,) = claims.as_json(claims.judge({}, [RULE]))
     assert set(row) >= {"id", "statement", "section", "verdict", "effect", "interval", "seeds"}
-    assert len({rule.id for rule in rules.RULES}) == len(rules.RULES) >= 30
+    assert len({rule.id for rule in chapter.RULES}) == len(chapter.RULES) >= 30
 
 
 def test_every_rule_names_arms_of_the_studies_there_are() -> None:
     """Those of params.yaml, and those that docs/studies.md has ready."""
     yaml = YAML(typ="safe", pure=True)
-    content = yaml.load((ROOT / "params.yaml").read_text())
+    content = parameters.content()
     section = (ROOT / "docs/studies.md").read_text().split("## Studies for more of the rules")[1]
     ready = yaml.load(re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[0])
     content["compare"]["studies"] |= ready
-    compare = params.parse(content).compare
-    for rule in rules.RULES:
+    compare = parse(content).compare
+    for rule in chapter.RULES:
         assert rule.study in compare.studies or rule.study == "transfer", rule.id
         if rule.study in compare.studies:
             assert {*rule.arms, *rule.against} <= set(compare.arms(rule.study)), rule.id
+
+
+def verdict(id: str, results: Results) -> str:
+    """What the chapter's rule `id` comes to on the results of its study alone."""
+    (rule,) = (rule for rule in chapter.RULES if rule.id == id)
+    (claim,) = claims.judge({rule.study: results}, [rule])
+    return claim.verdict
+
+
+def test_selu_is_expected_to_beat_elu() -> None:
+    better = finished("selu", [a + 0.05 for a in BASE]) + finished("elu", BASE)
+    worse = finished("selu", [a - 0.05 for a in BASE]) + finished("elu", BASE)
+    assert verdict("selu-over-elu", results_of(better)) == "supported"
+    assert verdict("selu-over-elu", results_of(worse)) == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("arm", "other", "expected"),
+    [("relu", "leaky_relu", "supported"), ("leaky_relu", "relu", "contradicted")],
+)
+def test_relu_is_expected_to_have_the_dead_units(arm: str, other: str, expected: str) -> None:
+    rows = []
+    for seed in range(5):
+        rows += looked_into(arm, seed, dead=[0.0] * 3 + [0.3 + seed / 100] * 3)
+        rows += looked_into(other, seed, dead=[0.0] * 6)
+    records = finished("relu", BASE) + finished("leaky_relu", BASE)
+    assert verdict("relu-dies", results_of(records, diagnostics=pd.DataFrame(rows))) == expected
+
+
+@pytest.mark.parametrize(("before", "expected"), [(0.014, "supported"), (0.006, "contradicted")])
+def test_batch_norm_is_expected_to_take_more_time(before: float, expected: str) -> None:
+    arms = {"before": before, "none": 0.010}
+    timings = {
+        "arms": {
+            arm: {"by_seed": {str(s): seconds + (arm == "none") * 1e-4 * s for s in range(5)}}
+            for arm, seconds in arms.items()
+        }
+    }
+    records = finished("before", BASE) + finished("none", BASE)
+    assert verdict("batch-norm-cost", results_of(records, timings=timings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"), [(-3, "supported"), (-1, "contradicted"), (1, "contradicted")]
+)
+def test_sigmoid_gradients_vanish_where_they_fall_a_hundredfold(power: int, expected: str) -> None:
+    """A tenth of the gradient in the first layer is not yet vanishing."""
+    rows = []
+    for seed in range(5):
+        gradients = [10.0 ** (power + seed / 100), 1, 1] * 2
+        rows += looked_into("sigmoid", seed, output_gradient=gradients)
+    given = results_of(finished("sigmoid", BASE), diagnostics=pd.DataFrame(rows))
+    assert verdict("sigmoid-vanishes", given) == expected

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warmstart import diagnostics
+from warmstart import records
 from warmstart.analysis.diagnosis import flags
-from warmstart.config.arm import Activation, Initializer, Network
+from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.networks import mlp
+from warmstart.training.layers import FIELDS
 from warmstart.training.probe import Probe
 
 DRAW = np.random.default_rng(4)
@@ -27,14 +28,12 @@ def looked_into(
     change: Callable[[keras.Sequential], None] = nothing,
     **given: Any,
 ) -> pd.DataFrame:
-    network = Network(
-        hidden=(40,) * depth, activation=Activation(name=activation), **given
-    ).resolve(20)
+    network = Arm(hidden=(40,) * depth, activation=Activation(name=activation), **given).resolve(20)
     model = mlp.build(network, 20, 5, seed=3)
     change(model)
     probes = Probe(model, model.variables, X, Y).look(0)
-    rows = diagnostics.rows(probes, study="s", arm="arm", seed=0, learning_rate=np.nan)
-    return pd.DataFrame(rows, columns=list(diagnostics.COLUMNS))
+    rows = records.looks(probes, study="s", arm="arm", seed=0, learning_rate=np.nan)
+    return pd.DataFrame(rows)
 
 
 def found(frame: pd.DataFrame) -> dict[str, str]:
@@ -105,7 +104,7 @@ def over_time(**columns: list[float]) -> pd.DataFrame:
     rows = []
     for look, epoch in enumerate((0, 1, 2)):
         for layer in (1, 2, 3):
-            row = dict.fromkeys(diagnostics.COLUMNS, np.nan) | {
+            row = dict.fromkeys(FIELDS, np.nan) | {
                 "arm": "arm",
                 "seed": 0,
                 "epoch": epoch,

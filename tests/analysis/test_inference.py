@@ -14,7 +14,7 @@ from warmstart.analysis.inference import (
     seeds_needed,
     verdict,
 )
-from warmstart.records import Interval
+from warmstart.analysis.summary import Interval
 
 
 def test_interval_by_hand():

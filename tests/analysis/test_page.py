@@ -281,6 +281,22 @@ def test_rows_for_dvc_plots(reports: Path) -> None:
     assert len(rows["transfer"]) == 2 * 5
 
 
+@pytest.mark.parametrize(("labels", "verdict"), [(20, "supported"), (50, "undecided")])
+def test_fewer_labels_are_held_against_more_of_them_only(
+    project: Path, labels: int, verdict: str
+) -> None:
+    more = finished("scratch", [a - 0.05 for a in ACCURACIES], stage="transfer", study="labels_50")
+    write(project / "results/transfer/labels/50", more)
+    transfer = PARAMS.transfer.model_copy(update={"train_size": labels})
+    parameters = PARAMS.model_copy(update={"transfer": transfer})
+    judged = judge(parameters, project / "results", project / "prepared")
+    verdicts = {claim.id: claim.verdict for claim in judged.claims}
+    assert verdicts["transfer-fewer-labels"] == verdict
+    assert verdicts["he-for-relu"] == verdicts["no-zeros"] == "supported"
+    assert verdicts["transfer"] == "contradicted"
+    assert verdicts["selu-over-elu"] == "undecided"  # that study was not run
+
+
 def test_of_many_starts_those_are_given_in_numbers_that_differ_from_scratch(
     project: Path,
 ) -> None:

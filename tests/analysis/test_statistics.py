@@ -8,7 +8,7 @@ import pytest
 
 from tests.analysis.fabricated import finished, study, trial
 from warmstart.analysis.statistics import pairwise_p_values, summarize
-from warmstart.records import Interval, Summary
+from warmstart.analysis.summary import Interval, read_summary, write_summary
 
 
 def summary_of(records, reference=None, n_test=100):
@@ -46,7 +46,7 @@ def test_a_summary_by_hand():
     assert contrast.loss_difference.mean == pytest.approx(0.04)
 
 
-def test_folds_widen_what_is_said_of_means_and_differences():
+def test_folds_widen_what_is_said_of_means_and_differences(tmp_path):
     """Three folds, overlap ½: every variance of a mean is 1/3 + 1/2 of sd² instead of a third."""
     records = [
         dataclasses.replace(r, settings={"folds": "3", "fold": str(r.seed + 1)})
@@ -54,7 +54,8 @@ def test_folds_widen_what_is_said_of_means_and_differences():
     ]
     found = summary_of(records)
     assert found.folds == 3
-    assert Summary.from_dict(json.loads(json.dumps(dataclasses.asdict(found)))) == found
+    write_summary(tmp_path / "summary.json", found)
+    assert read_summary(tmp_path / "summary.json") == found
     a, (contrast,) = found.arms["a"], found.contrasts.values()
     assert a.settings == {"folds": "3"}  # which fold is a trial's own affair
     assert a.test_accuracy.low == pytest.approx(0.92 - 4.302653 * 0.02 * math.sqrt(5 / 6))
@@ -211,8 +212,8 @@ def test_a_summary_with_nothing_finite_is_still_json(tmp_path):
         for seed in range(3)
     ]
     found = summary_of([*finished("a", [0.9, 0.9, 0.91]), *hopeless])
-    found.write(tmp_path / "summary.json")
-    assert Summary.read(tmp_path / "summary.json") == found
+    write_summary(tmp_path / "summary.json", found)
+    assert read_summary(tmp_path / "summary.json") == found
     assert found.arms["b"].test_loss.n == 0
     assert "NaN" not in json.dumps(found.contrasts["b against a"].p_value)
 

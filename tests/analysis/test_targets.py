@@ -1,6 +1,6 @@
 import pytest
 
-from tests.analysis.fabricated import trial
+from fabricated import trial
 from warmstart.analysis.targets import epochs_to_target, target_accuracy
 
 

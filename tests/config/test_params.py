@@ -10,7 +10,7 @@ import parameters
 import pytest
 
 from warmstart.config import params
-from warmstart.config.arm import Activation, BatchNorm, Clipping, Initializer, Network, Optimizer
+from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Initializer, Optimizer
 from warmstart.errors import InputError
 
 GOOD = parameters.content()
@@ -37,7 +37,7 @@ def problems(changes: dict[str, Any]) -> list[str]:
 
 def test_the_projects_own_parameters_are_good() -> None:
     known = parameters.params()
-    assert known.compare.arms("batch_norm")["before"] == Network(
+    assert known.compare.arms("batch_norm")["before"] == Arm(
         hidden="auto",
         activation=Activation(name="elu"),
         initializer=Initializer(name="auto"),
@@ -55,7 +55,7 @@ def test_every_pair_may_be_task_b() -> None:
     assert not params.parse(GOOD).transfer.all_pairs
 
 
-def arms(**study: Any) -> dict[str, Network]:
+def arms(**study: Any) -> dict[str, Arm]:
     """The arms of the only study of params.yaml, `study`, over a plain base."""
     content = copy.deepcopy(GOOD)
     content["compare"] |= {"studies": {"one": study}, "base": {"hidden": [5]}}
@@ -83,18 +83,16 @@ def test_every_choice_has_its_words() -> None:
         }
     )
     assert found == {
-        "deep": Network(hidden=(100,) * 20),
-        "norm": Network(
-            hidden=(5,), batch_norm=BatchNorm(name="before", momentum=0.9), dropout=0.2
-        ),
-        "scaled": Network(
+        "deep": Arm(hidden=(100,) * 20),
+        "norm": Arm(hidden=(5,), batch_norm=BatchNorm(name="before", momentum=0.9), dropout=0.2),
+        "scaled": Arm(
             hidden=(5,),
             initializer=Initializer(
                 name="variance_scaling", scale=2.0, mode="fan_avg", distribution="uniform"
             ),
             activation=Activation(name="rrelu", lower=0.1, upper=0.2),
         ),
-        "plain": Network(
+        "plain": Arm(
             hidden=(5,),
             initializer=Initializer(name="normal", stddev=0.5),
             activation=Activation(name="elu", alpha=2.0),
@@ -116,7 +114,7 @@ def test_crossed_factors_give_every_combination() -> None:
         },
     )
     assert found == {
-        f"{start}+{activation}": Network(
+        f"{start}+{activation}": Arm(
             hidden=(5,),
             initializer=Initializer(name=initializer),
             activation=Activation(name=activation),

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Activation, BatchNorm, Network
+from warmstart.config.arm import Activation, Arm, BatchNorm
 from warmstart.networks import autoencoder, mlp, saving, transfer
 
-NETWORK = Network(hidden=(10, 6), activation=Activation(name="selu")).resolve(8)
+NETWORK = Arm(hidden=(10, 6), activation=Activation(name="selu")).resolve(8)
 X = np.random.default_rng(0).normal(size=(7, 8)).astype("float32")
 
 
@@ -71,7 +71,7 @@ def test_noise_has_its_deviation_and_comes_in_training_only() -> None:
 def test_a_higher_layer_is_put_between_the_halves_of_the_lower() -> None:
     low = autoencoder.unroll(autoencoder.build(NETWORK, 8, 3, noise=0.0, tied=False))
     before = [w.tobytes() for w in low.get_weights()]
-    top = Network(hidden=(4,)).resolve(6)
+    top = Arm(hidden=(4,)).resolve(6)
     high = autoencoder.build(top, 6, 3, noise=0.0, tied=True, first=3)
     whole = autoencoder.unroll(high, low)
     codes = np.array(autoencoder.codes(low)(X))
@@ -90,7 +90,7 @@ def test_a_higher_layer_is_put_between_the_halves_of_the_lower() -> None:
 @pytest.mark.parametrize("batch_norm", ["none", "input+before"])
 def test_an_encoder_is_reused_as_model_a_is(tmp_path, batch_norm: str) -> None:
     """Its layers have the names and weights of the network they were pretrained for."""
-    network = NETWORK.changed_by(Network(batch_norm=BatchNorm(name=batch_norm)))
+    network = NETWORK.changed_by(Arm(batch_norm=BatchNorm(name=batch_norm)))
     model = autoencoder.build(network, 8, 3, noise=0.3, tied=True)
     saving.save(autoencoder.encoder(autoencoder.unroll(model)), tmp_path / "encoder.keras")
     source = transfer.load(tmp_path / "encoder.keras")

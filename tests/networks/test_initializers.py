@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from warmstart.config.arm import PAIRING, Initializer, Network
+from warmstart.config.arm import PAIRING, Arm, Initializer
 from warmstart.networks import choices, mlp
 
 FAN_IN, FAN_OUT = 400, 100
@@ -83,7 +83,7 @@ def test_same_seed_same_kernel_other_seed_other_kernel() -> None:
 
 def test_layers_of_equal_shape_start_with_different_kernels() -> None:
     """Keras gives them identical ones when they share an integer seed."""
-    network = Network(hidden=(30, 30, 30)).resolve(30)
+    network = Arm(hidden=(30, 30, 30)).resolve(30)
     model = mlp.build(network, features=30, classes=30, seed=0)
     kernels = [layer.kernel.numpy() for layer in model.layers if hasattr(layer, "kernel")]
     for i, one in enumerate(kernels):

@@ -9,18 +9,18 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.networks import choices, mlp
 from warmstart.networks.choices import keras_code
 
 FEATURES, CLASSES = 6, 3
 
 
-def network(**choices: Any) -> Network:
-    return Network.model_validate({"hidden": (5, 4)} | choices, strict=False).resolve(FEATURES)
+def network(**choices: Any) -> Arm:
+    return Arm.model_validate({"hidden": (5, 4)} | choices, strict=False).resolve(FEATURES)
 
 
-def code_of(made: Network, task: Path) -> str:
+def code_of(made: Arm, task: Path) -> str:
     return keras_code(
         made,
         learning_rate=0.05,
@@ -85,7 +85,7 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
     ],
     ids=lambda made: str(list(made.settings().values())),
 )
-def test_the_code_builds_what_was_trained(made: Network, task: Path) -> None:
+def test_the_code_builds_what_was_trained(made: Arm, task: Path) -> None:
     scope: dict[str, Any] = {}
     exec(code_of(made, task).split("model.fit(")[0], scope)
     model, expected = scope["model"], mlp.build(made, FEATURES, CLASSES, seed=0)
@@ -119,9 +119,9 @@ def test_the_code_runs(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_printing_needs_no_keras() -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from warmstart.config.arm import Network\n"
+        "from warmstart.config.arm import Arm\n"
         "from warmstart.networks.choices import keras_code\n"
-        "keras_code(Network(hidden=(5,)).resolve(4), learning_rate=0.1, classes=2, "
+        "keras_code(Arm(hidden=(5,)).resolve(4), learning_rate=0.1, classes=2, "
         "task=Path('full.npz'), features=4, batch_size=8, epochs=1)\n"
         "sys.exit(' '.join({'keras', 'tensorflow', 'jax'} & set(sys.modules)) or 0)"
     )

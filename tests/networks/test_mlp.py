@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Activation, Network
+from warmstart.config.arm import Activation, Arm
 from warmstart.networks import mlp, saving
 
 
 def build(**choices) -> keras.Sequential:
-    network = Network(**choices)
+    network = Arm(**choices)
     return mlp.build(network.resolve(784), features=784, classes=10, seed=0)
 
 
@@ -89,12 +89,12 @@ def test_the_head_has_an_initializer_of_its_own() -> None:
 
 
 def test_auto_sizes() -> None:
-    assert Network().resolve(784).hidden == (300, 100, 50, 50, 50)
-    assert Network().resolve(64).hidden == (100, 50, 50, 50, 50)
+    assert Arm().resolve(784).hidden == (300, 100, 50, 50, 50)
+    assert Arm().resolve(64).hidden == (100, 50, 50, 50, 50)
 
 
 def test_same_seed_same_weights_other_seed_other_weights() -> None:
-    network = Network(hidden=(8,)).resolve(4)
+    network = Arm(hidden=(8,)).resolve(4)
     one, same, other = (mlp.build(network, 4, 3, seed).get_weights() for seed in (1, 1, 2))
     for a, b in zip(one, same, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -4,16 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Activation, Network
+from warmstart.config.arm import Activation, Arm
 from warmstart.errors import InputError
 from warmstart.networks import mlp, saving, transfer
 
 
 @pytest.fixture
 def model_a() -> keras.Sequential:
-    network = Network(hidden=(8, 6), activation=Activation(name="elu"), batch_norm="after").resolve(
-        5
-    )
+    network = Arm(hidden=(8, 6), activation=Activation(name="elu"), batch_norm="after").resolve(5)
     model = mlp.build(network, features=5, classes=4, seed=3)
     model.set_weights([weight + 0.5 for weight in model.get_weights()])  # as if trained
     return model

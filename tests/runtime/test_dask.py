@@ -12,7 +12,7 @@ from distributed import Client, get_worker
 
 from dask_cluster import Dask, dask, until
 from small_task import make_cohort
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.runtime import dask_client as cluster
 from warmstart.runtime import pool as executor
@@ -20,7 +20,7 @@ from warmstart.training.trials import Cohort
 
 pytestmark = pytest.mark.slow
 
-NETWORK = Network(hidden=(8,))
+NETWORK = Arm(hidden=(8,))
 
 
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:

@@ -8,7 +8,7 @@ import pytest
 from dask_cluster import dask
 from small_task import make_cohort
 from warmstart import __version__
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.runtime import dask_client as cluster
@@ -61,7 +61,7 @@ def test_workers_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_scheduler_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 3)
-    cohort = make_cohort(tmp_path, Network(hidden=(4,)))
+    cohort = make_cohort(tmp_path, Arm(hidden=(4,)))
     with dask(tmp_path) as there:
         there.add_worker("plain")
         gone = pytest.raises(InputError, match=r"expected the Dask scheduler at .* to stay")

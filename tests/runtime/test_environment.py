@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from small_task import make_cohort
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.errors import InputError
 from warmstart.runtime import environment
 from warmstart.runtime import processes as local
@@ -68,7 +68,7 @@ def test_a_worker_loads_its_backend_and_no_package_it_does_not_use(
     backend: str, tmp_path: Path
 ) -> None:
     with local.start(1, tmp_path, backend) as processes:
-        loaded = processes.submit(loaded_in_worker, make_cohort(tmp_path, Network())).result()
+        loaded = processes.submit(loaded_in_worker, make_cohort(tmp_path, Arm())).result()
     assert loaded == [backend]
 
 
@@ -133,7 +133,7 @@ def visible(cohort: Cohort, folder: Path, progress: Any) -> str:
 
 @pytest.mark.usefixtures("three_gpus")
 def test_every_gpu_gets_a_worker(tmp_path: Path) -> None:
-    cohort, folder = make_cohort(tmp_path, Network(hidden=(4,))), tmp_path / "here"
+    cohort, folder = make_cohort(tmp_path, Arm(hidden=(4,))), tmp_path / "here"
     folder.mkdir()
     with local.start("auto", folder, "jax") as processes:
         assert processes.count == 3

@@ -11,13 +11,13 @@ import pytest
 
 from small_task import make_cohort, make_task
 from warmstart.config import params
-from warmstart.config.arm import Initializer, Network
+from warmstart.config.arm import Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Phase
 
-NETWORK = Network(hidden=(8,), initializer=Initializer(name="he_normal"))
+NETWORK = Arm(hidden=(8,), initializer=Initializer(name="he_normal"))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def cohort(tmp_path: Path) -> Cohort:
 
 
 def test_one_and_two_workers_give_the_same(cohort: Cohort, tmp_path: Path, capfd) -> None:
-    other = make_cohort(tmp_path, Network(hidden=(4,)))
+    other = make_cohort(tmp_path, Arm(hidden=(4,)))
     found = {}
     for workers in (1, 2):
         with executor.start(Executor(workers=workers), tmp_path / str(workers)) as pool:

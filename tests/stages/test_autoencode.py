@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from parameters import params
 
-from warmstart.config.arm import Activation, Network, Optimizer
+from warmstart.config.arm import Activation, Arm, Optimizer
 from warmstart.config.params import Params
 from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
@@ -27,7 +27,7 @@ METHODS = ("stacked", "denoising", "rotation")
 def known(**changes: Any) -> Params:
     """Two small layers, one epoch."""
     loaded = params()
-    network = Network(hidden=(6, 4), activation=Activation(name="selu"))
+    network = Arm(hidden=(6, 4), activation=Activation(name="selu"))
     changes = {"methods": METHODS, "optimizer": Optimizer(name="sgd")} | changes
     changes |= {"epochs": 1, "learning_rates": (0.03,)}
     return loaded.model_copy(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from parameters import params
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.data.task import Standardization, Task
 from warmstart.errors import InputError
@@ -32,7 +32,7 @@ N_TEST = 40
 def known(**changes: Any) -> Params:
     """A small network, A at three rates and B at one, five seeds."""
     loaded = params()
-    pretrain = {"network": Network(hidden=(4, 3)), "learning_rates": (0.01, 0.03, 0.1)}
+    pretrain = {"network": Arm(hidden=(4, 3)), "learning_rates": (0.01, 0.03, 0.1)}
     b = {"task_b": ("all_pairs",), "seeds": 5, "learning_rates": (0.1,), "label_counts": ()}
     b |= {"train_size": 10, "strategies": ("freeze_then_thaw",)}
     return loaded.model_copy(

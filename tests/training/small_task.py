@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.runtime.store import Store
 from warmstart.training.trials import Cohort, Phase, Trial
@@ -23,7 +23,7 @@ def make_task(samples: int = 70, features: int = 6, classes: int = 3, seed: int 
     return Task.of(name="full", class_names=tuple("abcdef"[:classes]), **arrays)
 
 
-def make_cohort(folder: Path, network: Network, trials: int = 4, epochs: int = 2) -> Cohort:
+def make_cohort(folder: Path, network: Arm, trials: int = 4, epochs: int = 2) -> Cohort:
     """`trials` seeds of `network` on the task, which is written into `folder`."""
     task = make_task()
     task.write(folder / "task.npz")

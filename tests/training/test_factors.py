@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.config.arm import Activation, Clipping, Network, Optimizer
+from warmstart.config.arm import Activation, Arm, Clipping, Optimizer
 from warmstart.networks import choices, mlp
 from warmstart.training.factors import Factors
 from warmstart.training.program import Data, Numbers, Program
 
 RATE, BATCH = 0.05, 14  # five whole batches
-NETWORK = Network(
+NETWORK = Arm(
     hidden=(8, 6),
     # smooth: a dead unit's gradient is rounding, which Adam blows up
     activation=Activation(name="elu"),
@@ -111,7 +111,7 @@ def test_frozen_layers_compute_what_kerass_do(case: Case) -> None:
 def test_a_factor_is_a_learning_rate_of_ones_own(name: str) -> None:
     """Five steps by random gradients, against one optimizer of Keras's for each layer."""
     network = NETWORK.changed_by(
-        Network(optimizer=Optimizer(name=name), clipping=Clipping(name="norm", threshold=2.0))
+        Arm(optimizer=Optimizer(name=name), clipping=Clipping(name="norm", threshold=2.0))
     )
     model, reference = mlp.build(network, 6, 3, seed=1), mlp.build(network, 6, 3, seed=1)
     factors, steps = Factors(model), (0.3, 1.0, 0.05, 2.0, 0.0)

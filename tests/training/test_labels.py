@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.data.split import draw
 from warmstart.data.task import Task
 from warmstart.runtime.store import Store
@@ -16,7 +16,7 @@ from warmstart.training import shared, worker
 from warmstart.training.trials import Cohort, Phase, Trial
 
 LABELS = (38, 22, 6)  # two batches of 16, one and none, and a rest of 6
-NETWORK = Network(hidden=(8,), batch_norm="after").resolve(6)
+NETWORK = Arm(hidden=(8,), batch_norm="after").resolve(6)
 
 
 def cohort_of(task: Task, path: Path, *trials: Trial, rest: int | None) -> Cohort:

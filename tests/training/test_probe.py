@@ -10,7 +10,7 @@ import pytest
 
 from small_task import make_cohort, make_task
 from warmstart import records
-from warmstart.config.arm import Activation, Clipping, Initializer, Network
+from warmstart.config.arm import Activation, Arm, Clipping, Initializer
 from warmstart.networks import choices, mlp
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker
@@ -23,7 +23,7 @@ X, Y = TASK.x_train, TASK.y_train
 
 
 def look(
-    network: Network, change: Callable[[keras.Sequential], None] = lambda model: None
+    network: Arm, change: Callable[[keras.Sequential], None] = lambda model: None
 ) -> tuple[LayerProbe, ...]:
     network = network.resolve(TASK.features)
     model = mlp.build(network, TASK.features, TASK.classes, seed=2)
@@ -60,7 +60,7 @@ def test_every_number_against_numpy(name: str) -> None:
         weights.extend(np.array(v).astype(float) for v in model.trainable_variables)
 
     wide = Initializer(name="normal", stddev=1.5)
-    network = Network(hidden=(7, 5), activation=Activation(name=name), initializer=wide)
+    network = Arm(hidden=(7, 5), activation=Activation(name=name), initializer=wide)
     found = look(network, keep)
     w1, b1, w2, b2, w3, b3 = weights
     z1 = X @ w1 + b1
@@ -109,13 +109,13 @@ def test_dead_units_are_counted() -> None:
         bias[:5] = -1e3
         model.get_layer("hidden_1").bias.assign(bias)
 
-    network = Network(hidden=(8, 4), initializer=Initializer(name="normal", stddev=0.5))
+    network = Arm(hidden=(8, 4), initializer=Initializer(name="normal", stddev=0.5))
     assert look(network, kill)[0].dead == 5 / 8
-    leaky = network.changed_by(Network(activation=Activation(name="leaky_relu")))
+    leaky = network.changed_by(Arm(activation=Activation(name="leaky_relu")))
     assert look(leaky, kill)[0].dead == 0
     # not dead: flat, but it puts something out; and zero weights, whose slope is not 0
-    assert look(network.changed_by(Network(activation=Activation(name="elu"))), kill)[0].dead == 0
-    zeros = Network(
+    assert look(network.changed_by(Arm(activation=Activation(name="elu"))), kill)[0].dead == 0
+    zeros = Arm(
         hidden=(4,), activation=Activation(name="tanh"), initializer=Initializer(name="zeros")
     )
     assert look(zeros)[0].dead == 0
@@ -128,7 +128,7 @@ def test_batch_norm_is_read_as_it_was_before_the_look() -> None:
         for variable, value in zip(model.get_layer("batch_norm_2").weights, values, strict=True):
             variable.assign(value)
 
-    network = Network(hidden=(4, 3), batch_norm="input+before")
+    network = Arm(hidden=(4, 3), batch_norm="input+before")
     first, _, second, head = look(network, learn)
     assert (first.layer, first.name) == (0, "batch_norm_input")
     normalized = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + 1e-3)
@@ -164,7 +164,7 @@ def test_batch_norm_is_read_as_it_was_before_the_look() -> None:
 def test_clipping_by_hand(
     clipping: Clipping, share: float, cosine: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = Network(hidden=(4,), clipping=clipping).resolve(TASK.features)
+    network = Arm(hidden=(4,), clipping=clipping).resolve(TASK.features)
     model = mlp.build(network, TASK.features, TASK.classes, seed=2)
     probe = Probe(
         model, model.variables, X, Y, optimizer=choices.optimizer(network).build(), batch_size=16
@@ -179,7 +179,7 @@ def test_clipping_by_hand(
 
 def test_how_often_clipping_acts_is_a_share_of_mini_batches() -> None:
     """70 samples are four batches of 16; the threshold lies between their gradients' norms."""
-    base = Network(hidden=(4,)).resolve(TASK.features)
+    base = Arm(hidden=(4,)).resolve(TASK.features)
     model = mlp.build(base, TASK.features, TASK.classes, seed=2)
     norms = []
     for start in range(0, 64, 16):
@@ -188,7 +188,7 @@ def test_how_often_clipping_acts_is_a_share_of_mini_batches() -> None:
         _, biases = _gradients(model, X[rows], Y[rows])
         norms.append(np.sqrt(sum(p.gradient_norm**2 for p in part) + (biases**2).sum()))
     threshold = float(np.mean(sorted(norms)[2:]))
-    network = base.changed_by(Network(clipping=Clipping(name="global_norm", threshold=threshold)))
+    network = base.changed_by(Arm(clipping=Clipping(name="global_norm", threshold=threshold)))
     probe = Probe(
         model, model.variables, X, Y, optimizer=choices.optimizer(network).build(), batch_size=16
     )
@@ -211,7 +211,7 @@ def nothing(epochs: int) -> None: ...
 
 
 # every kind of state that a look moves: seed generators, moving statistics, fed thresholds
-MOVING = Network(
+MOVING = Arm(
     hidden=(6,),
     activation=Activation(name="rrelu"),
     batch_norm="input+after",
@@ -267,7 +267,7 @@ def test_looking_changes_nothing_and_a_killed_trial_sees_the_same(
 
 
 def test_the_last_look_at_a_diverged_trial_is_at_its_last_finite_weights(tmp_path: Path) -> None:
-    cohort = replace(make_cohort(tmp_path, Network(hidden=(4,)), trials=1, epochs=9), probed=True)
+    cohort = replace(make_cohort(tmp_path, Arm(hidden=(4,)), trials=1, epochs=9), probed=True)
     wild = replace(cohort.trials[0], learning_rate=1e5)
     (result,) = worker.train(replace(cohort, trials=(wild,)), Store(tmp_path), nothing)
     assert result.outcome == "diverged"
@@ -290,7 +290,7 @@ def test_looks_become_rarer() -> None:
 
 
 def test_the_file_gives_back_what_was_seen(tmp_path: Path) -> None:
-    probes = look(Network(hidden=(4,), batch_norm="after"))
+    probes = look(Arm(hidden=(4,), batch_norm="after"))
     again = unpack(pack(probes))
     assert repr(again) == repr(probes)
     rows = records.looks(probes, study="s", arm="a", seed=0, learning_rate=0.1)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.config.arm import Activation, BatchNorm, Clipping, Network, Optimizer
+from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Optimizer
 from warmstart.data.task import Task
 from warmstart.networks import choices, mlp
 from warmstart.training.fed import feed_slope
@@ -20,23 +20,23 @@ from warmstart.training.program import Data, Numbers, Program, measure
 JAX = keras.backend.backend() == "jax"
 # momenta and slopes that float32 holds exactly: Keras passes them through it even in float64
 CASES = {
-    "relu": Network(),
-    "selu": Network(activation=Activation(name="selu")),
-    "elu, batch norm": Network(activation=Activation(name="elu"), batch_norm="input+after"),
-    "prelu": Network(activation=Activation(name="prelu")),
-    "rrelu": Network(activation=Activation(name="rrelu")),
-    "both dropouts, batch norm": Network(
+    "relu": Arm(),
+    "selu": Arm(activation=Activation(name="selu")),
+    "elu, batch norm": Arm(activation=Activation(name="elu"), batch_norm="input+after"),
+    "prelu": Arm(activation=Activation(name="prelu")),
+    "rrelu": Arm(activation=Activation(name="rrelu")),
+    "both dropouts, batch norm": Arm(
         dropout=0.25, alpha_dropout=0.125, batch_norm=BatchNorm(name="before", momentum=0.75)
     ),
-    "leaky relu": Network(activation=Activation(name="leaky_relu", negative_slope=0.25)),
-    "nadam, global norm": Network(
+    "leaky relu": Arm(activation=Activation(name="leaky_relu", negative_slope=0.25)),
+    "nadam, global norm": Arm(
         optimizer=Optimizer(name="nadam"), clipping=Clipping(name="global_norm", threshold=0.5)
     ),
-    "momentum, norm": Network(
+    "momentum, norm": Arm(
         optimizer=Optimizer(name="momentum", momentum=0.875),
         clipping=Clipping(name="norm", threshold=0.1),
     ),
-    "nesterov, value": Network(
+    "nesterov, value": Arm(
         optimizer=Optimizer(name="nesterov", momentum=0.75),
         clipping=Clipping(name="value", threshold=0.02),
     ),
@@ -46,7 +46,7 @@ ROUNDED = ("momentum, norm",)
 RATE, BATCH = 0.05, 16
 
 
-def numbers(network: Network, rate: float = RATE) -> Numbers:
+def numbers(network: Arm, rate: float = RATE) -> Numbers:
     return Numbers(
         learning_rate=rate,
         momentum=network.optimizer.momentum,
@@ -55,17 +55,17 @@ def numbers(network: Network, rate: float = RATE) -> Numbers:
     )
 
 
-def make(network: Network, task: Task, trials: int = 1, batch: int = BATCH) -> Program:
+def make(network: Arm, task: Task, trials: int = 1, batch: int = BATCH) -> Program:
     """The program of `network`'s structure: what is a number is not compiled in."""
-    network = network.changed_by(Network(hidden=(16, 12))).resolve(task.features).structure()
+    network = network.changed_by(Arm(hidden=(16, 12))).resolve(task.features).structure()
     model = mlp.build(network, task.features, task.classes, seed=1)
     return Program(
         model, choices.optimizer(network).build(), Data.of(task), batch, trials, feed_slope(model)
     )
 
 
-def plain_keras(network: Network, task: Task, rate: float = RATE, seed: int = 1) -> keras.Model:
-    network = network.changed_by(Network(hidden=(16, 12))).resolve(task.features)
+def plain_keras(network: Arm, task: Task, rate: float = RATE, seed: int = 1) -> keras.Model:
+    network = network.changed_by(Arm(hidden=(16, 12))).resolve(task.features)
     model = mlp.build(network, task.features, task.classes, seed=seed)
     mlp.compile_for_use(model, choices.optimizer(network, rate).build())
     # TensorFlow draws other numbers with XLA than without, from the same seed
@@ -162,23 +162,23 @@ def test_fit_is_the_same_epoch() -> None:
 
 def test_accuracy_is_measured_while_training() -> None:
     """With a learning rate of 0 it is that of the initial weights."""
-    task, network = make_task(), Network()
+    task, network = make_task(), Arm()
     plain, program = plain_keras(network, task), make(network, task)
     program.start([values(plain)], [numbers(network, rate=0.0)])
     expected = plain.evaluate(task.x_train, task.y_train, verbose=0)
     assert program.epoch(order_of()[None])[0, :2] == pytest.approx(expected, rel=1e-5)
 
 
-SHAPE_OF_NUMBERS = Network(
+SHAPE_OF_NUMBERS = Arm(
     activation=Activation(name="leaky_relu"),
     clipping=Clipping(name="norm"),
     optimizer=Optimizer(name="momentum"),
 )
 
 
-def variant(number: int) -> Network:
+def variant(number: int) -> Arm:
     return SHAPE_OF_NUMBERS.changed_by(
-        Network(
+        Arm(
             activation=Activation(name="leaky_relu", negative_slope=0.1 * number),
             clipping=Clipping(name="norm", threshold=0.05 * (number + 1)),
             optimizer=Optimizer(name="momentum", momentum=0.5 + 0.1 * number),
@@ -222,7 +222,7 @@ def test_stacked_trials_are_each_their_own() -> None:
 
 @pytest.mark.skipif(not JAX, reason="only the JAX backend stacks trials")
 def test_a_stacked_trial_that_diverges_or_rests_leaves_the_others_alone() -> None:
-    task, network = make_task(), Network()
+    task, network = make_task(), Arm()
     alone, program = make(network, task, trials=2), make(network, task, trials=2)
     good, wild = (
         values(plain_keras(network, task, seed=1)),
@@ -257,8 +257,8 @@ def test_a_state_that_was_read_goes_on_as_if_nothing_had_happened() -> None:
 
 def test_a_batch_larger_than_the_data_is_one_batch() -> None:
     task = make_task(samples=10)
-    plain, program = plain_keras(Network(), task), make(Network(), task, batch=32)
-    program.start([values(plain)], [numbers(Network())])
+    plain, program = plain_keras(Arm(), task), make(Arm(), task, batch=32)
+    program.start([values(plain)], [numbers(Arm())])
     program.epoch(np.arange(10, dtype="int32")[None])
     plain.train_on_batch(task.x_train, task.y_train)
     for ours, theirs in zip(program.weights()[0], values(plain), strict=True):
@@ -267,14 +267,14 @@ def test_a_batch_larger_than_the_data_is_one_batch() -> None:
 
 def test_measure_is_kerass_evaluate() -> None:
     task = make_task()
-    plain = plain_keras(Network(batch_norm="after"), task)
+    plain = plain_keras(Arm(batch_norm="after"), task)
     ours = measure(plain, task.x_test, task.y_test)
     assert ours == pytest.approx(plain.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-6)
 
 
 def step(clipping: Clipping, gradients: list[list[float]]) -> list[np.ndarray]:
     """What SGD with learning rate 1 subtracts for these gradients of two variables."""
-    optimizer = choices.optimizer(Network(clipping=clipping), learning_rate=1.0).build()
+    optimizer = choices.optimizer(Arm(clipping=clipping), learning_rate=1.0).build()
     variables = [keras.Variable(np.zeros(len(g), "float32")) for g in gradients]
     optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
     return [-np.array(variable) for variable in variables]
@@ -339,7 +339,7 @@ def test_optimizers_are_kerass(name: str, kind: str, settings: dict[str, object]
         if "momentum" in settings and name != "sgd"
         else (Optimizer(name=name))
     )
-    made = choices.optimizer(Network(optimizer=choice), 0.07).build()
+    made = choices.optimizer(Arm(optimizer=choice), 0.07).build()
     assert type(made).__name__ == kind
     assert float(made.learning_rate) == pytest.approx(0.07)
     assert {key: made.get_config()[key] for key in settings} == settings

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from small_task import export, make_task
-from warmstart.config.arm import Activation, Network, Optimizer
+from warmstart.config.arm import Activation, Arm, Optimizer
 from warmstart.networks import autoencoder, choices, transfer
 from warmstart.runtime.store import Store
 from warmstart.training import worker
 from warmstart.training.program import Data, Numbers, Program
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Trial
 
-LINEAR = Network(hidden=(2,), activation=Activation(name="linear"), optimizer=Optimizer(name="sgd"))
+LINEAR = Arm(hidden=(2,), activation=Activation(name="linear"), optimizer=Optimizer(name="sgd"))
 X = make_task(samples=40).x_train
 X_VALIDATION = make_task().x_validation
 
@@ -91,7 +91,7 @@ def test_an_epoch_is_gradient_descent_on_the_squared_error(tied: bool) -> None:
 def cohort(folder: Path, hidden: int, how: Autoencoder, source: Path | None = None) -> Cohort:
     task = make_task()
     task.write(folder / "task.npz")
-    network = Network(hidden=(hidden,), activation=Activation(name="selu")).resolve(6)
+    network = Arm(hidden=(hidden,), activation=Activation(name="selu")).resolve(6)
     return Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=2),),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from small_task import export, make_task
-from warmstart.config.arm import Activation, Clipping, Initializer, Network, Optimizer
+from warmstart.config.arm import Activation, Arm, Clipping, Initializer, Optimizer
 from warmstart.networks import mlp, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
@@ -20,16 +20,14 @@ from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Trial, cut
 
 HE, NORMAL = Initializer(name="he_normal"), Initializer(name="normal", stddev=1.0)
-RANDOM = Network(
-    hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after", dropout=0.1
-)
-PLAIN = Network(hidden=(16, 12))
+RANDOM = Arm(hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after", dropout=0.1)
+PLAIN = Arm(hidden=(16, 12))
 
 
 def trial(
-    seed: int = 0, rate: float = 0.05, initializer: Initializer = HE, network: Network = RANDOM
+    seed: int = 0, rate: float = 0.05, initializer: Initializer = HE, network: Arm = RANDOM
 ) -> Trial:
-    network = network.changed_by(Network(initializer=initializer)).resolve(6)
+    network = network.changed_by(Arm(initializer=initializer)).resolve(6)
     return Trial(arm="arm", network=network, seed=seed, learning_rate=rate)
 
 
@@ -74,7 +72,7 @@ def test_a_trial_does_not_depend_on_its_cohort(cohort: Cohort, tmp_path: Path) -
 def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Path) -> None:
     """Raw and standardized samples, or folds: each as if it had a program of its own, though both
     trainers are there at once."""
-    clipped = Network(hidden=(5,), clipping=Clipping(name="norm", threshold=0.5)).resolve(6)
+    clipped = Arm(hidden=(5,), clipping=Clipping(name="norm", threshold=0.5)).resolve(6)
     trainers, tasks = [], []
     for seed in (5, 6):
         task = make_task(seed=seed)
@@ -114,7 +112,7 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
 def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None:
     task = make_task()
     trainer = Trainer(cohort, Data.of(task))
-    network = RANDOM.changed_by(Network(initializer=NORMAL, head_initializer=HE)).resolve(6)
+    network = RANDOM.changed_by(Arm(initializer=NORMAL, head_initializer=HE)).resolve(6)
     plain = mlp.build(network, 6, 3, derive(cohort.root_seed, "trial", 0))
     initial = trainer.initial(trial(0, initializer=NORMAL, network=network))
     assert len(initial) == len(plain.variables)
@@ -170,7 +168,7 @@ def test_an_exported_trial_evaluates_to_what_was_recorded(cohort: Cohort, tmp_pa
 def test_the_numbers_of_an_exported_trial_are_its_own(cohort: Cohort, tmp_path: Path) -> None:
     """Leaky slope, momentum, clip threshold are fed in training and constants in the file."""
     networks = [
-        Network(
+        Arm(
             hidden=(16, 12),
             activation=Activation(name="leaky_relu", negative_slope=slope),
             clipping=Clipping(name="norm", threshold=slope),
@@ -253,7 +251,7 @@ def test_a_killed_trial_goes_on_from_its_last_epoch(
     """In either phase, and right between them: the same bytes, and no epoch trained twice."""
     monkeypatch.setattr(Checkpoint, "SECONDS", 0.0)
     phases = (Phase(epochs=2), Phase(epochs=4, learning_rate_factor=0.5))
-    network = RANDOM.changed_by(Network(optimizer=Optimizer(name="momentum")))
+    network = RANDOM.changed_by(Arm(optimizer=Optimizer(name="momentum")))
     one = trial(network=network)
     cohort = replace(cohort, structure=one.network.structure(), phases=phases, trials=(one,))
     trainer = Trainer(cohort, Data.of(make_task()))  # compiled once for three runs
@@ -358,7 +356,7 @@ def test_a_key_changes_with_whatever_the_result_depends_on(cohort: Cohort) -> No
 def test_strategies_share_a_program_and_never_move_a(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = Network(hidden=(16, 12), batch_norm="after").resolve(6)
+    network = Arm(hidden=(16, 12), batch_norm="after").resolve(6)
     a = tmp_path / "a.keras"
     saving.save(mlp.compile_for_use(mlp.build(network, 6, 5, seed=3)), a)
     before, source = a.read_bytes(), transfer.load(a)

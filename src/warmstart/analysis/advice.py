@@ -9,7 +9,7 @@ from warmstart.analysis.inference import LEVEL, MOST_SEEDS, interval, seeds_need
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import pairwise_p_values
 from warmstart.analysis.words import accuracy, points
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
 from warmstart.networks.choices import keras_code
 
@@ -30,7 +30,7 @@ class _Candidate:
 
     study: Results
     arm: str
-    network: Network
+    network: Arm
 
     @property
     def name(self) -> str:
@@ -91,7 +91,7 @@ def advise(
 
 def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> list[_Candidate]:
     """Every network once, trained with the settings and the epochs of `compare`."""
-    found: dict[str, _Candidate] = {}
+    candidates: dict[str, _Candidate] = {}
     for study in studies:
         networks = compare.arms(study.name) if study.name in compare.studies else {}
         for arm, network in networks.items():
@@ -104,8 +104,8 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
             }
             if wanted.items() <= study.summary.arms[arm].settings.items():
                 candidate = _Candidate(study=study, arm=arm, network=resolved)
-                found.setdefault(resolved.model_dump_json(), candidate)
-    return list(found.values())
+                candidates.setdefault(resolved.model_dump_json(), candidate)
+    return list(candidates.values())
 
 
 def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candidate, str]:
@@ -139,10 +139,15 @@ def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candid
     )
     if not others:
         return default, text
-    text += f" None of {_alternatives(others)} beats it beyond doubt on {reached.n} seeds."
+    one = len(others) == 1
+    none = (
+        "The one alternative does not beat" if one else f"None of {len(others)} alternatives beats"
+    )
+    text += f" {none} it beyond doubt on {reached.n} seeds."
     best = max(others, key=lambda c: (c.validated, sum(gains[c.name])))
     gain = interval(gains[best.name], overlap=overlap)
-    text += f" The best of them on validation, {best.name}: {points(gain)}"
+    text += f" {best.name}" if one else f" The best of them on validation, {best.name}"
+    text += f": {points(gain)}"
     seeds = seeds_needed(
         gains[best.name], resolution=1 / n_test, level=LEVEL / len(others), overlap=overlap
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from warmstart.analysis.chapter import RULES, Rule
 from warmstart.analysis.inference import (
     LEVEL,
     MINIMUM_SEEDS,
@@ -17,7 +18,6 @@ from warmstart.analysis.inference import (
     seeds_needed,
 )
 from warmstart.analysis.results import Results
-from warmstart.analysis.rules import RULES, Rule
 
 CHAPTER = "Géron, Hands-On Machine Learning, 3rd edition, chapter 11"
 Decision = Literal["supported", "contradicted", "undecided"]
@@ -32,10 +32,10 @@ class Claim:
     section: str
     verdict: Decision
     effect: float | None
-    """Of the rule's arms minus what they are held against, mean over seeds; where that is a
-    number, the value of the arms."""
+    """The rule's arms minus what they are held against, mean over seeds; where that is a number,
+    the value of the arms."""
     interval: tuple[float, float] | None
-    """95 %, of the effect."""
+    """95 % interval of the effect."""
     seeds: int
     measure: str
     """What the effect is a number of."""
@@ -52,7 +52,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Finding:
+class _Evidence:
     """What the paired test is given."""
 
     values: tuple[float, ...] = ()
@@ -77,19 +77,19 @@ def judge(
         training_samples: of the studies' task, where known: some rules speak of large or of small
             training sets only.
     """
-    findings = [_find(rule, results, training_samples) for rule in rules]
+    evidence = [_evidence(rule, results, training_samples) for rule in rules]
     raw = [
         paired_p_value(
-            [v - _zero(rule) for v in found.values],
-            resolution=found.resolution,
-            overlap=found.overlap,
+            [v - _zero(rule) for v in one.values],
+            resolution=one.resolution,
+            overlap=one.overlap,
         )
-        for rule, found in zip(rules, findings, strict=True)
+        for rule, one in zip(rules, evidence, strict=True)
     ]
     tests = sum(p is not None for p in raw)
     return tuple(
-        _claim(rule, found, p, level=LEVEL / max(tests, 1))
-        for rule, found, p in zip(rules, findings, holm(raw), strict=True)
+        _claim(rule, one, p, level=LEVEL / max(tests, 1))
+        for rule, one, p in zip(rules, evidence, holm(raw), strict=True)
     )
 
 
@@ -103,19 +103,19 @@ def _zero(rule: Rule) -> float:
     return 0.0 if rule.against else rule.threshold
 
 
-def _find(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _Finding:
+def _evidence(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _Evidence:
     if samples is not None and not rule.fewest <= samples < rule.most:
         wanted = f"{rule.fewest:,} or more" if rule.fewest else f"less than {rule.most:,}"
-        return _Finding(missing=f"a training set of {wanted} samples; this one has {samples:,}")
+        return _Evidence(missing=f"a training set of {wanted} samples; this one has {samples:,}")
     other = rule.against_study or rule.study
     needed = {rule.study: list(rule.arms)}
     needed.setdefault(other, []).extend(rule.against)
     for study, arms in needed.items():
         if study not in results:
             holds = rule.how or f"with {', '.join(arms)}"
-            return _Finding(missing=f"the study {study}, which was not run: {holds}")
+            return _Evidence(missing=f"the study {study}, which was not run: {holds}")
         if absent := [arm for arm in arms if not results[study].chosen(arm)]:
-            return _Finding(missing=f"arms that {study} did not have: {', '.join(absent)}")
+            return _Evidence(missing=f"arms that {study} did not have: {', '.join(absent)}")
     ours = _mean_by_seed(rule, results[rule.study], rule.arms)
     theirs = (
         _mean_by_seed(rule, results[other], rule.against)
@@ -124,8 +124,8 @@ def _find(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _F
     )
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
-        return _Finding(missing=f"{rule.measure.source} of {rule.study} with {rule.measure.text}")
-    return _Finding(
+        return _Evidence(missing=f"{rule.measure.source} of {rule.study} with {rule.measure.text}")
+    return _Evidence(
         # rounded, since equal differences must stay equal: a t-test would be certain of their noise
         values=tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds),
         resolution=rule.measure.resolution(results[rule.study]),
@@ -134,14 +134,14 @@ def _find(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _F
 
 
 def _mean_by_seed(rule: Rule, study: Results, arms: Sequence[str]) -> dict[int, float]:
-    """Of the seeds that all `arms` have."""
+    """The measure, mean over `arms`, for each seed that all of them have."""
     of_arms = [rule.measure.by_seed(study, arm) for arm in arms]
     seeds = set.intersection(*map(set, of_arms))
     return {seed: sum(values[seed] for values in of_arms) / len(arms) for seed in seeds}
 
 
-def _claim(rule: Rule, found: _Finding, p_value: float | None, *, level: float) -> Claim:
-    effect = interval(found.values, overlap=found.overlap) if found.values else None
+def _claim(rule: Rule, given: _Evidence, p_value: float | None, *, level: float) -> Claim:
+    effect = interval(given.values, overlap=given.overlap) if given.values else None
     verdict: Decision = "undecided"
     if effect and p_value is not None and p_value < LEVEL:
         as_expected = (effect.mean > _zero(rule)) == (rule.expects == "more")
@@ -159,7 +159,7 @@ def _claim(rule: Rule, found: _Finding, p_value: float | None, *, level: float) 
         verdict=verdict,
         effect=effect.mean if effect else None,
         interval=bounds,
-        seeds=len(found.values),
+        seeds=len(given.values),
         measure=rule.measure.text,
         unit=rule.measure.unit,
         shown=_shown(rule, effect.mean, bounds) if effect else "",
@@ -168,7 +168,7 @@ def _claim(rule: Rule, found: _Finding, p_value: float | None, *, level: float) 
             f"{rule.study}: {_named(rule.arms)} against {against}, "
             f"expected {rule.expects} {rule.measure.text}"
         ),
-        takes="" if verdict != "undecided" else _takes(rule, found, level),
+        takes="" if verdict != "undecided" else _takes(rule, given, level),
     )
 
 
@@ -183,13 +183,13 @@ def _shown(rule: Rule, mean: float, bounds: tuple[float, float] | None) -> str:
     return f"{text} ({rule.measure.show(bounds[0])} to {rule.measure.show(bounds[1])})"
 
 
-def _takes(rule: Rule, found: _Finding, level: float) -> str:
+def _takes(rule: Rule, given: _Evidence, level: float) -> str:
     """In seeds, were the effect as large as it looks, or whatever is missing."""
-    if found.missing:
-        return found.missing
-    differences = [value - _zero(rule) for value in found.values]
+    if given.missing:
+        return given.missing
+    differences = [value - _zero(rule) for value in given.values]
     seeds = seeds_needed(
-        differences, resolution=found.resolution, level=level, overlap=found.overlap
+        differences, resolution=given.resolution, level=level, overlap=given.overlap
     )
     if seeds is not None:
         return f"{max(seeds, len(differences) + 1):,} seeds"

@@ -34,7 +34,7 @@ class Flag:
     kind: str
     """A key of `CHECKS`."""
     epochs: tuple[int, ...]
-    """Of the looks that found it, 0 for initialization."""
+    """When it was seen, 0 for initialization."""
     text: str
     """A sentence without the arm's name."""
 
@@ -51,7 +51,7 @@ def flags(frame: pd.DataFrame) -> list[Flag]:
     Args:
         frame: rows of one study, as `diagnostics.read` gives them.
     """
-    found = []
+    findings = []
     frame = observed_seed(frame)
     for arm in dict.fromkeys(frame["arm"]):
         rows = frame[frame["arm"] == arm]
@@ -60,8 +60,8 @@ def flags(frame: pd.DataFrame) -> list[Flag]:
             seen = {epoch: finding for epoch, look in looks.items() if (finding := check(look))}
             if seen:
                 text = _sentence(seen, last=max(looks))
-                found.append(Flag(arm=arm, kind=kind, epochs=tuple(seen), text=text))
-    return found
+                findings.append(Flag(arm=arm, kind=kind, epochs=tuple(seen), text=text))
+    return findings
 
 
 def _sentence(seen: dict[int, _Finding], last: int) -> str:
@@ -137,7 +137,7 @@ def _saturated_units(look: pd.DataFrame) -> _Finding | None:
 
 
 def _share(look: pd.DataFrame, column: str, threshold: float, what: str) -> _Finding | None:
-    """Of the layer that has most of it, and how many others have too much."""
+    """The finding about the layer that has most of it, and how many others have too much."""
     beyond = look[look[column] > threshold]
     if beyond.empty:
         return None

@@ -31,7 +31,7 @@ MINIMUM_SEEDS = 3
 """Two differences estimate their spread with one degree of freedom (t = 12.7): no verdict."""
 
 POWER = 0.8
-"""The chance with which a difference should be found that is there."""
+"""The chance with which a difference that is there should be seen."""
 MOST_SEEDS = 1000
 """Beyond this a difference is not worth telling apart."""
 
@@ -106,10 +106,10 @@ def paired_p_value(
     n = len(differences)
     if n < MINIMUM_SEEDS:
         return None
-    found = interval(differences)
-    if found.mean == 0 and not found.sd:
+    seen = interval(differences)
+    if seen.mean == 0 and not seen.sd:
         return 1.0
-    t = found.mean / ((found.sd or resolution) * math.sqrt(1 / n + overlap))
+    t = seen.mean / ((seen.sd or resolution) * math.sqrt(1 / n + overlap))
     return float(2 * stdtr(n - 1, -abs(t)))
 
 
@@ -135,10 +135,10 @@ def seeds_needed(
         At least MINIMUM_SEEDS. None where no spread is known, where there is no difference to be
         found, and where it would take more than MOST_SEEDS.
     """
-    found = interval(differences)
-    if found.sd is None or found.mean == 0:
+    seen = interval(differences)
+    if seen.sd is None or seen.mean == 0:
         return None
-    effect = abs(found.mean) / (found.sd or resolution)
+    effect = abs(seen.mean) / (seen.sd or resolution)
     counts = np.arange(MINIMUM_SEEDS, MOST_SEEDS + 1)
     # half the level on the one side where the difference lies: the other side adds less than
     # 1e-6 at this power, and SciPy's noncentral t has no number there for large effects
@@ -164,7 +164,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def verdict(difference: float, p_value: float | None) -> Verdict:
-    """Of an arm whose accuracy differs from the reference's by `difference`."""
+    """The verdict on an arm whose accuracy differs from the reference's by `difference`."""
     if p_value is None:
         return "undecided"
     if p_value >= LEVEL:

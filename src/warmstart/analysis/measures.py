@@ -16,15 +16,13 @@ FAINTEST = -16.0
 """In powers of ten, what stands for no gradient at all: the resolution of a float64."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Measure:
     """One number per seed of an arm, at its chosen learning rate."""
 
     text: str
     """What is measured, after "less" or "more"."""
     unit: str
-    scale: float
-    """What a value is multiplied with to be in `unit`."""
     source: Literal["records", "timings", "diagnostics"]
     by_seed: Callable[[Results, str], dict[int, float]]
     """Results and arm -> seed -> value; empty where the source is missing."""
@@ -32,12 +30,22 @@ class Measure:
     """The smallest difference that can be seen: see `paired_p_value`."""
 
     def show(self, value: float) -> str:
-        """`value` in `unit`, without it."""
-        return f"{self.scale * value:+.3g}" if self.unit != "points" else f"{100 * value:+.1f}"
+        """`value`, a share, seconds or a plain number, in `unit`, whose name is left out."""
+        if self.unit == "points":
+            return f"{100 * value:+.1f}"
+        return f"{1000 * value if self.unit == 'ms' else value:+.3g}"
 
 
 def _one_sample(results: Results) -> float:
     return 1 / results.summary.n_test
+
+
+def _one_epoch(_: Results) -> float:
+    return 1.0
+
+
+def _rounding(_: Results) -> float:
+    return float(np.finfo(np.float32).eps)
 
 
 def _test_accuracy(results: Results, arm: str) -> dict[int, float]:
@@ -68,125 +76,93 @@ def _at_highest_rate(results: Results, arm: str) -> dict[int, float]:
     return {r.seed: last_epoch(r)[0] for r in trials if r.learning_rate == highest}
 
 
-def _look(results: Results, arm: str, epoch: Literal["first", "last"]) -> pd.DataFrame:
-    """The rows of the hidden layers in the first or last look at each seed; maybe empty."""
+def _looks(
+    results: Results, arm: str, column: str, when: Literal["first", "last"]
+) -> dict[int, "pd.Series[float]"]:
+    """Seed -> `column` of each hidden layer, in their order, in the first or last look."""
     rows = results.diagnostics
     if rows is None:
-        return pd.DataFrame(columns=["seed"])
-    rows = rows[rows["arm"] == arm]
+        return {}
+    rows = rows[rows["arm"] == arm].sort_values(["seed", "layer"])
     heads = rows.groupby("seed")["layer"].transform("max")
     rows = rows[(rows["layer"] > 0) & (rows["layer"] < heads)]
-    looks = rows.groupby("seed")["epoch"].transform("min" if epoch == "first" else "max")
-    return rows[rows["epoch"] == looks].sort_values(["seed", "layer"])
+    looks = rows.groupby("seed")["epoch"].transform("min" if when == "first" else "max")
+    return {int(str(s)): look for s, look in rows[rows["epoch"] == looks].groupby("seed")[column]}
+
+
+def _power_of_ten(ratio: float) -> float:
+    return max(FAINTEST, math.log10(ratio)) if ratio else FAINTEST
 
 
 def _gradient_decay(results: Results, arm: str) -> dict[int, float]:
-    found = {}
-    for seed, rows in _look(results, arm, "first").groupby("seed"):
-        first, last = rows["output_gradient"].iloc[0], rows["output_gradient"].iloc[-1]
-        if math.isfinite(first) and math.isfinite(last) and last > 0:
-            found[int(str(seed))] = max(FAINTEST, math.log10(first / last) if first else FAINTEST)
-    return found
+    looks = _looks(results, arm, "output_gradient", "first")
+    ends = {seed: (float(look.iloc[0]), float(look.iloc[-1])) for seed, look in looks.items()}
+    return {
+        seed: _power_of_ten(first / last)
+        for seed, (first, last) in ends.items()
+        if math.isfinite(first) and math.isfinite(last) and last > 0
+    }
 
 
 def _drift(results: Results, arm: str) -> dict[int, float]:
-    found = {}
-    for seed, rows in _look(results, arm, "last").groupby("seed"):
-        last = rows["activation_deviation"].iloc[-1]
-        if math.isfinite(last):
-            found[int(str(seed))] = abs(max(FAINTEST, math.log10(last) if last else FAINTEST))
-    return found
+    looks = _looks(results, arm, "activation_deviation", "last")
+    last = {seed: float(look.iloc[-1]) for seed, look in looks.items()}
+    return {seed: abs(_power_of_ten(d)) for seed, d in last.items() if math.isfinite(d)}
 
 
-def _mean_of(
-    column: str, epoch: Literal["first", "last"]
-) -> Callable[[Results, str], dict[int, float]]:
-    """Mean over the hidden layers in one look, where they have the number."""
-
-    def by_seed(results: Results, arm: str) -> dict[int, float]:
-        rows = _look(results, arm, epoch)
-        if rows.empty:
-            return {}
-        means = rows.groupby("seed")[column].mean().dropna()
-        return {int(str(seed)): float(value) for seed, value in means.items()}
-
-    return by_seed
+def _means(looks: dict[int, "pd.Series[float]"]) -> dict[int, float]:
+    """Over the layers that have the number."""
+    means = {seed: float(look.mean()) for seed, look in looks.items()}
+    return {seed: value for seed, value in means.items() if not math.isnan(value)}
 
 
-def _anything(_: Results) -> float:
-    return float(np.finfo(np.float32).eps)
+def _dead(results: Results, arm: str) -> dict[int, float]:
+    return _means(_looks(results, arm, "dead", "last"))
 
 
-ACCURACY = Measure(
-    text="test accuracy",
-    unit="points",
-    scale=100,
-    source="records",
-    by_seed=_test_accuracy,
-    resolution=_one_sample,
-)
+def _clip_cosine(results: Results, arm: str) -> dict[int, float]:
+    """In the first look: gradients are large there, and the networks of all arms still the same."""
+    return _means(_looks(results, arm, "clip_cosine", "first"))
+
+
+ACCURACY = Measure("test accuracy", "points", "records", _test_accuracy, _one_sample)
 EPOCHS = Measure(
-    text="epochs to the target accuracy",
-    unit="epochs",
-    scale=1,
-    source="records",
-    by_seed=_epochs_to_target,
-    resolution=lambda _: 1.0,
+    "epochs to the target accuracy", "epochs", "records", _epochs_to_target, _one_epoch
 )
 OVERFITTING = Measure(
-    text="overfitting (training minus validation accuracy, last epoch)",
-    unit="points",
-    scale=100,
-    source="records",
-    by_seed=_overfitting,
-    resolution=_one_sample,
+    "overfitting (training minus validation accuracy, last epoch)",
+    "points",
+    "records",
+    _overfitting,
+    _one_sample,
 )
 HIGHEST_RATE = Measure(
-    text="validation accuracy at the highest learning rate",
-    unit="points",
-    scale=100,
-    source="records",
-    by_seed=_at_highest_rate,
-    resolution=_one_sample,
+    "validation accuracy at the highest learning rate",
+    "points",
+    "records",
+    _at_highest_rate,
+    _one_sample,
 )
-SECONDS = Measure(
-    text="time per epoch",
-    unit="ms",
-    scale=1000,
-    source="timings",
-    by_seed=Results.seconds_by_seed,
-    resolution=_anything,
-)
+SECONDS = Measure("time per epoch", "ms", "timings", Results.seconds_by_seed, _rounding)
 GRADIENT_DECAY = Measure(
-    text="gradient in the first hidden layer against the last, at initialization",
-    unit="powers of ten",
-    scale=1,
-    source="diagnostics",
-    by_seed=_gradient_decay,
-    resolution=_anything,
+    "gradient in the first hidden layer against the last, at initialization",
+    "powers of ten",
+    "diagnostics",
+    _gradient_decay,
+    _rounding,
 )
 DRIFT = Measure(
-    text="distance of the last hidden layer's deviation from 1, after training",
-    unit="powers of ten",
-    scale=1,
-    source="diagnostics",
-    by_seed=_drift,
-    resolution=_anything,
+    "distance of the last hidden layer's deviation from 1, after training",
+    "powers of ten",
+    "diagnostics",
+    _drift,
+    _rounding,
 )
-DEAD = Measure(
-    text="share of dead units, after training",
-    unit="points",
-    scale=100,
-    source="diagnostics",
-    by_seed=_mean_of("dead", "last"),
-    resolution=_anything,
-)
+DEAD = Measure("share of dead units, after training", "points", "diagnostics", _dead, _rounding)
 CLIP_COSINE = Measure(
-    # where gradients are large, and the networks of all arms still the same
-    text="cosine between the raw and the clipped gradient, at initialization",
-    unit="",
-    scale=1,
-    source="diagnostics",
-    by_seed=_mean_of("clip_cosine", "first"),
-    resolution=_anything,
+    "cosine between the raw and the clipped gradient, at initialization",
+    "",
+    "diagnostics",
+    _clip_cosine,
+    _rounding,
 )

@@ -147,7 +147,7 @@ def answer(pairs: Pairs) -> str:
         verdict: [" and ".join(r.classes) for r in pairs.rows if r.contrast.verdict == verdict]
         for verdict in ("better", "worse")
     }
-    said = {v: f"{len(n)} ({', '.join(n)})" if n else "none" for v, n in named.items()}
+    said = {v: f"{len(n)} ({', '.join(n)})" if n else "no pair" for v, n in named.items()}
     return (
         f"Over all {len(pairs.rows)} pairs of classes, B on A's layers differs from scratch by "
         f"{points(pairs.accuracy_difference)}. Beyond doubt transfer helps for {said['better']} "

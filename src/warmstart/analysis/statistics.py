@@ -197,7 +197,7 @@ def _contrast(
     differences = _differences(errors, arm, reference, n_test)
     difference = interval(differences, overlap=overlap)
     p_value = p_values[frozenset((arm, reference))]
-    found = verdict(difference.mean, p_value)
+    decided = verdict(difference.mean, p_value)
     return Contrast(
         arm=arm,
         reference=reference,
@@ -209,12 +209,12 @@ def _contrast(
             (error_ratio(ours[s], theirs[s]) for s in seeds), overlap=overlap
         ),
         p_value=p_value,
-        verdict=found,
+        verdict=decided,
         # at the first step of Holm's correction, which no pair exceeds
         seeds_needed=seeds_needed(
             differences, resolution=1 / n_test, level=LEVEL / len(p_values), overlap=overlap
         )
-        if found in ("tie", "undecided")
+        if decided in ("tie", "undecided")
         else None,
     )
 

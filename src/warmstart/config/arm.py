@@ -165,7 +165,7 @@ class Optimizer(Choice):
     momentum: Share = 0.9
 
 
-class Network(Frozen):
+class Arm(Frozen):
     """A multilayer perceptron and how it is trained, without its learning rate."""
 
     hidden: Annotated[Literal["auto"] | tuple[Count, ...], BeforeValidator(_repeat)] = "auto"
@@ -187,13 +187,13 @@ class Network(Frozen):
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 
-    def changed_by(self, override: "Network") -> "Network":
+    def changed_by(self, override: "Arm") -> "Arm":
         """This network with the fields that `override` states explicitly."""
         return self.model_copy(
             update={name: getattr(override, name) for name in override.model_fields_set}
         )
 
-    def resolve(self, features: int) -> "Network":
+    def resolve(self, features: int) -> "Arm":
         """This network for inputs of `features` values, with no `auto` left.
 
         Layers: the chapter's 300-100-50-50-50 from 256 features on (Fashion-MNIST has 784), and
@@ -211,7 +211,7 @@ class Network(Frozen):
             update={"hidden": hidden, "initializer": initializer, "head_initializer": head}
         )
 
-    def structure(self) -> "Network":
+    def structure(self) -> "Arm":
         """The arm that stands for all arms with the same compiled program: this one, with the
         choices that are only numbers to a program set to one value. Its initializers draw nothing.
         """

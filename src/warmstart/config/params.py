@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field
 from ruamel.yaml import YAML, YAMLError
 
-from warmstart.config.arm import Count, Frozen, Network, NonNegative, Optimizer, Positive, spread
+from warmstart.config.arm import Arm, Count, Frozen, NonNegative, Optimizer, Positive, spread
 from warmstart.config.checking import check, nearest
 from warmstart.config.study import Compare, LearningRates, Name
 from warmstart.errors import InputError
@@ -49,7 +49,7 @@ class Data(Frozen):
 class Pretrain(Frozen):
     """Model A, trained on task A: the learning rate with the best validation accuracy wins."""
 
-    network: Network
+    network: Arm
     learning_rates: LearningRates
     epochs: Count
     batch_size: Count

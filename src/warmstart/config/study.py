@@ -6,18 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from warmstart.config.arm import Count, Frozen, Network, Positive
+from warmstart.config.arm import Arm, Count, Frozen, Positive
 
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
 Repetitions = Annotated[int, Field(ge=2)]
-Arms = dict[Name, Network]
+Arms = dict[Name, Arm]
 
 
 class Study(Frozen):
     """One question: arms that change the base network."""
 
-    base: Network = Network()
+    base: Arm = Arm()
     arms: Arms = Field(default_factory=dict)
     cross: dict[Name, Arms] = Field(default_factory=dict)
     """Instead of `arms`: factor -> its arms. The study's arms are all their combinations."""
@@ -84,7 +84,7 @@ class Compare(Frozen):
     patience: Count | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     batch_size: Count
-    base: Network
+    base: Arm
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
 
     def problems(self) -> Iterator[str]:
@@ -109,6 +109,6 @@ class Compare(Frozen):
         """The networks of `study` that are only looked into, filled in from the two bases."""
         return self._filled_in(study, self.studies[study].profiles)
 
-    def _filled_in(self, study: str, changes: Mapping[str, Network]) -> Arms:
+    def _filled_in(self, study: str, changes: Mapping[str, Arm]) -> Arms:
         base = self.base.changed_by(self.studies[study].base)
         return {name: base.changed_by(change) for name, change in changes.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.networks import activations, choices, mlp
 
 NOISE, DECODER = "noise", "decoder"
@@ -48,7 +48,7 @@ class Tied(keras.layers.Layer):
 
 
 def build(
-    network: Network, features: int, seed: int, *, noise: float, tied: bool, first: int = 1
+    network: Arm, features: int, seed: int, *, noise: float, tied: bool, first: int = 1
 ) -> keras.Sequential:
     """The autoencoder `(batch, features) -> (batch, features)` whose encoder is the hidden layers
     of the resolved `network`, whose decoder is their mirror image and ends linearly.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from warmstart.config.arm import GLOROT_UNIFORM, Activation, Initializer, Network
+from warmstart.config.arm import GLOROT_UNIFORM, Activation, Arm, Initializer
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
 
@@ -111,7 +111,7 @@ def activation(choice: Activation, *, seed: int = 0, name: str | None = None) ->
             return Call("keras.layers.Activation", keras_name, name=name)
 
 
-def optimizer(arm: Network, learning_rate: float = 0.01) -> Call:
+def optimizer(arm: Arm, learning_rate: float = 0.01) -> Call:
     """The optimizer of `arm` with its clipping."""
     choice, clipping = arm.optimizer, arm.clipping
     kinds = {"adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "rmsprop": "RMSprop"}
@@ -125,12 +125,12 @@ def optimizer(arm: Network, learning_rate: float = 0.01) -> Call:
     return Call(f"keras.optimizers.{kinds.get(choice.name, 'SGD')}", **named, name=choice.name)
 
 
-def batch_norm(arm: Network, name: str) -> Call:
+def batch_norm(arm: Arm, name: str) -> Call:
     """Batch normalization (Ioffe and Szegedy 2015)."""
     return Call("keras.layers.BatchNormalization", momentum=arm.batch_norm.momentum, name=name)
 
 
-def block(arm: Network, units: int | str = UNITS, number: int = 1, seed: int = 0) -> list[Call]:
+def block(arm: Arm, units: int | str = UNITS, number: int = 1, seed: int = 0) -> list[Call]:
     """Hidden layer `number` of a resolved `arm` with what follows it, each under its own name.
 
     A layer that batch norm follows directly has no bias, since β takes its place. Dropout comes
@@ -164,7 +164,7 @@ def head(classes: int, seed: int = 0, choice: Initializer = GLOROT_UNIFORM) -> C
 
 
 def keras_code(
-    arm: Network,
+    arm: Arm,
     *,
     learning_rate: float,
     classes: int,

@@ -2,13 +2,11 @@
 
 import keras
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.networks import choices
 
 
-def build(
-    network: Network, features: int, classes: int, seed: int, first: int = 1
-) -> keras.Sequential:
+def build(network: Arm, features: int, classes: int, seed: int, first: int = 1) -> keras.Sequential:
     """The Keras model of a resolved `network`, input `(batch, features)`, output logits
     `(batch, classes)`. Its hidden layers are numbered from `first`.
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import METHODS, Params
 from warmstart.data import pretext
 from warmstart.data.task import Standardization, Task
@@ -81,7 +81,7 @@ class _Maker:
     """What all cohorts of this stage have in common."""
 
     params: Params
-    network: Network
+    network: Arm
     """Resolved."""
     samples: Task
     """Without labels."""
@@ -122,7 +122,7 @@ class _Maker:
         self,
         arm: str,
         task: Task,
-        network: Network,
+        network: Arm,
         autoencoder: Autoencoder | None = None,
         source: Path | None = None,
     ) -> Cohort:

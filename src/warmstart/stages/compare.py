@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.config.params import Compare, Params
 from warmstart.data.task import Task, View, cross_validation
 from warmstart.errors import InputError
@@ -78,7 +78,7 @@ def make_study(
             return [(file, task)]
         return [_written(view if standardize else view.raw(), folder) for view in seen]
 
-    def arm(network: Network) -> Contender:
+    def arm(network: Arm) -> Contender:
         return from_scratch(
             network,
             tasks=tasks(network.standardize),

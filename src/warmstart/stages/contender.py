@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.training.trials import Cohort, Phase
 
@@ -13,7 +13,7 @@ from warmstart.training.trials import Cohort, Phase
 class Contender:
     """How the arm's trials start and train, and on which samples."""
 
-    network: Network
+    network: Arm
     """Resolved."""
     cohorts: tuple[Cohort, ...]
     """Without trials. Those of seed s belong to number s modulo their count: one of each fold of a
@@ -33,7 +33,7 @@ class Contender:
 
 
 def from_scratch(
-    network: Network,
+    network: Arm,
     *,
     tasks: Sequence[tuple[Path, Task]],
     epochs: int,

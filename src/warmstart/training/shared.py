@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, choices, mlp, transfer
 from warmstart.training import backends
@@ -30,7 +30,7 @@ def capacity(cohort: Cohort, task: Task) -> int:
     return backends.current().trials_at_once(4 * (6 * weights + outputs))
 
 
-def build(cohort: Cohort, task: Task, network: Network) -> keras.Sequential:
+def build(cohort: Cohort, task: Task, network: Arm) -> keras.Sequential:
     """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
     or that of the cohort's source, or an autoencoder; its weights are not those of a trial."""
     if cohort.autoencoder:

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.data.split import draw
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
@@ -58,7 +58,7 @@ class Trainer:
         self._data = data
         shared = compile_program(alike, source, by_layer, data, at_once)
         self.model, self._program, self._probe = shared.model, shared.program, shared.probe
-        self._starts: dict[tuple[Network, int], tuple[LayerProbe, ...]] = {}
+        self._starts: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
         self._fresh = list(shared.fresh)
         if source:
             assign(self.model.variables, self._fresh)

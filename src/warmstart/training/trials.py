@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from warmstart.config.arm import Network
+from warmstart.config.arm import Arm
 from warmstart.training.layers import LayerProbe
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -37,7 +37,7 @@ class Trial:
     """One training run. What sets it apart in its cohort is numbers to the cohort's program."""
 
     arm: str
-    network: Network
+    network: Arm
     """Resolved."""
     seed: int
     """0, 1, 2 …: the same number gives the same labels and batch orders in every arm."""
@@ -59,8 +59,8 @@ class Autoencoder:
 class Cohort:
     """Trials that differ only in numbers, and what they share."""
 
-    structure: Network
-    """`Network.structure` of every trial."""
+    structure: Arm
+    """`Arm.structure` of every trial."""
     phases: tuple[Phase, ...]
     task: Path
     task_digest: str
