@@ -198,8 +198,7 @@ class Publisher:
                 self._pause = time.monotonic() + PAUSE_SECONDS
                 return error
             self._published[folder] = state
-        ended = time.monotonic()
-        self._pause = ended + REST * (ended - began)
+        self._pause = time.monotonic() + REST * (time.monotonic() - began)
         return None
 
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
@@ -235,8 +234,7 @@ class Publisher:
         ]
         found = list(runs.trial_runs(records, commit))
         if self._follows and trials and "started" in facts:
-            first = trials[0][1]
-            place = first["stage"], first["study"], first["data_digest"]
+            place = (trials[0][1][key] for key in ("stage", "study", "data_digest"))
             run = runs.stage_run(*place, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
         return [runs.with_facts(run, facts) for run in found]
