@@ -234,8 +234,8 @@ class Publisher:
         ]
         found = list(runs.trial_runs(records, commit))
         if self._follows and trials and "started" in facts:
-            place = (trials[0][1][key] for key in ("stage", "study", "data_digest"))
-            run = runs.stage_run(*place, facts, commit)
+            stage, study, data = (trials[0][1][k] for k in ("stage", "study", "data_digest"))
+            run = runs.stage_run(stage, study, data, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
         return [runs.with_facts(run, facts) for run in found]
 
