@@ -21,7 +21,6 @@ from warmstart.records import Record, read_records
 from warmstart.runtime.store import PLAN, UNFINISHED, announced
 from warmstart.runtime.store import Store as Trained
 from warmstart.tracking import runs
-from warmstart.tracking.models import publish_models
 from warmstart.tracking.opening import opened
 from warmstart.tracking.runs import Batch, Run
 
@@ -134,11 +133,12 @@ class Publisher:
         """Publish what MLflow lacks of `folder`, one of `Project.states()`.
 
         `failed`: the stage that was at work there has ended and left it unfinished.
-
         Raises:
             InputError: one line; a file cannot be read or MLflow does not answer.
         """
         if folder == self._project.models:
+            from warmstart.tracking.models import publish_models  # loads SciPy
+
             return Published(new=publish_models(folder, self._project.data))
         total, batches = Published(), self._batches(folder, failed)
         if not batches:
