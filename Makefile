@@ -8,7 +8,7 @@ READY := .venv/ready-$(notdir $(basename $(LOCK)))
 # hashes, every platform, and no address of a registry
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 # MLflow gets the runs while the next stage trains
-TRACK := python -m warmstart track --results results --models models --data data/prepared --reports reports
+TRACK := python -m warmstart track
 # the commands of dvc.yaml find the environment's python; nothing calls home
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
@@ -18,12 +18,12 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow plan serve prefect mlflow track book test test-slow test-jax bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow plan serve prefect mlflow track book test test-slow test-jax mutations bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock for a GPU)
+setup: $(READY) ## make .venv from the hashed lock (LOCK=requirements-gpu.lock, or -jax-cuda.lock, for a GPU)
 
 # $(call environment,FOLDER,LOCK): a virtual environment with what LOCK pins, byte-compiled, and this package
 define environment
@@ -49,7 +49,7 @@ run: setup ## run the whole DAG: data, model A, model B, the studies, the report
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
-	@WARMSTART_FOLLOWED=1 $(BIN)/python -m flows --tracker "$(TRACK) --follow"
+	@$(BIN)/python -m flows
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
@@ -58,7 +58,6 @@ plan: setup ## print what make flow would run, wave by wave, and start nothing
 serve: export PYTHONPATH := src
 serve: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
 serve: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
-serve: export WARMSTART_FOLLOWED := 1
 serve: setup ## serve the flow with its schedules (make prefect in another terminal first)
 	@$(BIN)/python -m flows --serve
 
@@ -95,6 +94,9 @@ bench-gpu: setup ## a study of 256 trials on the accelerator that is here, again
 screenshots: setup ## make the pictures of README.md and docs/ anew (4 minutes, needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
+mutations: setup ## break the code on purpose, one place at a time, and see a test turn red (10 minutes)
+	@$(BIN)/python tests/mutations.py
+
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -104,6 +106,7 @@ lock: ## resolve the lock files anew from pyproject.toml
 	$(RESOLVE) --extra cpu --extra dev -o requirements.lock
 	$(RESOLVE) --extra gpu --extra dev -o requirements-gpu.lock
 	$(RESOLVE) --extra jax --extra dask -o requirements-jax.lock
+	$(RESOLVE) --extra jax-cuda --extra dask -o requirements-jax-cuda.lock
 	$(RESOLVE) --extra cpu --extra jax --extra dask --extra bench -o requirements-bench.lock
 
 clean: ## remove what the pipeline made, but not DVC's cache, MLflow's runs or .venv

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from warmstart.tracking.follow import FOLLOWED
+import parameters
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("src", "data/raw", "params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "flows")
+COPIED = ("src", "data/raw", "dvc.yaml", ".dvcignore", ".gitignore", "flows")
 YAML_FILE = YAML()
-CLOCKED = ("timings.json", "reports")
+CLOCKED = ("timings.json", "reports/report", "reports/plots/times", "reports/pictures", "claims")
 
 
 def run(folder: Path, *command: str) -> str:
@@ -36,7 +36,7 @@ def environment(folder: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "DVC_NO_ANALYTICS": "1",
         "MLFLOW_TRACKING_URI": "",
-        FOLLOWED: "1",
+        "WARMSTART_FOLLOWED": "1",
         "SHELL": "/bin/sh",  # Debian's stays as the parent of what it runs, others do not
     }
 
@@ -58,7 +58,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    known = YAML_FILE.load(folder / "params.yaml")
+    known = parameters.content()
     known["pretrain"] |= {"epochs": 2, "learning_rates": [0.03]}
     known["pretrain"]["network"]["hidden"] = [12, 8]
     known["autoencode"] |= {"epochs": 1, "learning_rates": [0.03], "methods": ["denoising"]}
@@ -97,18 +97,24 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
         "data/prepared/card.json",
         "models/a.keras",
         "models/b.keras",
-        "models/b.json",
+        "models/cards/b.json",
+        "models/cards/clipping.json",
         "models/autoencode/denoising.keras",
         "results/autoencode/shown.npz",
-        "results/pretrain/summary.json",
-        "results/transfer/summary.json",
-        "results/transfer/labels/10/summary.json",
-        "results/compare/clipping/summary.json",
+        "results/pretrain/kept.json",
+        "results/transfer/kept.json",
+        "results/transfer/labels/10/records.parquet",
+        "results/transfer/pairs/classes.json",
+        "results/compare/clipping/kept.json",
         "results/compare/clipping/diagnostics.parquet",
         "reports/report.html",
         "reports/report.md",
         "reports/claims.json",
+        "reports/metrics.json",
         "reports/plots/ranking.json",
+        "reports/summaries/pretrain.json",
+        "reports/summaries/transfer/labels/10.json",
+        "reports/summaries/compare/clipping.json",
     ):
         assert (finished / path).stat().st_size > 0, path
     frame = pd.read_parquet(finished / "results/compare/clipping/records.parquet")
@@ -138,7 +144,6 @@ def test_timings_say_what_was_trained_on_what(finished: Path, place: str, task: 
     rate = len(epochs) / found["seconds"]
     assert found["trial_epochs_per_second"] == pytest.approx(rate)
     assert found["arms"].keys() == set(epochs["arm"])
-    assert all(arm["system"] for arm in found["arms"].values())  # of the seconds it trained in
     assert found["versions"].keys() >= {"python", "warmstart", "keras", "tensorflow"}
     assert set(epochs["data_digest"]) == {card["digest"]}
     sizes = {part: card[part]["n"] for part in ("train", "validation", "test")}
@@ -151,9 +156,6 @@ def test_timings_say_what_was_trained_on_what(finished: Path, place: str, task: 
         }
         | sizes
     }
-    memory = found["system"]["system/stage_memory_usage_megabytes"]
-    assert len(memory) >= found["seconds"] / 2  # once a second, if nothing came in between
-    assert max(memory.values()) > 300, "the memory of the worker is missing"
 
 
 def test_a_second_repro_finds_nothing_to_do(project: Path) -> None:
@@ -177,8 +179,11 @@ def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
     assert "Running stage 'report'" in said
     assert "Running stage 'pretrain'" not in said
     diff = json.loads(run(project, "dvc", "metrics", "diff", "--json"))
-    change = diff["results/compare/clipping/summary.json"]["seeds"]
-    assert (change["old"], change["new"]) == (2, 3)
+    (path,) = diff
+    assert path == "reports/metrics.json"
+    assert all(name.startswith("compare@clipping.arms.") for name in diff[path])
+    summary = json.loads((project / "reports/summaries/compare/clipping.json").read_text())
+    assert summary["seeds"] == 3
     shown = json.loads(run(project, "dvc", "exp", "show", "--json"))
     assert any(entry.get("experiments") for entry in shown)
     html = run(project, "dvc", "plots", "show", "--out", "plots")
@@ -198,7 +203,7 @@ def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path
     # the runs were never in this clone's MLflow: records bring them back
     # 1 + 1 of A, 1 without labels, 9 + 3 of B and as many with another number of labels,
     # 12 + 2 of the study, and one each of these four stages
-    said = run(clone, sys.executable, "-m", "warmstart", "track", "--results", "results")
+    said = run(clone, sys.executable, "-m", "warmstart", "track")
     assert said == "45 runs published, 0 were there already\n"
 
 

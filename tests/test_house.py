@@ -2,17 +2,43 @@
 what each stage depends on."""
 
 import ast
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import chdir
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+import parameters
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "warmstart"
 DVC = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
-PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+PARAMS = parameters.content()
 MODULES = sorted(PACKAGE.rglob("*.py"))
+
+NO_DEPENDENCY = ("runtime",)
+"""Folders that a stage imports and that decide no byte of what it writes: where and how trials run.
+tests/runtime holds that one worker, two workers and Dask give the same bytes."""
+
+LAYERS = ("config", "data", "networks", "training", "records", "analysis", "tracking")
+"""A module imports from its own layer and from those before it; LEAVES from nothing, and everybody
+from them. `runtime` and `stages`, which have a place beside the arrow, are in BESIDE."""
+LEAVES = ("errors", "files", "seeds")
+BESIDE = {
+    "runtime": {"config", "data", "training", "runtime"},
+    "stages": {"config", "data", "networks", "training", "records", "runtime", "stages"},
+    "stages.report": {"config", "analysis"},
+    "tracking": {*LAYERS, "runtime"},
+    "library": {*LAYERS, "stages"},
+    "__main__": {*LAYERS, "runtime", "stages"},
+    "__init__": {"library"},
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -37,14 +63,19 @@ def file_of(name: str) -> Path | None:
 
 
 def closure(path: Path) -> set[Path]:
-    """`path` and every module of the package that it reaches, packages' empty doors left out."""
+    """`path` and every module of the package that it reaches and that decides bytes, packages'
+    empty doors left out."""
     found, todo = set(), [path]
     while todo:
         here = todo.pop()
         if here not in found and here != PACKAGE / "__init__.py":  # it names the library, lazily
             found.add(here)
             todo += [file for name in imported(here) if (file := file_of(name))]
-    return {file for file in found if file.name != "__init__.py"}
+    return {file for file in found if file.name != "__init__.py" and _decides(file)}
+
+
+def _decides(file: Path) -> bool:
+    return file.relative_to(PACKAGE).parts[0] not in NO_DEPENDENCY
 
 
 @pytest.mark.parametrize("stage", DVC)
@@ -65,13 +96,13 @@ def test_deps_are_exactly_what_the_stage_imports(stage: str) -> None:
             "tensorflow",
             [
                 "training/backends/tensorflow.py",
-                "training/environment.py",
+                "training/setup.py",
                 "networks/activations.py",
             ],
         ),
         ("jax", ["training/backends/jax.py"]),
-        ("distributed", ["training/cluster.py", "training/remote.py"]),
-        ("keras", ["networks", "training", "data/fashion_mnist.py", "tracking/champion.py"]),
+        ("distributed", ["runtime/dask_client.py", "runtime/dask_worker.py"]),
+        ("keras", ["networks", "training", "runtime/processes.py"]),
         ("prefect", []),
         ("dvc", []),
     ],
@@ -83,28 +114,82 @@ def test_heavy_packages_have_one_door(package: str, door: list[str]) -> None:
             assert any(place == d or place.startswith(f"{d}/") for d in door), place
 
 
-LAYERS = ["data", "networks", "training", "analysis", "tracking", "stages"]
+def layer_of(path: Path) -> str:
+    """The layer, or the module outside of all, that a file of the package belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_arrows_point_backwards(layer: str) -> None:
-    allowed = {
-        "data": set(),
-        "networks": set(),
-        "training": {"data", "networks"},
-        "analysis": set(),
-        "tracking": {"data", "networks", "training", "analysis"},
-        "stages": {"data", "training", "analysis"},
-    }[layer]
-    for path in (PACKAGE / layer).rglob("*.py"):
-        for name in imported(path):
-            parts = name.split(".")
-            if parts[0] == "warmstart" and len(parts) > 1 and parts[1] in LAYERS:
-                assert parts[1] in allowed | {layer}, f"{path.name} imports {name}"
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_import_follows_the_arrow(path: Path) -> None:
+    layer, name = layer_of(path), ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    allowed = set(LEAVES) | BESIDE.get(name, BESIDE.get(layer, set()))
+    if layer in LAYERS:
+        allowed |= set(LAYERS[: LAYERS.index(layer) + 1])
+    targets = {layer_of(file) for imp in imported(path) if (file := file_of(imp))} - {"__init__"}
+    assert targets <= allowed | ({layer} if layer in LAYERS else set()), name
 
 
-def test_dvc_runs_every_study_of_the_parameters() -> None:
-    with Repo(str(ROOT)) as repo:
+def test_no_modules_import_each_other() -> None:
+    arrows = {
+        path: {file for name in imported(path) if (file := file_of(name)) and file != path}
+        for path in MODULES
+        if path != PACKAGE / "__init__.py"  # it names the library, which is loaded when asked for
+    }
+    for ends in arrows.values():
+        ends.discard(PACKAGE / "__init__.py")
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the cycle
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every stage is up to date: DVC is told so, nothing is run."""
+    folder = tmp_path_factory.mktemp("clean")
+    for name in ("src", "dvc.yaml", ".dvcignore", "data/raw"):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    shutil.copy(parameters.PATH, folder / "params.yaml")
+    dvc(folder, "init", "--no-scm", "--quiet")
+    with chdir(folder), Repo(str(folder)) as repo:
+        for out in [out for stage in repo.index.stages for out in stage.outs]:
+            Path(out.fs_path).parent.mkdir(parents=True, exist_ok=True)
+            Path(out.fs_path).write_text("made")
+    dvc(folder, "commit", "--force", "--quiet")
+    assert changed(folder) == set()
+    return folder
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def changed(folder: Path) -> set[str]:
+    """Stages that `dvc status` names, of a matrix the name."""
+    return {name.partition("@")[0] for name in json.loads(dvc(folder, "status", "--json"))}
+
+
+@pytest.mark.parametrize("layer", ["analysis", "tracking", "runtime"])
+def test_a_comment_in_what_judges_looks_or_runs_trains_nothing(clean: Path, layer: str) -> None:
+    for path in (clean / "src/warmstart" / layer).rglob("*.py"):
+        path.write_text(f"{path.read_text()}# a comment\n")
+    assert changed(clean) <= {"report"}
+
+
+def test_a_comment_in_what_trains_is_seen(clean: Path) -> None:
+    path = clean / "src/warmstart/training/trainer.py"
+    before = path.read_text()
+    path.write_text(f"{before}# a comment\n")
+    named = changed(clean)
+    path.write_text(before)
+    assert named == {*DVC} - {"prepare"}
+
+
+def test_dvc_runs_every_study_of_the_parameters(clean: Path) -> None:
+    with chdir(clean), Repo(str(clean)) as repo:
         stages = {stage.addressing for stage in repo.index.stages}
     assert {name for name in stages if name.startswith("compare@")} == {
         f"compare@{study}" for study in PARAMS["compare"]["studies"]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parameters import params
 
 from fabricated import finished
+from parameters import params
 from warmstart.analysis.advice import Advice, advise
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize

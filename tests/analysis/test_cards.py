@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parameters import params
-from project import SIZES, keep, make_task, prepare
 
 from fabricated import finished
+from parameters import params
+from project import SIZES, keep, make_task, prepare
 from warmstart.analysis.cards import Decision, beats
 from warmstart.analysis.judging import judge
 from warmstart.data.task import Standardization, cross_validation

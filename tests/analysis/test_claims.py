@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import parameters
 import pytest
 from ruamel.yaml import YAML
 
+import parameters
 from fabricated import finished, trial
 from warmstart.analysis import chapter, claims, measures
 from warmstart.analysis.results import Results

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from parameters import params
-from project import keep, prepare
 
 from fabricated import finished, study
+from parameters import params
+from project import keep, prepare
 from warmstart.analysis.judging import advice_of, judge
 from warmstart.analysis.summary import read_summary
 from warmstart.errors import InputError

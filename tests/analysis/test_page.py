@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import matplotlib.image
 import numpy as np
 import pytest
-from parameters import params
 
 from fabricated import finished, study, trial
+from parameters import params
 from warmstart.analysis import transfer_sections
 from warmstart.analysis.document import to_markdown
 from warmstart.analysis.judging import judge

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import parameters
 import pytest
 
+import parameters
 from warmstart.config import params
 from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Initializer, Optimizer
 from warmstart.errors import InputError

@@ -5,11 +5,11 @@ import io
 from pathlib import Path
 from typing import Any
 
-import parameters
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+import parameters
 from warmstart.config import params
 from warmstart.errors import InputError
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from parameters import params
 
+from parameters import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
 from warmstart.data.split import rows

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parameters import params
 
+from parameters import params
 from warmstart.config.params import Data, Transfer
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.split import rows, split_full, task_labels

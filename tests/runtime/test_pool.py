@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-import parameters
 import pytest
 
+import parameters
 from small_task import make_cohort, make_task
 from warmstart.config import params
 from warmstart.config.arm import Arm, Initializer

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parameters import params
 
+from parameters import params
 from warmstart.config.arm import Activation, Arm, Optimizer
 from warmstart.config.params import Params
 from warmstart.data.task import Standardization, Task

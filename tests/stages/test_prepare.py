@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parameters import params
 
+from parameters import params
 from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import rows

@@ -7,8 +7,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from parameters import PATH
 
+from parameters import PATH
 from warmstart.__main__ import main
 from warmstart.config.arm import Arm
 from warmstart.networks import mlp, transfer

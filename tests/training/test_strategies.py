@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from parameters import params
 
+from parameters import params
 from warmstart.config.params import StrategyName, Transfer
 from warmstart.networks.stack import Stack
 from warmstart.training import strategies
