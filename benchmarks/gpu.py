@@ -138,7 +138,7 @@ def _study(
         )
         for name in INITIALIZERS
     }
-    trained = study.Study(
+    made = study.Study(
         stage="compare",
         name=f"gpu_{network}",
         data_name=data,
@@ -157,7 +157,7 @@ def _study(
         learning_rates=learning_rates(RATES),
         seeds=options.trials // (len(INITIALIZERS) * RATES),
     )
-    study.run({output: trained}, Executor())
+    study.run({output: made}, Executor())
     timings = read_json(output / "timings.json")
     seconds = [arm["seconds_per_epoch"] for arm in timings["arms"].values()]
     return {"seconds": timings["seconds"], "seconds_per_epoch": seconds}
@@ -176,6 +176,7 @@ def _publish(output: Path) -> None:
     """The records into an MLflow store beside them; a process, since Keras must not meet MLflow."""
     store = f"sqlite:///{output / 'mlflow.db'}"
     command = [sys.executable, "-m", "warmstart", "track", "--results", str(output)]
+    # not the report and the models of the project
     command += ["--reports", str(output / "reports"), "--models", str(output / "models")]
     done = subprocess.run(command, env=os.environ | {"MLFLOW_TRACKING_URI": store}, check=False)
     if done.returncode:

@@ -103,18 +103,18 @@ def repeat(question: Question, images: data.Images, scale: Scale, folder: Path) 
     task = data.full(
         images, question.edition, standardize=question.standardize, limit=scale.samples
     )
-    file = folder / "full.npz"
-    task.write(file)
+    task_file = folder / "full.npz"
+    task.write(task_file)
     study = Study(
         stage="book",
         name=question.name.replace(" ", "_"),
         data_name="fashion_mnist",
         task=task,
-        file=file,
+        file=task_file,
         arms={
             name: from_scratch(
                 printed.network,
-                tasks=[(file, task)],
+                tasks=[(task_file, task)],
                 epochs=question.epochs,
                 batch_size=32,
                 root_seed=SEED,

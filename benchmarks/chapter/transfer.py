@@ -14,7 +14,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.data.task import Task
 from warmstart.networks.stack import Stack
-from warmstart.runtime import pool
+from warmstart.runtime import pool as executor
 from warmstart.runtime.pool import Workers
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
@@ -70,14 +70,14 @@ def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) 
     a, b = data.pair(images, transfer.edition, transfer.classes, scale.samples)
     for task in (a, b):
         task.write(folder / f"{task.name}.npz")
-    unfinished = UNFINISHED / f"book_{transfer.name.replace(' ', '_')}"
-    with pool.start(Executor(), unfinished) as workers:
-        sources = _pretrain(workers, transfer, a, folder, scale)
+    scratch = UNFINISHED / f"book_{transfer.name.replace(' ', '_')}"
+    with executor.start(Executor(), scratch) as pool:
+        sources = _pretrain(pool, transfer, a, folder, scale)
         cohorts = _cohorts(transfer, b, folder, scale, sources)
         members = [cohort for group in cohorts.values() for cohort in group]
-        workers.train(members, f"book, B, {transfer.name}")
-        scores = workers.evaluate(members)
-    shutil.rmtree(unfinished, ignore_errors=True)
+        pool.train(members, f"book, B, {transfer.name}")
+        scores = pool.evaluate(members)
+    shutil.rmtree(scratch, ignore_errors=True)
     accuracies = {
         arm: tuple(scores[c.key(trial)][1] for c in group for trial in c.trials)
         for arm, group in cohorts.items()
@@ -86,15 +86,15 @@ def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) 
 
 
 def _pretrain(
-    workers: Workers, transfer: Transfer, task: Task, folder: Path, scale: Scale
+    pool: Workers, transfer: Transfer, task: Task, folder: Path, scale: Scale
 ) -> list[Path]:
     """A model A for each seed."""
-    arm = _from_scratch(transfer, folder / "a.npz", task)
+    arm = _alone(transfer, folder / "a.npz", task)
     trials = _trials("a", arm.network, scale)
-    workers.train([replace(arm.cohort(0), trials=trials)], f"book, A, {transfer.name}")
+    pool.train([replace(arm.cohort(0), trials=trials)], f"book, A, {transfer.name}")
     paths = [folder / f"a_{trial.seed}.keras" for trial in trials]
     for trial, path in zip(trials, paths, strict=True):
-        workers.export(arm.cohort(0), trial, path)
+        pool.export(arm.cohort(0), trial, path)
     return paths
 
 
@@ -102,7 +102,7 @@ def _cohorts(
     transfer: Transfer, task: Task, folder: Path, scale: Scale, sources: Sequence[Path]
 ) -> dict[str, list[Cohort]]:
     """Arm -> cohorts, whose trials are its seeds in order."""
-    alone = _from_scratch(transfer, folder / "b.npz", task)
+    alone = _alone(transfer, folder / "b.npz", task)
     cohorts = {ALONE: [replace(alone.cohort(0), trials=_trials(ALONE, alone.network, scale))]}
     for rate in transfer.thawed_rates:
         arm = f"B on A, thawed at {rate:g}"
@@ -114,13 +114,9 @@ def _cohorts(
     return cohorts
 
 
-def _from_scratch(transfer: Transfer, file: Path, task: Task) -> Contender:
+def _alone(transfer: Transfer, file: Path, task: Task) -> Contender:
     return from_scratch(
-        transfer.network,
-        tasks=[(file, task)],
-        epochs=EPOCHS,
-        batch_size=32,
-        root_seed=SEED,
+        transfer.network, tasks=[(file, task)], epochs=EPOCHS, batch_size=32, root_seed=SEED
     )
 
 

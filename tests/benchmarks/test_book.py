@@ -15,7 +15,7 @@ import pytest
 
 from warmstart.data.task import Task
 from warmstart.records import EPOCH_METRICS
-from warmstart.runtime import pool as runtime_pool
+from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Result, Trial
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -45,8 +45,8 @@ class Pool:
                 epochs=dict.fromkeys(
                     EPOCH_METRICS, (0.1,) * (cohort.epochs - 1) + (accuracy_of(trial),)
                 ),
-                samples=1,
                 train_seconds=1.0,
+                samples=10,
             )
             for cohort in cohorts
             for trial in cohort.trials
@@ -84,7 +84,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], Pool]:
     images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(N), 100)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("here"))
-        patch.setattr(runtime_pool, "start", start)
+        patch.setattr(executor, "start", start)
         rows = list(book.repeat(images, LABELS, Scale(seeds=3, transfer_seeds=2)))
     return rows, pool
 
