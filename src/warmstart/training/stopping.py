@@ -9,7 +9,7 @@ VAL_LOSS, GOOD = EPOCH_METRICS.index("val_loss"), len(EPOCH_METRICS)
 
 
 class Watch:
-    """How long each of several trials lived, from what their epochs gave.
+    """How many epochs each of several trials takes part in, from what their epochs gave.
 
     Args:
         trials: how many.
@@ -27,7 +27,7 @@ class Watch:
         self.over = np.zeros(trials, bool)
 
     def see(self, row: np.ndarray) -> None:
-        """Take note of an epoch, `row` (trials, 5); of a trial that is over it means nothing."""
+        """Count an epoch, `row` (trials, 5); the row of a trial that is over is ignored."""
         lives = ~self.over
         self.epochs += lives
         self.diverged |= lives & (row[:, GOOD] == 0)
