@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax python benchmarks/gpu.py
 
 needs no network and takes less than 8 minutes. It leaves a table (results/gpu.json), and below
-results/gpu/ the records, and an MLflow store where MLflow is installed.
+results/gpu/ the records, their timings and an MLflow store.
 """
 
 import argparse
@@ -176,6 +176,8 @@ def _publish(output: Path) -> None:
     """The records into an MLflow store beside them; a process, since Keras must not meet MLflow."""
     store = f"sqlite:///{output / 'mlflow.db'}"
     command = [sys.executable, "-m", "warmstart", "track", "--results", str(output)]
+    # not the report and the models of the project
+    command += ["--reports", str(output / "reports"), "--models", str(output / "models")]
     done = subprocess.run(command, env=os.environ | {"MLFLOW_TRACKING_URI": store}, check=False)
     if done.returncode:
         print(f"not in MLflow yet: MLFLOW_TRACKING_URI={store} {shlex.join(command[1:])}")

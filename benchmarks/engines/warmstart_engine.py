@@ -7,7 +7,7 @@ from engines.job import NETWORKS, Job, Report, Trained
 from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.data.task import Task
-from warmstart.runtime import pool as executor
+from warmstart.runtime import pool
 from warmstart.training.trials import Cohort, Phase, Result, Trial
 
 
@@ -16,7 +16,7 @@ def run(job: Job) -> Report:
     cohort = _cohort(job)
     with (
         tempfile.TemporaryDirectory() as folder,
-        executor.start(Executor(workers=job.cores), Path(folder)) as workers,
+        pool.start(Executor(workers=job.cores), Path(folder)) as workers,
     ):
         results = workers.train([cohort], job.engine)
     found = [results[cohort.key(trial)] for trial in cohort.trials]

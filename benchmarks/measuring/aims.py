@@ -1,4 +1,4 @@
-"""What the engine is meant to reach (issue 3, item 4), beside what it did."""
+"""What the engine is meant to reach, beside what it did."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

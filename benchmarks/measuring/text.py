@@ -70,5 +70,5 @@ def _aims(rows: Sequence[Row]) -> Iterator[str]:
     found = aims(rows)
     if found:
         yield ""
-        yield f"{'aims of issue 3':<22}{'':<58}{'wanted':<8}{'reached':>7}"
+        yield f"{'aims':<22}{'':<58}{'wanted':<8}{'reached':>7}"
         yield from map(str, found)

@@ -24,8 +24,8 @@ def write(
     summary: Path | None,
 ) -> None:
     """Every arm × learning rate × seed, of which none diverges; arms are the better the sooner they
-    come, and every middle rate is the chosen one. `summary`: file for
-    what is judged of them."""
+    come, and every middle rate is the chosen one. `summary`: the file for their summary; None: none
+    is written."""
     numbers = np.random.default_rng(0)
     records = []
     for place, arm in enumerate(arms):

@@ -49,7 +49,7 @@ def flags(frame: pd.DataFrame) -> list[Flag]:
     """All findings, arm by arm in the order of `frame`, of the seed that was seen on its way.
 
     Args:
-        frame: rows of one study, as `diagnostics.read` gives them.
+        frame: rows of one study, as `records.read_looks` gives them.
     """
     findings = []
     frame = observed_seed(frame)
