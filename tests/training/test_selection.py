@@ -1,6 +1,6 @@
 import random
 
-from tests.analysis.fabricated import trial
+from fabricated import trial
 from warmstart.training.selection import (
     best_of,
     beyond_the_edge,
