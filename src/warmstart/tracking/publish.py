@@ -1,9 +1,7 @@
 """What lies in a project's folders -> MLflow: once (`publish`), or while a pipeline works.
 
 A stage says in its folder below `.warmstart` what it trains, and leaves each trial there once it is
-trained; so being watched costs it nothing. When it has ended its records have all of them, tested
-where the learning rate was chosen, and the same runs are completed. What was judged of them comes
-with the report.
+trained. When it has ended, its records complete the same runs; summaries come with the report.
 """
 
 import os
@@ -23,7 +21,6 @@ from warmstart.records import Record, read_records
 from warmstart.runtime.store import PLAN, UNFINISHED, announced
 from warmstart.runtime.store import Store as Trained
 from warmstart.tracking import runs
-from warmstart.tracking.models import publish_models
 from warmstart.tracking.opening import opened
 from warmstart.tracking.runs import Batch, Run
 
@@ -136,11 +133,12 @@ class Publisher:
         """Publish what MLflow lacks of `folder`, one of `Project.states()`.
 
         `failed`: the stage that was at work there has ended and left it unfinished.
-
         Raises:
             InputError: one line; a file cannot be read or MLflow does not answer.
         """
         if folder == self._project.models:
+            from warmstart.tracking.models import publish_models  # loads SciPy
+
             return Published(new=publish_models(folder, self._project.data))
         total, batches = Published(), self._batches(folder, failed)
         if not batches:
@@ -200,8 +198,7 @@ class Publisher:
                 self._pause = time.monotonic() + PAUSE_SECONDS
                 return error
             self._published[folder] = state
-        ended = time.monotonic()
-        self._pause = ended + REST * (ended - began)
+        self._pause = time.monotonic() + REST * (time.monotonic() - began)
         return None
 
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
@@ -237,9 +234,8 @@ class Publisher:
         ]
         found = list(runs.trial_runs(records, commit))
         if self._follows and trials and "started" in facts:
-            first = trials[0][1]
-            place = first["stage"], first["study"], first["data_digest"]
-            run = runs.stage_run(*place, facts, commit)
+            stage, study, data = (trials[0][1][k] for k in ("stage", "study", "data_digest"))
+            run = runs.stage_run(stage, study, data, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
         return [runs.with_facts(run, facts) for run in found]
 
