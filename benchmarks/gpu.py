@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax python benchmarks/gpu.py
 
 needs no network and takes less than 8 minutes. It leaves a table (results/gpu.json), and below
-results/gpu/ the records, their summary, and an MLflow store where MLflow is installed.
+results/gpu/ the records, and an MLflow store where MLflow is installed.
 """
 
 import argparse
@@ -26,10 +26,9 @@ from warmstart.config.params import Executor
 from warmstart.data import fashion_mnist
 from warmstart.data.task import Task
 from warmstart.files import read_json, write_json
-from warmstart.runtime import environment
-from warmstart.stages.arm import scratch_arm
-from warmstart.stages.experiment import Experiment
-from warmstart.training.trials import Phase
+from warmstart.stages import study
+from warmstart.stages.contender import from_scratch
+from warmstart.training import setup
 
 RESULTS = Path(__file__).parent / "results"
 INITIALIZERS = ("glorot_normal", "he_normal", "lecun_normal", "orthogonal")
@@ -40,7 +39,7 @@ FIT_TRIALS = 2
 
 def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
-    backend = environment.backend()
+    backend = setup.backend()
     output = options.output or RESULTS / "gpu"
     table = output.with_suffix(".json")
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
         )
     for one, loop in zip(rows[::2], rows[1::2], strict=True):
         print(f"{one['network']}: × fit {loop['ratio_per_epoch']:.1f} per epoch")
-        print(f"{one['network']}: × fit {loop['ratio_total']:.1f} in whole (aim of issue 3: 50)")
+        print(f"{one['network']}: × fit {loop['ratio_total']:.1f} in whole (aim: 50)")
     print(f"written: {table}")
     _publish(output)
     return 0
@@ -139,21 +138,26 @@ def _study(
         )
         for name in INITIALIZERS
     }
-    phases = [Phase(epochs=options.epochs)]
-    Experiment(
+    made = study.Study(
         stage="compare",
-        study=f"gpu_{network}",
+        name=f"gpu_{network}",
         data_name=data,
         task=task,
         file=task_file,
         arms={
-            name: scratch_arm(arm, phases, task_file, task, options.batch, seed=42)
+            name: from_scratch(
+                arm,
+                tasks=[(task_file, task)],
+                epochs=options.epochs,
+                batch_size=options.batch,
+                root_seed=42,
+            )
             for name, arm in networks.items()
         },
         learning_rates=learning_rates(RATES),
         seeds=options.trials // (len(INITIALIZERS) * RATES),
-        reference=None,
-    ).run(output, Executor())
+    )
+    study.run({output: made}, Executor())
     timings = read_json(output / "timings.json")
     seconds = [arm["seconds_per_epoch"] for arm in timings["arms"].values()]
     return {"seconds": timings["seconds"], "seconds_per_epoch": seconds}

@@ -9,9 +9,8 @@ from chapter import data
 from chapter.rows import SEED, Row, Scale, difference, last
 from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
-from warmstart.stages.arm import scratch_arm
-from warmstart.stages.experiment import Experiment
-from warmstart.training.trials import Phase
+from warmstart.stages.contender import from_scratch
+from warmstart.stages.study import Study, run
 
 SECOND = "notebook of the 2nd edition, ageron/handson-ml2"
 THIRD = "notebook of the 3rd edition, ageron/handson-ml3"
@@ -104,22 +103,28 @@ def repeat(question: Question, images: data.Images, scale: Scale, folder: Path) 
     task = data.full(
         images, question.edition, standardize=question.standardize, limit=scale.samples
     )
-    task_file, phases = folder / "full.npz", [Phase(epochs=question.epochs)]
+    task_file = folder / "full.npz"
     task.write(task_file)
-    records = Experiment(
+    study = Study(
         stage="book",
-        study=question.name.replace(" ", "_"),
+        name=question.name.replace(" ", "_"),
         data_name="fashion_mnist",
         task=task,
         file=task_file,
         arms={
-            name: scratch_arm(printed.network, phases, task_file, task, 32, SEED)
+            name: from_scratch(
+                printed.network,
+                tasks=[(task_file, task)],
+                epochs=question.epochs,
+                batch_size=32,
+                root_seed=SEED,
+            )
             for name, printed in question.arms.items()
         },
         learning_rates=(question.learning_rate,),
         seeds=scale.seeds,
-        reference=None,
-    ).run(folder / "results", Executor())
+    )
+    records = run({folder / "results": study}, Executor())
     rows = {
         arm: Row(
             experiment=question.name,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from warmstart.analysis.inference import geometric_interval, interval
-from warmstart.records import Interval
+from warmstart.analysis.summary import Interval
 
 SEED = 42
 """Root of every random number."""

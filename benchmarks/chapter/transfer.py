@@ -16,11 +16,11 @@ from warmstart.data.task import Task
 from warmstart.networks.stack import Stack
 from warmstart.runtime import pool as executor
 from warmstart.runtime.pool import Workers
-from warmstart.stages.arm import scratch_arm
-from warmstart.stages.experiment import SCRATCH
+from warmstart.runtime.store import UNFINISHED
+from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.transfer import on_source
 from warmstart.training.strategies import freeze_then_thaw
-from warmstart.training.trials import Cohort, Phase, Trial
+from warmstart.training.trials import Cohort, Trial
 
 RATE, EPOCHS, FROZEN_EPOCHS = 1e-3, 20, 4
 ALONE = "B alone"
@@ -70,7 +70,7 @@ def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) 
     a, b = data.pair(images, transfer.edition, transfer.classes, scale.samples)
     for task in (a, b):
         task.write(folder / f"{task.name}.npz")
-    scratch = SCRATCH / f"book_{transfer.name.replace(' ', '_')}"
+    scratch = UNFINISHED / f"book_{transfer.name.replace(' ', '_')}"
     with executor.start(Executor(), scratch) as pool:
         sources = _pretrain(pool, transfer, a, folder, scale)
         cohorts = _cohorts(transfer, b, folder, scale, sources)
@@ -89,13 +89,12 @@ def _pretrain(
     pool: Workers, transfer: Transfer, task: Task, folder: Path, scale: Scale
 ) -> list[Path]:
     """A model A for each seed."""
-    phases = [Phase(epochs=EPOCHS)]
-    arm = scratch_arm(transfer.network, phases, folder / "a.npz", task, 32, SEED)
+    arm = _alone(transfer, folder / "a.npz", task)
     trials = _trials("a", arm.network, scale)
-    pool.train([replace(arm.cohort, trials=trials)], f"book, A, {transfer.name}")
+    pool.train([replace(arm.cohort(0), trials=trials)], f"book, A, {transfer.name}")
     paths = [folder / f"a_{trial.seed}.keras" for trial in trials]
     for trial, path in zip(trials, paths, strict=True):
-        pool.export(arm.cohort, trial, path)
+        pool.export(arm.cohort(0), trial, path)
     return paths
 
 
@@ -103,16 +102,22 @@ def _cohorts(
     transfer: Transfer, task: Task, folder: Path, scale: Scale, sources: Sequence[Path]
 ) -> dict[str, list[Cohort]]:
     """Arm -> cohorts, whose trials are its seeds in order."""
-    alone = scratch_arm(transfer.network, [Phase(epochs=EPOCHS)], folder / "b.npz", task, 32, SEED)
-    cohorts = {ALONE: [replace(alone.cohort, trials=_trials(ALONE, alone.network, scale))]}
+    alone = _alone(transfer, folder / "b.npz", task)
+    cohorts = {ALONE: [replace(alone.cohort(0), trials=_trials(ALONE, alone.network, scale))]}
     for rate in transfer.thawed_rates:
         arm = f"B on A, thawed at {rate:g}"
         cohorts[arm] = []
         for source, trial in zip(sources, _trials(arm, alone.network, scale), strict=True):
             recipe = freeze_then_thaw(Stack.read(source), _options(transfer, rate, scale))
-            cohort = on_source(source, "freeze_then_thaw", recipe, alone).cohort
+            cohort = on_source(source, "freeze_then_thaw", recipe, alone).cohort(0)
             cohorts[arm].append(replace(cohort, trials=(trial,)))
     return cohorts
+
+
+def _alone(transfer: Transfer, file: Path, task: Task) -> Contender:
+    return from_scratch(
+        transfer.network, tasks=[(file, task)], epochs=EPOCHS, batch_size=32, root_seed=SEED
+    )
 
 
 def _options(transfer: Transfer, thawed_rate: float, scale: Scale) -> params.Transfer:

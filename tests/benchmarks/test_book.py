@@ -16,7 +16,7 @@ import pytest
 from warmstart.data.task import Task
 from warmstart.records import EPOCH_METRICS
 from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort, Effort, Result, Trial
+from warmstart.training.trials import Cohort, Result, Trial
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import book
@@ -33,12 +33,10 @@ class Pool:
     """Workers that write down what they are given."""
 
     def __init__(self) -> None:
-        self.trained = Effort()
+        self.trained: list[Result] = []
         self.asked: list[tuple[str, Cohort, Task]] = []
 
-    def train(
-        self, cohorts: Sequence[Cohort], label: str, meanwhile: object = None
-    ) -> dict[str, Result]:
+    def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
         self.asked += [(label, cohort, Task.read(cohort.task)) for cohort in cohorts]
         return {
             cohort.key(trial): Result(
@@ -48,7 +46,7 @@ class Pool:
                     EPOCH_METRICS, (0.1,) * (cohort.epochs - 1) + (accuracy_of(trial),)
                 ),
                 train_seconds=1.0,
-                span=(0.0, 1.0),
+                samples=10,
             )
             for cohort in cohorts
             for trial in cohort.trials
