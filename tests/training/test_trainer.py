@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from warmstart.training.stopping import Watch
+from warmstart.training.trainer import Watch
 from warmstart.training.trials import EPOCH_METRICS
 
 NAN = float("nan")
