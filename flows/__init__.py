@@ -8,6 +8,5 @@ from pathlib import Path
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("WARMSTART_FOLLOWED", "1")  # the command beside the stages publishes
 if Path(".dvc").is_dir():
     os.environ.setdefault("PREFECT_HOME", str(Path.cwd() / ".prefect"))

@@ -29,14 +29,12 @@ def run(folder: Path, *command: str) -> str:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of a project that is followed: loading MLflow takes a stage longer than to train this."""
     return os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "DVC_NO_ANALYTICS": "1",
         "MLFLOW_TRACKING_URI": "",
-        "WARMSTART_FOLLOWED": "1",
         "SHELL": "/bin/sh",  # Debian's stays as the parent of what it runs, others do not
     }
 

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import parameters
 import warmstart
 from warmstart import library
-from warmstart.config import params
+from warmstart.config.params import Data
 from warmstart.data.memory import from_memory
-from warmstart.data.split import split_full
+from warmstart.data.split import rows
 from warmstart.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -99,16 +100,16 @@ def test_the_best_model_takes_raw_samples(found: library.Comparison) -> None:
     x, y = samples()
     model = found.best_model()
     dataset, labels = from_memory(x, y, where="here")
-    data = params.Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
-    rows = split_full(dataset, data, 42)
+    data = Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
+    parts = rows(dataset, data, 42)
     assert labels.tolist() == found.classes_.tolist() == ["no", "yes"]
-    predicted = found.classes_[model.predict(x.iloc[rows.test], verbose=0).argmax(axis=1)]
-    hits = np.mean(predicted == y.iloc[rows.test])
+    predicted = found.classes_[model.predict(x.iloc[parts["test"]], verbose=0).argmax(axis=1)]
+    hits = np.mean(predicted == y.iloc[parts["test"]])
     recorded = [
         r.test["test_accuracy"] for r in found.results.records if r.chosen and r.arm == "he"
     ]
     assert any(abs(hits - accuracy) < 1e-6 for accuracy in recorded)
-    loss, accuracy = model.evaluate(x.iloc[rows.test], dataset.y[rows.test], verbose=0)
+    loss, accuracy = model.evaluate(x.iloc[parts["test"]], dataset.y[parts["test"]], verbose=0)
     np.testing.assert_allclose(accuracy, hits, atol=1e-6)
     losses = [r.test["test_loss"] for r in found.results.records if r.chosen and r.arm == "he"]
     assert min(abs(loss - recorded) for recorded in losses) < 1e-4
@@ -137,15 +138,15 @@ def test_each_fold_validates_in_turn_and_its_model_takes_raw_samples() -> None:
     assert found.results.summary.folds == 2
     assert "Trials of its 2 folds share training samples" in found.advice()
     dataset, _ = from_memory(x, y, where="here")
-    data = params.Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
-    rows = split_full(dataset, data, 42)
+    data = Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
+    parts = rows(dataset, data, 42)
     model = found.best_model()
-    loss, _ = model.evaluate(x.iloc[rows.test], dataset.y[rows.test], verbose=0)
+    loss, _ = model.evaluate(x.iloc[parts["test"]], dataset.y[parts["test"]], verbose=0)
     recorded = np.array([r.test["test_loss"] for r in found.results.records])
     assert np.sort(np.abs(loss - recorded))[0] < 1e-5 < np.sort(np.abs(loss - recorded))[1]
     # ours is not that of the one split, and was taken from samples that are not tested
-    pool = dataset.x[np.concatenate([rows.train, rows.validation])]
-    means = [dataset.x[rows.train].mean(axis=0), pool.mean(axis=0)]
+    pool = dataset.x[np.concatenate([parts["train"], parts["validation"]])]
+    means = [dataset.x[parts["train"]].mean(axis=0), pool.mean(axis=0)]
     for mean in means:
         assert np.abs(found.standardization.mean - mean)[0] > 1
     assert np.abs(found.standardization.mean - means[1])[0] < 300  # 1,400 / √120: 2.4 of them
@@ -210,7 +211,7 @@ def test_wrong_arguments_are_named_as_in_params_yaml(arguments: dict, line: str)
 
 
 def test_without_arms_it_is_the_activation_study() -> None:
-    known = params.load(ROOT / "params.yaml")
+    known = parameters.params()
     assert set(library._ARMS) == set(known.compare.studies["activation"].arms)
 
 

@@ -21,7 +21,13 @@ from warmstart.runtime.lifetime import end_with_parent
 
 PARAMS, PREPARED, RESULTS = Path("params.yaml"), Path("data/prepared"), Path("results")
 MODELS, REPORTS = Path("models"), Path("reports")
-Rest = Annotated[tuple[str, ...], Parameter(consume_multiple=True, allow_leading_hyphen=True)]
+Params = Annotated[Path, Parameter(name="--params", help="parameter file")]
+Prepared = Annotated[Path, Parameter(name="--data", help="folder that `prepare` wrote")]
+Results = Annotated[Path, Parameter(name="--results", help="folder with the results of all stages")]
+Output = Annotated[Path, Parameter(name="--output", help="folder for records and timings")]
+Rest = Annotated[
+    tuple[str, ...], Parameter(consume_multiple=True, allow_leading_hyphen=True, negative=())
+]
 """All that follows on the command line, options included."""
 
 app = App(
@@ -59,18 +65,17 @@ def run() -> None:
 
 
 @app.command
-def check(*, params: Path = PARAMS) -> None:
+def check(*, params: Params = PARAMS) -> None:
     """Name every problem of the parameter file, and do nothing else."""
     config.load(params)
 
 
 @app.command
-def prepare(*, output: Path = PREPARED, params: Path = PARAMS) -> None:
+def prepare(*, output: Path = PREPARED, params: Params = PARAMS) -> None:
     """Read the data, split and standardize them.
 
     Args:
         output: folder for the prepared data
-        params: parameter file
     """
     options = config.load(params)
     from warmstart.stages.prepare import prepare
@@ -81,18 +86,15 @@ def prepare(*, output: Path = PREPARED, params: Path = PARAMS) -> None:
 @app.command
 def pretrain(
     *,
-    data: Path = PREPARED,
+    data: Prepared = PREPARED,
     model: Path = MODELS / "a.keras",
-    output: Path = RESULTS / "pretrain",
-    params: Path = PARAMS,
+    output: Output = RESULTS / "pretrain",
+    params: Params = PARAMS,
 ) -> None:
     """Train model A on task A.
 
     Args:
-        data: folder that `prepare` wrote
         model: where model A is saved (.keras)
-        output: folder for records and timings
-        params: parameter file
     """
     options = config.load(params)
     from warmstart.stages.pretrain import pretrain
@@ -103,18 +105,15 @@ def pretrain(
 @app.command
 def autoencode(
     *,
-    data: Path = PREPARED,
+    data: Prepared = PREPARED,
     models: Path = MODELS / "autoencode",
-    output: Path = RESULTS / "autoencode",
-    params: Path = PARAMS,
+    output: Output = RESULTS / "autoencode",
+    params: Params = PARAMS,
 ) -> None:
     """Pretrain encoders without labels.
 
     Args:
-        data: folder that `prepare` wrote
         models: folder where the encoders are saved (.keras)
-        output: folder for records and timings
-        params: parameter file
     """
     options = config.load(params)
     from warmstart.stages.autoencode import autoencode
@@ -127,22 +126,19 @@ def transfer(
     *,
     a: str = str(MODELS / "a.keras"),
     encoders: Path = MODELS / "autoencode",
-    data: Path = PREPARED,
+    data: Prepared = PREPARED,
     pretrained: Path = RESULTS / "pretrain",
     model: Path = MODELS / "b.keras",
-    output: Path = RESULTS / "transfer",
-    params: Path = PARAMS,
+    output: Output = RESULTS / "transfer",
+    params: Params = PARAMS,
 ) -> None:
     """Compare model B from scratch with B on pretrained layers.
 
     Args:
         a: model A: a .keras file, or models:/NAME@ALIAS or models:/NAME/VERSION in MLflow
         encoders: folder with further models to start on (.keras)
-        data: folder that `prepare` wrote
         pretrained: folder with the records of model A
         model: where model B is saved (.keras)
-        output: folder for records and timings
-        params: parameter file
     """
     options = config.load(params)
     from warmstart.stages.transfer import transfer
@@ -157,19 +153,17 @@ def compare(
     study: str,
     /,
     *,
-    data: Path = PREPARED,
+    data: Prepared = PREPARED,
     model: Path | None = None,
     output: Path | None = None,
-    params: Path = PARAMS,
+    params: Params = PARAMS,
 ) -> None:
     """Train the arms of one study, each at its own best learning rate.
 
     Args:
         study: one of compare.studies in the parameter file
-        data: folder that `prepare` wrote
         model: where the best network is saved (.keras); models/compare/STUDY.keras
         output: folder for records and timings; results/compare/STUDY
-        params: parameter file
     """
     options = config.load(params)
     from warmstart.stages.compare import compare
@@ -182,20 +176,17 @@ def compare(
 @app.command
 def report(
     *,
-    results: Path = RESULTS,
-    data: Path = PREPARED,
+    results: Results = RESULTS,
+    data: Prepared = PREPARED,
     models: Path = MODELS,
     output: Path = REPORTS,
-    params: Path = PARAMS,
+    params: Params = PARAMS,
 ) -> None:
     """Judge the records of all stages: write summaries, claims, cards of models and the report.
 
     Args:
-        results: folder with the results of all stages
-        data: folder that `prepare` wrote
         models: folder with the models; their cards go into its subfolder `cards`
         output: folder for the report
-        params: parameter file
     """
     options = config.load(params)
     from warmstart.stages.report import report
@@ -204,14 +195,10 @@ def report(
 
 
 @app.command
-def advise(*, results: Path = RESULTS, data: Path = PREPARED, params: Path = PARAMS) -> None:
-    """Say what to use on these data, with its Keras code.
-
-    Args:
-        results: folder with the results of all stages
-        data: folder that `prepare` wrote
-        params: parameter file
-    """
+def advise(
+    *, results: Results = RESULTS, data: Prepared = PREPARED, params: Params = PARAMS
+) -> None:
+    """Say what to use on these data, with its Keras code."""
     options = config.load(params)
     from warmstart.analysis.judging import advice_of
 
@@ -222,19 +209,17 @@ def advise(*, results: Path = RESULTS, data: Path = PREPARED, params: Path = PAR
 @app.command
 def track(
     *,
-    results: Path = RESULTS,
+    results: Results = RESULTS,
     models: Path = MODELS,
-    data: Path = PREPARED,
+    data: Prepared = PREPARED,
     reports: Path = REPORTS,
-    follow: bool = False,
+    follow: Annotated[bool, Parameter(negative=())] = False,
     during: Rest = (),
 ) -> int:
     """Publish to MLflow what it lacks of all results.
 
     Args:
-        results: folder with the results of all stages
         models: folder with the models, to register them
-        data: folder that `prepare` wrote
         reports: folder with the report
         follow: publish what is written there until standard input ends
         during: run this command and publish while it runs; its exit code is ours

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.analysis.fabricated import finished, study, trial
+from fabricated import finished, study, trial
 from warmstart.analysis.statistics import pairwise_p_values, summarize
 from warmstart.analysis.summary import Interval, read_summary, write_summary
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from warmstart.analysis.style import DARK, LIGHT, colour, palette, stroke
+from warmstart.analysis.style import DARK, LIGHT, colour, palette, stroke, variable, variables
 
 
 def test_an_arm_keeps_its_slot_from_study_to_study() -> None:
@@ -42,3 +42,12 @@ def test_where_hues_come_round_again_shade_and_stroke_differ() -> None:
     assert (colour(0), colour(7)) == ("#0072b2", "#004a73")
     assert len({str(stroke(slot)) for slot in (0, 7, 14)}) == 3
     assert stroke(0) == stroke(6)
+
+
+@pytest.mark.parametrize("hues", [LIGHT, DARK])
+def test_the_page_knows_every_slot_by_the_colour_of_the_pictures(hues: tuple[str, ...]) -> None:
+    """Fourteen arms, fourteen variables, each defined once; the fifteenth begins anew."""
+    defined = dict(line.split(": ") for line in variables(hues).split("; "))
+    assert [defined[variable(slot)[4:-1]] for slot in range(14)] == list(hues)
+    assert variable(14) == variable(0)
+    assert colour(14) == colour(0)

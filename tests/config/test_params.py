@@ -48,6 +48,18 @@ def test_the_projects_own_parameters_are_good() -> None:
     assert known.transfer.seeds >= 5
 
 
+def test_somebody_elses_parameters_are_good() -> None:
+    """The file that stands in for params.yaml where the suite must not care what that says."""
+    known = params.load(parameters.PATH.with_name("other_params.yaml"))
+    assert list(known.compare.studies) == ["mine"]
+    ours = parameters.params()
+    for key in ("seeds", "folds", "learning_rates", "epochs", "patience", "batch_size", "base"):
+        assert getattr(known.compare, key) != getattr(ours.compare, key), key
+    assert known.seed != ours.seed
+    assert not set(known.transfer.task_b) & set(ours.transfer.task_b)
+    assert not set(known.transfer.label_counts) & set(ours.transfer.label_counts)
+
+
 def test_every_pair_may_be_task_b() -> None:
     content = copy.deepcopy(GOOD)
     content["transfer"]["task_b"] = "all_pairs"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from test_compare import study
@@ -15,7 +16,7 @@ from warmstart.records import Record
 from warmstart.runtime import pool
 from warmstart.runtime.store import Store, announced
 from warmstart.stages.study import run
-from warmstart.training.trials import EPOCH_METRICS, Cohort, Result
+from warmstart.training.trials import EPOCH_METRICS, Cohort, Result, Trial
 
 
 class Workers:
@@ -33,7 +34,7 @@ class Workers:
             for trial in cohort.trials:
                 key = cohort.key(trial)
                 assert key in known
-                curve = (trial.learning_rate / 10, trial.learning_rate / 5 + trial.seed / 100)
+                curve = (trial.learning_rate / 10, self.score(trial))
                 results[key] = Result(
                     key=key,
                     outcome="completed",
@@ -44,6 +45,9 @@ class Workers:
                 Store(self._folder).write(results[key], [])
         return results
 
+    def score(self, trial: Trial) -> float:
+        return trial.learning_rate / 5 + trial.seed / 100
+
     def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
         trials, facts = announced(self._folder)
         self.facts = facts
@@ -53,6 +57,68 @@ class Workers:
             untested = Record(**known, outcome=result.outcome, epochs=result.epochs)
             self.found.add(untested.digest)
         return {cohort.key(trial): (0.3, 0.9) for cohort in cohorts for trial in cohort.trials}
+
+
+PEAKS = {"relu": (0.3, 0.6), "tanh": (0.1, 0.7)}
+"""Arm -> its best rate, and what seed 0 is there."""
+
+
+class Peaked(Workers):
+    """Later seeds are better on validation and worse on the test set."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.tested: list[tuple[str, float, int]] = []
+        self.exported: list[tuple[str, float, int]] = []
+
+    def score(self, trial: Trial) -> float:
+        best, height = PEAKS[trial.arm]
+        return height - abs(np.log10(trial.learning_rate / best)) / 5 + trial.seed / 100
+
+    def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
+        trials = [(cohort.key(trial), trial) for cohort in cohorts for trial in cohort.trials]
+        self.tested += [(t.arm, t.learning_rate, t.seed) for _, t in trials]
+        return {key: (t.learning_rate, 0.9 - t.seed / 100) for key, t in trials}
+
+    def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
+        self.exported.append((trial.arm, trial.learning_rate, trial.seed))
+        return [True, False, True]
+
+
+def test_each_arm_is_tested_at_its_own_rate_and_at_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best rate of relu is an end of the grid, so 0.9 is tried; it is worse."""
+    made = study(tmp_path, learning_rates=[0.01, 0.1, 0.3])
+    pools = []
+
+    @contextmanager
+    def start(_: Executor, folder: Path) -> Iterator[Peaked]:
+        pools.append(Peaked(folder))
+        yield pools[0]
+
+    monkeypatch.setattr(pool, "start", start)
+    output = tmp_path / "output"
+    records = run({output: made}, Executor(), Path("models/one.keras"), folder=tmp_path / "scratch")
+    rates = {arm: {r.learning_rate for r in records if r.arm == arm} for arm in ("relu", "tanh")}
+    assert rates == {"relu": {0.01, 0.1, 0.3, 0.9}, "tanh": {0.01, 0.1, 0.3}}
+    expected = {(arm, rate, seed) for arm, (rate, _) in PEAKS.items() for seed in range(6)}
+    assert sorted(pools[0].tested) == sorted(expected)
+    assert {(r.arm, r.learning_rate, r.seed) for r in records if r.chosen} == expected
+    assert {r.chosen for r in records if r.test} == {True}
+    for record in records:
+        tested = {"test_loss": record.learning_rate, "test_accuracy": 0.9 - record.seed / 100}
+        assert record.test == (tested if record.chosen else {})
+    # what is kept is the best on validation, which the test set likes least
+    assert pools[0].exported == [("tanh", 0.1, 5)]
+    (best,) = [r for r in records if (r.arm, r.learning_rate, r.seed) == ("tanh", 0.1, 5)]
+    assert read_json(output / "kept.json") == {
+        "record": best.digest,
+        "model": "models/one.keras",
+        "data": made.task.digest,
+        "validation_hits": "a0",  # 101
+        "validation_samples": 3,
+    }
 
 
 @pytest.mark.parametrize("folds", [None, 3])

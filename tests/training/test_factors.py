@@ -8,7 +8,7 @@ import pytest
 from small_task import make_task
 from warmstart.config.arm import Activation, Arm, Clipping, Optimizer
 from warmstart.networks import choices, mlp
-from warmstart.training.factors import Factors
+from warmstart.training.fed import Factors
 from warmstart.training.program import Data, Numbers, Program
 
 RATE, BATCH = 0.05, 14  # five whole batches

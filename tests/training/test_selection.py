@@ -1,7 +1,12 @@
 import random
 
-from tests.analysis.fabricated import trial
-from warmstart.training.selection import beyond_the_edge, choose_learning_rates, rate_scores
+from fabricated import trial
+from warmstart.training.selection import (
+    best_of,
+    beyond_the_edge,
+    choose_learning_rates,
+    rate_scores,
+)
 
 
 def test_the_best_mean_over_seeds_wins():
@@ -68,3 +73,53 @@ def test_one_rate_beyond_an_end_that_is_best_at_the_grids_own_ratio():
     ]
     assert beyond_the_edge(records) == {"high": 3.33, "low": 0.00333}  # 1 / 0.3, 0.01² / 0.03
     assert beyond_the_edge([r for r in records if r.learning_rate == 0.3]) == {}  # no ratio
+
+
+def test_kept_is_the_best_seed_of_the_best_arm_and_not_the_luckiest():
+    """`lucky` has the best seed of all, `steady` the better mean."""
+    accuracies = {"lucky": (0.99, 0.70, 0.71), "steady": (0.85, 0.90, 0.88)}
+    records = [
+        trial(arm, seed, val_accuracy=[0.99, accuracy])
+        for arm, of_seeds in accuracies.items()
+        for seed, accuracy in enumerate(of_seeds)
+    ]
+    assert best_of(records) == 4
+    assert best_of(records[:3]) == 0
+
+
+def test_kept_is_the_lower_loss_where_accuracies_are_equal():
+    losses = {"a": (0.5, 0.1), "b": (0.2, 0.3)}  # means 0.3 and 0.25
+    records = [
+        trial(arm, seed, val_loss=[loss])
+        for arm, of_seeds in losses.items()
+        for seed, loss in enumerate(of_seeds)
+    ]
+    assert best_of(records) == 2
+    assert best_of(records[:2]) == 1
+
+
+def test_the_test_set_has_no_say_in_what_is_kept():
+    """Validation puts b and its seed 1 first, the test set a and, within b, seed 0."""
+    validation = {"a": (0.80, 0.81), "b": (0.82, 0.83)}
+    tested = {"a": (0.99, 0.98), "b": (0.70, 0.60)}
+    records = [
+        trial(
+            arm,
+            seed,
+            val_accuracy=[validation[arm][seed]],
+            test={"test_accuracy": tested[arm][seed], "test_loss": 1 - tested[arm][seed]},
+        )
+        for arm in validation
+        for seed in (0, 1)
+    ]
+    assert best_of(records) == 3
+    assert rate_scores(records)["a"][0.1][0] == 0.805
+
+
+def test_a_diverged_trial_is_kept_last():
+    records = [
+        trial("a", 0, val_accuracy=[0.99], outcome="diverged"),
+        trial("a", 1, val_accuracy=[0.1]),
+        trial("a", 2, val_accuracy=[float("nan")]),
+    ]
+    assert best_of(records) == 1

@@ -17,8 +17,7 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.networks import activations
 from warmstart.training import backends, fed
-from warmstart.training.factors import Factors
-from warmstart.training.fed import Fed
+from warmstart.training.fed import Factors, Fed
 
 LOSS_BOUND = 1e9
 """A mean loss beyond this has diverged, though it is still a number."""

@@ -13,8 +13,7 @@ from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, choices, mlp, transfer
 from warmstart.training import backends
-from warmstart.training.factors import Factors
-from warmstart.training.fed import feed_slope
+from warmstart.training.fed import Factors, feed_slope
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, Program
 from warmstart.training.trials import Cohort

@@ -17,7 +17,6 @@ from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
 from warmstart.training.shared import Source, compile_program
-from warmstart.training.stopping import Watch
 from warmstart.training.trials import (
     EPOCH_METRICS,
     Checkpoint,
@@ -29,6 +28,40 @@ from warmstart.training.trials import (
     Store,
     Trial,
 )
+
+VAL_LOSS, GOOD = EPOCH_METRICS.index("val_loss"), len(EPOCH_METRICS)
+"""Columns of what `Program.epoch` returns."""
+
+
+class Watch:
+    """How many epochs each of several trials takes part in, from what their epochs gave.
+
+    Args:
+        trials: how many.
+        patience: epochs without a lower validation loss after which a trial stops; None: it goes
+            on.
+    """
+
+    def __init__(self, trials: int, patience: int | None) -> None:
+        self._patience = patience
+        self._best = np.full(trials, np.inf)
+        self._waited = np.zeros(trials, int)
+        self.epochs = np.zeros(trials, int)
+        """(trials,): epochs trained, the one in which it diverged among them."""
+        self.diverged = np.zeros(trials, bool)
+        self.over = np.zeros(trials, bool)
+
+    def see(self, row: np.ndarray) -> None:
+        """Count an epoch, `row` (trials, 5); the row of a trial that is over is ignored."""
+        lives = ~self.over
+        self.epochs += lives
+        self.diverged |= lives & (row[:, GOOD] == 0)
+        better = row[:, VAL_LOSS] < self._best
+        self._best = np.where(better, row[:, VAL_LOSS], self._best)
+        self._waited = np.where(better, 0, self._waited + 1)
+        self.over |= self.diverged
+        if self._patience is not None:
+            self.over |= self._waited >= self._patience
 
 
 class Trainer:
