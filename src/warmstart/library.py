@@ -200,28 +200,18 @@ def compare(
         InputError: with one line per problem of the data or the arguments.
     """
     dataset, labels = from_memory(x, y, where=_WHERE)
-    options = _options(
-        {
-            "seed": seed,
-            "data": {
-                "name": dataset.name,
-                "path": "none",
-                "validation_fraction": validation_fraction,
-                "test_fraction": test_fraction,
-            },
-            "compare": {
-                "seeds": seeds,
-                "folds": folds,
-                "learning_rates": list(learning_rates),
-                "epochs": epochs,
-                "patience": patience,
-                "batch_size": batch_size,
-                "base": {} if base is None else base,
-                "studies": {_STUDY: {"arms": _ARMS if arms is None else arms}},
-            },
-            "executor": {"workers": workers},
-        }
-    )
+    budget: dict[str, Any] = {
+        "seeds": seeds,
+        "folds": folds,
+        "learning_rates": list(learning_rates),
+    }
+    budget |= {"epochs": epochs, "patience": patience, "batch_size": batch_size}
+    parts = {"validation_fraction": validation_fraction, "test_fraction": test_fraction}
+    study = {"arms": _ARMS if arms is None else arms}
+    budget |= {"base": {} if base is None else base, "studies": {_STUDY: study}}
+    data = {"name": dataset.name, "path": "none"} | parts
+    executor = {"workers": workers}
+    options = _options({"seed": seed, "data": data, "compare": budget, "executor": executor})
     with TemporaryDirectory(prefix="warmstart-") as name:
         return _run(dataset, labels, options, Path(name))
 

@@ -55,26 +55,20 @@ def summarize(
         raise ValueError(f"reference: expected one of {', '.join(chosen)}, received {reference!r}")
     first, target = records[0], target_accuracy(chosen.values())
     overlap = overlap_of(first.folds)
-    errors = {
-        arm: {t.seed: round((1 - t.test["test_accuracy"]) * n_test) for t in trials}
+    errors = {arm: _errors(trials, n_test) for arm, trials in chosen.items()}
+    ranks = _mean_ranks(errors)
+    judged = {
+        arm: _summarize_arm(trials, records, target, ranks[arm], overlap)
         for arm, trials in chosen.items()
     }
-    ranks = _mean_ranks(errors)
-    arms = _rank(
-        {
-            arm: _summarize_arm(trials, records, target, ranks[arm], overlap)
-            for arm, trials in chosen.items()
-        }
-    )
+    arms = _rank(judged)
     against = reference or next(iter(arms))
     pairs = [(arm, against) for arm in arms if arm != against]
     every_pair = list(itertools.combinations(chosen, 2))
     p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test, overlap=overlap)
-    p_values = (
-        pairwise_p_values(errors, pairs, n_test=n_test, overlap=overlap)
-        if reference
-        else p_of_every_pair
-    )
+    p_values = p_of_every_pair
+    if reference:
+        p_values = pairwise_p_values(errors, pairs, n_test=n_test, overlap=overlap)
     contrasts = {
         f"{arm} against {against}": _contrast(
             arm, against, chosen, errors, p_values, n_test, overlap
@@ -98,6 +92,11 @@ def summarize(
         groups=groups(list(arms), apart) if tested else (),
         folds=first.folds,
     )
+
+
+def _errors(trials: Sequence[Record], n_test: int) -> dict[int, int]:
+    """Seed -> number of test samples that the trial got wrong."""
+    return {t.seed: round((1 - t.test["test_accuracy"]) * n_test) for t in trials}
 
 
 def pairwise_p_values(
