@@ -11,6 +11,7 @@ from typing import Any, Literal
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
+from warmstart.analysis.answers import arm_name
 from warmstart.analysis.series import Row
 from warmstart.analysis.style import (
     INK,
@@ -81,11 +82,11 @@ def lines(
     rows = [row for row in rows if y.scale == "error" or row[y.key]]
     _rule(axis, rows, x, y, smallest)
     ends = {}
-    for arm, slot in slots.items():
+    for arm in dict.fromkeys(row["arm"] for row in rows):
         for pale in (True, False):
             line = [r for r in rows if r["arm"] == arm and (r.get("look") == "last") == pale]
             if line:
-                ends[arm] = _line(axis, line, slot, x, y, pale=pale, cross=arm in crossed)
+                ends[arm] = _line(axis, line, slots[arm], x, y, pale=pale, cross=arm in crossed)
     if y.scale == "log":
         plain_powers(axis, "y")
     label_ends(axis, ends, slots)
@@ -170,7 +171,6 @@ def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smalles
 def seeds(
     rows: Sequence[Row],
     slots: Mapping[str, int],
-    labels: Mapping[str, str],
     name: str,
     *,
     smallest: float,
@@ -180,11 +180,10 @@ def seeds(
     Args:
         rows: as `series.per_seed` gives them.
         slots: of the arms.
-        labels: arm -> its name in words.
         name: of the picture.
         smallest: error worth showing.
     """
-    order = list(slots)
+    order = list(dict.fromkeys(row["arm"] for row in rows))
     figure, axis = canvas(3.6)
     error_scale(axis, "y", [row["test_accuracy"] for row in rows], smallest=smallest)
     for seed in sorted({row["seed"] for row in rows}):
@@ -197,7 +196,7 @@ def seeds(
         axis.plot([place] * len(values), values, "o", color=hue, markersize=6, alpha=0.8)
         mean = sum(values) / len(values)
         axis.plot([place - 0.13, place + 0.13], [mean, mean], color=hue, linewidth=3.5)
-    axis.set_xticks(range(len(order)), labels=[labels[arm] for arm in order])
+    axis.set_xticks(range(len(order)), labels=[arm_name(arm) for arm in order])
     axis.tick_params(axis="x", labelcolor=INK)
     if len(order) > 3:  # side by side the words would overlap
         axis.tick_params(axis="x", labelrotation=90)
@@ -208,7 +207,7 @@ def seeds(
 
 
 def critical_differences(
-    mean_ranks: Mapping[str, float],
+    rows: Sequence[Row],
     groups: Sequence[Sequence[str]],
     slots: Mapping[str, int],
     name: str,
@@ -221,11 +220,12 @@ def critical_differences(
     others are in the study (Benavoli et al. 2016). A dot on a bar is an arm that belongs to it.
 
     Args:
-        mean_ranks: arm -> its mean rank over seeds.
+        rows: arms with their `mean_rank` over seeds.
         groups: of arms that cannot be told apart, over all pairs.
         slots: of the arms.
         name: of the picture.
     """
+    mean_ranks = {row["arm"]: row["mean_rank"] for row in rows}
     order = sorted(mean_ranks, key=lambda arm: mean_ranks[arm])
     bars = [group for group in groups if len(group) > 1]
     count, half = len(order), (len(order) + 1) // 2
