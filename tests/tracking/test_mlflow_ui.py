@@ -7,9 +7,9 @@ import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 
-from made_up_results import made_up, made_up_timings, publish, write
+from made_up_results import made_up, made_up_timings, project_of, publish, write
 from saved_models import network, prepare, save
-from warmstart.analysis.summary import Summary
+from warmstart.analysis.summary import read_summary
 from warmstart.tracking.models import publish_models
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def test_the_ranking_and_the_curves_of_a_study(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     publish(folder)
-    arms = Summary.read(folder / "summary.json").arms
+    arms = read_summary(project_of(folder).summary(folder)).arms
     ranked = sorted(arms, key=lambda arm: arms[arm].rank)
     experiment = MlflowClient(server).get_experiment_by_name("warmstart/compare").experiment_id
     view = "viewStateShareKey=initializer&workflowType=machine_learning"
@@ -57,12 +57,17 @@ def test_the_registered_model_shows_its_alias(
 def test_the_system_metrics_of_a_stage(
     page: Page, server: str, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are drawn over time, not steps: a point at a time of its own each."""
+    """What MLflow's monitor logs to it is drawn over time, on a page of its own."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     publish(write(here / "results/compare/depth", *made_up(study="depth"), made_up_timings()))
     api = MlflowClient(server)
     experiment = api.get_experiment_by_name("warmstart/compare").experiment_id
     (run,) = api.search_runs([experiment], "tags.`warmstart.kind` = 'stage'")
+    for step in range(5):
+        when = run.info.start_time + 2000 * step  # ms
+        for name in ("cpu_utilization_percentage", "gpu_0_power_usage_watts"):
+            value = 10.0 * step
+            api.log_metric(run.info.run_id, f"system/{name}", value, timestamp=when, step=step)
     page.goto(f"{server}/#/experiments/{experiment}/runs/{run.info.run_id}/system-metrics")
     for name in ("cpu_utilization_percentage", "gpu_0_power_usage_watts"):
         expect(page.get_by_text(name).first).to_be_visible(timeout=SOON)
