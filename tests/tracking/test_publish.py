@@ -223,7 +223,7 @@ def test_a_deleted_database_gets_everything_back(here: Path, folder: Path) -> No
     assert seen[0] == seen[1]
     assert len(seen[0]) == TRIALS + SUMMARIES
     ours = {path.name for path in here.iterdir() if not path.name.endswith(("-wal", "-shm"))}
-    assert ours == {"results", "database0.db", "database1.db", "mlflow.db.lock"}
+    assert ours == {"results", "reports", "database0.db", "database1.db", "mlflow.db.lock"}
 
 
 def test_a_copy_of_the_database_alone_holds_everything(database: Path, folder: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_half_published_run_is_mended(
 
     # 16 points in batches of 7, so that the kill leaves a run with some of its points
     with monkeypatch.context() as patch:
-        patch.setattr(store, "BATCH", {"metrics": 10, "params": 3})
+        patch.setattr(store, "BATCH", 7)
         patch.setattr(MlflowClient, dies_in, killed)
         with pytest.raises(KeyboardInterrupt):
             publish(folder)
