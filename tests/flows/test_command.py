@@ -5,13 +5,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
+from prefect.server.schemas.schedules import CronSchedule
 from prefect_fixtures import copy_flows, finished
 
 from flows.pipeline import METRICS, TRACKER, pipeline
-from foreign_project import FlowRun, Server, dvc, environment, git
+from foreign_project import ROOT, FlowRun, Server, dvc, environment, git
 
 
 @pytest.fixture
@@ -144,3 +147,19 @@ def test_this_projects_flow_publishes_beside_its_stages() -> None:
     """The command of the tracker follows the usual layout and needs no path."""
     assert TRACKER[1:] == ("-m", "warmstart", "track", "--follow")
     assert (pipeline.name, METRICS) == ("dvc-pipeline", "*.test_accuracy")
+
+
+FIRST_RUNS = {
+    "0 2 * * *": datetime(2026, 1, 1, 2, tzinfo=UTC),
+    "0 4 * * 0": datetime(2026, 1, 4, 4, tzinfo=UTC),
+}
+
+
+def test_the_schedules_have_dates_with_the_libraries_that_are_installed() -> None:
+    """Prefect's server only logs that it could not work them out, and then nothing ever runs."""
+    content = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    for each in (schedule for known in content["deployments"] for schedule in known["schedules"]):
+        schedule = CronSchedule(cron=each["cron"], timezone=each["timezone"])
+        start = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
+        (date,) = list(schedule._get_dates_generator(n=1, start=start))
+        assert date == FIRST_RUNS[each["cron"]]
