@@ -189,7 +189,10 @@ def git(project: Path, *arguments: str) -> str:
 
 def _said(project: Path, *command: str, **more: str) -> str:
     bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = environment(PATH=bin_first, **more)
+    # `dvc exp apply` signs for whom git knows, who is nobody on a new machine
+    who = {f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")}
+    who |= {f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")}
+    env = environment(PATH=bin_first, **who, **more)
     done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.rstrip()
