@@ -362,7 +362,7 @@ def test_the_kept_trial_of_every_encoder_is_shown(project: Path) -> None:
     draw = np.random.default_rng(0)
     np.savez(
         folder / "shown.npz",
-        originals=np.array([[0, 16, 8, 4]], "float32"),
+        originals=np.array([[0, 16, 8, 4], [4, 8, 16, 0]], "float32"),
         denoising_reconstructions=np.array([[16, 0, 8, 4]], "float32"),
         denoising_filters=draw.normal(size=(12, 4)),
         rotation_filters=draw.normal(size=(12, 4)),
@@ -377,6 +377,7 @@ def test_the_kept_trial_of_every_encoder_is_shown(project: Path) -> None:
     assert len(filters) == 2
     assert shown.shape == (6, 30, 4)  # two rows of ten 2 × 2 images, a gap after each
     np.testing.assert_allclose(shown[:2, :2, 0] * 16, [[0, 16], [8, 4]], atol=0.1)
+    np.testing.assert_allclose(shown[:2, 3:5, 0] * 16, [[4, 8], [16, 0]], atol=0.1)
     np.testing.assert_allclose(shown[3:5, :2, 0] * 16, [[16, 0], [8, 4]], atol=0.1)
     assert shown[2, :, 3].max() == shown[:, 2, 3].max() == 0
 

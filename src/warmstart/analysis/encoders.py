@@ -30,14 +30,9 @@ class Encoders:
 
 
 def read_encoders(folder: Path, shape: Sequence[int]) -> Encoders | None:
-    """Read `records.parquet` and `shown.npz`.
+    """Read `records.parquet` and `shown.npz` in `folder`; None where the stage has not run.
 
-    Args:
-        folder: of the stage's results.
-        shape: of one sample.
-
-    Returns:
-        None where the stage has not run.
+    `shape` is that of one sample.
     """
     if not (folder / "shown.npz").exists():
         return None
@@ -75,12 +70,11 @@ def _filters(weights: NDArray[Any], shape: Sequence[int]) -> str:
 def _image(rows: Sequence[NDArray[Any]], shape: Sequence[int], low: float, high: float) -> str:
     """`rows (images, features)` as one grey image, dark for `low`, transparent between images."""
     height, width = shape
-    sheet = np.full((len(rows) * (height + 1), COLUMNS * (width + 1)), np.nan)
+    sheet = np.full((len(rows), height + 1, COLUMNS, width + 1), np.nan)
     for i, row in enumerate(rows):
-        for j, image in enumerate(row[:COLUMNS]):
-            top, left = i * (height + 1), j * (width + 1)
-            sheet[top : top + height, left : left + width] = image.reshape(height, width)
-    png, visible = io.BytesIO(), np.ma.masked_invalid(sheet)
+        images = row[:COLUMNS].reshape(-1, height, width)
+        sheet[i, :height, : len(images), :width] = images.swapaxes(0, 1)
+    png, visible = io.BytesIO(), np.ma.masked_invalid(sheet.reshape(len(rows) * (height + 1), -1))
     options: dict[str, Any] = {"cmap": "gray", "format": "png", "metadata": {"Software": None}}
     matplotlib.image.imsave(png, visible, vmin=low, vmax=high, **options)
     return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

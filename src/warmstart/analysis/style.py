@@ -63,7 +63,7 @@ _RC: dict[Any, Any] = {
 
 
 def palette(studies: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
-    """Each study's arms with their slots, from which `colour`, `variable` and `stroke` follow.
+    """Each study's arms with their slots, from which `colour`, `variable` and `pen` follow.
 
     An arm keeps its slot in every study that has an arm of this name, unless another arm of that
     study came with the same slot. A new arm takes the first slot that is free in its study.
@@ -90,22 +90,13 @@ def variable(slot: int) -> str:
 
 
 def variables(hues: Sequence[str]) -> str:
-    """CSS declarations that define what `variable` refers to.
-
-    Args:
-        hues: LIGHT or DARK.
-    """
+    """CSS declarations that define what `variable` refers to, from LIGHT or DARK."""
     return "; ".join(f"--arm-{slot}: {hue}" for slot, hue in enumerate(hues))
 
 
-def stroke(slot: int) -> object:
-    """The line style of a slot, as matplotlib takes it."""
-    return STROKES[slot // len(_HUES) % len(STROKES)]
-
-
 def pen(slot: int) -> dict[str, Any]:
-    """How matplotlib draws the line of a slot."""
-    return {"color": colour(slot), "linestyle": stroke(slot)}
+    """Colour and stroke of a slot's lines, as matplotlib takes them."""
+    return {"color": colour(slot), "linestyle": STROKES[slot // len(_HUES) % len(STROKES)]}
 
 
 def canvas(height_inches: float) -> tuple[Figure, Axes]:
@@ -116,12 +107,10 @@ def canvas(height_inches: float) -> tuple[Figure, Axes]:
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
-    """An `<svg>` element for a page, the same bytes for the same picture.
+    """An `<svg>` element, the same bytes for the same `figure` on a `canvas`.
 
-    Args:
-        figure: drawn on a `canvas`.
-        name: of the picture; starts all identifiers in it, so that pages can hold several.
-        description: of the picture, for those who do not see it.
+    All identifiers in it start with `name`, so that a page can hold several; `description` is for
+    those who do not see it.
     """
     text = io.StringIO()
     with mpl.rc_context(_RC | {"svg.hashsalt": name}):
@@ -148,14 +137,9 @@ def error_scale(
     """Make an axis of accuracies on which equal steps are equal factors of the error.
 
     Between 96 and 98 % the error halves, as it does between 60 and 80 %: on a linear axis the
-    first is invisible beside an arm that does not learn.
-
-    Args:
-        axis: whose `which` axis shows accuracies as shares.
-        which: the horizontal or the vertical one.
-        accuracies: that have to fit, as shares.
-        smallest: error at which the scale ends, since no error at all lies infinitely far away;
-            an accuracy beyond it is drawn there.
+    first is invisible beside an arm that does not learn. All `accuracies` (shares) fit. The scale
+    ends at the error `smallest`, since no error at all lies infinitely far away; an accuracy beyond
+    it is drawn there.
     """
 
     def forward(accuracy: np.ndarray) -> np.ndarray:
@@ -198,10 +182,8 @@ def label_ends(
     """Each arm's name to the right of its line's end, moved as little as possible (least squares)
     for names not to overlap.
 
-    Args:
-        axis: with the lines already on it and its limits set.
-        ends: arm -> x and y of its last point, in data coordinates.
-        slots: arm -> its slot.
+    The lines are on the axis and its limits are set; `ends`: arm -> x and y of its last point, in
+    data coordinates.
     """
     axis.autoscale_view()
     to_shares = axis.transData - axis.transAxes
