@@ -18,8 +18,8 @@ import prefect.main  # noqa: F401  (before Keras, whose log handler it would clo
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest comes first: at the end one process would wait for it."""
-    items.sort(key=lambda item: item.path.name != "test_dag.py")
+    """The files that take longest come first: at the end one process would wait for them."""
+    items.sort(key=lambda item: item.path.name not in ("test_dag.py", "test_worker.py"))
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from warmstart.analysis import page
 from warmstart.analysis.advice import advise
 from warmstart.analysis.answers import answer, warnings
-from warmstart.analysis.picture import Picture
+from warmstart.analysis.picture import Picture, Shown
 from warmstart.analysis.results import DataCard, Results, read_results
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
@@ -111,7 +110,8 @@ class Comparison:
         Raises:
             InputError: if there is no such picture.
         """
-        drawn = page.pictures(self.results)
+        slots = {arm: place for place, arm in enumerate(self.results.arms)}
+        drawn = Shown(self.results, slots).pictures
         if what not in drawn:
             raise InputError(
                 f"what: expected {' or '.join(sorted(drawn))}, received {what!r}; choose one"

@@ -45,8 +45,9 @@ def test_rows_and_answers() -> None:
         ("on_a", 40, 0.9),
     ]
     assert all(r["low"] < r["test_accuracy"] < r["high"] for r in found)
-    assert label_efficiency.answers(found, str.upper) == [
-        "ON_A: 10 labels equal scratch with about 20, 40 labels equal scratch with more than 40."
+    assert label_efficiency.answers(found) == [
+        "B on A's layers: 10 labels equal scratch with about 20, "
+        "40 labels equal scratch with more than 40."
     ]
     assert label_efficiency.rows({40: summaries[40]}) == []  # nothing to compare
 

@@ -79,10 +79,10 @@ def test_a_server_away_before_killed_within_and_away_after(
         server.start()
         assert command_line.main(["track", "--results", "results"]) == 0
         # four of the second study were finished, the fifth had its values
-        assert capfd.readouterr().out == "32 runs published, 4 were there already\n"
+        assert capfd.readouterr().out == "32 runs and models published, 4 were there already\n"
         assert {name: seen(server.url, name) for name in expected} == expected
         assert command_line.main(["track", "--results", "results"]) == 0
-        assert capfd.readouterr().out == "0 runs published, 36 were there already\n"
+        assert capfd.readouterr().out == "0 runs and models published, 36 were there already\n"
 
 
 def test_answers_that_are_lost(

@@ -113,7 +113,7 @@ def test_what_a_killed_stage_has_left_comes_with_the_rest(
     train(*records[:7])
     write(Path("results/compare/other"), *made_up(study="other"))
     assert command_line.main(["track", "--results", "results", "--reports", "reports"]) == 0
-    assert capfd.readouterr().out == "28 runs published, 0 were there already\n"
+    assert capfd.readouterr().out == "28 runs and models published, 0 were there already\n"
     assert seen(f"sqlite:///{database}").keys() == untested(records[:7])
 
 

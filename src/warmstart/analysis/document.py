@@ -1,93 +1,107 @@
-"""A page as a list of plain blocks, which can be written as HTML and as Markdown."""
+"""A page as a sequence of blocks, each of them written as HTML and as Markdown."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from warmstart.analysis.style import DARK, LIGHT, variable, variables
 
 
-@dataclass(frozen=True)
-class Span:
-    """Words that stand out: `b` (bold), `code`, or a class of `page.css`."""
+class Block(NamedTuple):
+    """Words or a part of a page in both forms."""
 
-    text: str
-    style: str
-
-
-@dataclass(frozen=True)
-class Dot:
-    """A dot in the colour of an arm's slot."""
-
-    slot: int
+    html: str
+    markdown: str
 
 
-Text: TypeAlias = "str | int | Span | Dot | tuple[Text, ...] | None"
-"""Words on a line; None is a dash."""
+Text: TypeAlias = str | int | Block | None
+"""Words on a line, where `**bold**` and `` `code` `` stand out; None is a dash. A `Block` stays as
+it is."""
+Column: TypeAlias = tuple[str, str, Callable[[Any], Text]]
+"""Of a table: title; `l` left, `r` right (numbers) or `p` left and wrapped (a paragraph);
+item -> cell."""
 
 
-@dataclass(frozen=True)
-class Heading:
-    level: int
-    text: str
+def dotted(text: str, slot: int) -> Block:
+    """Words behind a dot in the colour of an arm's slot."""
+    dot = f'<i class="dot" style="background: {variable(slot)}"></i>'
+    return Block(f"{dot}{_words(text).html}", text)
 
 
-@dataclass(frozen=True)
-class Paragraph:
-    text: Text
-    style: str = ""
-    """A class of `page.css`."""
+def coloured(word: str) -> Block:
+    """A word in the colour of the class of `page.css` that is called so."""
+    return Block(f'<span class="{word}">{word}</span>', word)
 
 
-@dataclass(frozen=True)
-class Bullets:
-    items: Sequence[Text]
+def heading(level: int, text: str) -> Block:
+    return Block(f"<h{level}>{_words(text).html}</h{level}>", f"{'#' * level} {text}")
 
 
-@dataclass(frozen=True)
-class Table:
-    titles: Sequence[str]
-    columns: str
-    """A letter each: `l` left, `r` right (numbers), `p` left and wrapped (a paragraph)."""
-    rows: Sequence[Sequence[Text]]
+def paragraph(text: Text, style: str = "") -> Block:
+    """A paragraph; `style` is a class of `page.css`."""
+    html, markdown = _words(text)
+    return Block(f'<p class="{style}">{html}</p>' if style else f"<p>{html}</p>", markdown)
 
 
-@dataclass(frozen=True)
-class Figure:
-    picture: str
-    """An `<svg>` or `<img>` element."""
-    caption: Text
+def bullets(items: Iterable[Text]) -> Block:
+    words = [_words(item) for item in items]
+    html = "\n".join(["<ul>", *(f"<li>{item.html}</li>" for item in words), "</ul>"])
+    return Block(html, "\n".join(f"- {item.markdown}" for item in words))
 
 
-@dataclass(frozen=True)
-class Code:
-    text: str
-    language: str
-    summary: str = ""
-    """Folded up below these words, where the format can; empty: always open."""
-
-
-Block = Heading | Paragraph | Bullets | Table | Figure | Code
-
-
-def table(items: Iterable[Any], *columns: tuple[str, str, Callable[[Any], Any]]) -> Table:
+def table(items: Iterable[Any], *columns: Column) -> Block:
     """A table with a row per item.
 
     Args:
         items: of any kind.
-        columns: title, letter as in `Table.columns`, item -> cell.
+        columns: from left to right.
     """
     titles, letters, cells = zip(*columns, strict=True)
-    rows = [[cell(item) for cell in cells] for item in items]
-    return Table(titles, "".join(letters), rows)
+    classes = [{"l": ' class="l"', "r": "", "p": ' class="l wrap"'}[letter] for letter in letters]
+
+    def html(tag: str, row: Sequence[Block]) -> str:
+        pairs = zip(classes, row, strict=True)
+        return f"<tr>{''.join(f'<{tag}{name}>{cell.html}</{tag}>' for name, cell in pairs)}</tr>"
+
+    head, *rows = [
+        [_words(text) for text in row]
+        for row in (titles, *([cell(item) for cell in cells] for item in items))
+    ]
+    rules = ["---:" if letter == "r" else "---" for letter in letters]
+    texts = [[cell.markdown.replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    return Block(
+        "\n".join(
+            [
+                '<div class="wide"><table>',
+                f"<thead>{html('th', head)}</thead>",
+                *("<tbody>", *(html("td", row) for row in rows), "</tbody>"),
+                "</table></div>",
+            ]
+        ),
+        "\n".join(f"| {' | '.join(row)} |" for row in (texts[0], rules, *texts[1:])),
+    )
+
+
+def figure(picture: str, caption: Text) -> Block:
+    """An `<svg>` or `<img>` element with its caption; Markdown does without."""
+    words = _words(caption).html
+    return Block(f"<figure>\n{picture}\n<figcaption>{words}</figcaption>\n</figure>", "")
+
+
+def code(text: str, language: str, summary: str = "") -> Block:
+    """Lines of code; in HTML folded up below `summary`, if there is one."""
+    html = f"<pre><code>{escape(text, quote=False)}</code></pre>"
+    if summary:
+        html = f"<details><summary>{_words(summary).html}</summary>\n{html}</details>"
+    return Block(html, f"```{language}\n{text.rstrip()}\n```")
 
 
 def to_html(title: str, blocks: Iterable[Block]) -> str:
     """A page that loads nothing from elsewhere, in light and in dark."""
     css = files("warmstart.analysis").joinpath("page.css").read_text(encoding="utf-8")
-    body = "\n".join(map(_block_html, blocks))
+    body = "\n".join(block.html for block in blocks)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -108,85 +122,12 @@ def to_html(title: str, blocks: Iterable[Block]) -> str:
 
 def to_markdown(blocks: Iterable[Block]) -> str:
     """The same page without its pictures."""
-    return "\n\n".join(filter(None, map(_block_markdown, blocks))) + "\n"
+    return "\n\n".join(block.markdown for block in blocks if block.markdown) + "\n"
 
 
-def _block_html(block: Block) -> str:
-    match block:
-        case Heading(level, text):
-            return f"<h{level}>{_html(text)}</h{level}>"
-        case Paragraph(text, style):
-            return f"<p{_class(style)}>{_html(text)}</p>"
-        case Bullets(items):
-            return "\n".join(["<ul>", *(f"<li>{_html(item)}</li>" for item in items), "</ul>"])
-        case Table(titles, columns, rows):
-            classes = [_class({"l": "l", "r": "", "p": "l wrap"}[column]) for column in columns]
-            lines = [_row_html("td", classes, row) for row in rows]
-            return "\n".join(
-                [
-                    '<div class="wide"><table>',
-                    f"<thead>{_row_html('th', classes, titles)}</thead>",
-                    *("<tbody>", *lines, "</tbody>"),
-                    "</table></div>",
-                ]
-            )
-        case Figure(picture, caption):
-            return f"<figure>\n{picture}\n<figcaption>{_html(caption)}</figcaption>\n</figure>"
-        case Code(text, _, summary):
-            code = f"<pre><code>{_html(text)}</code></pre>"
-            opened = f"<details><summary>{_html(summary)}</summary>\n{code}</details>"
-            return opened if summary else code
-
-
-def _block_markdown(block: Block) -> str:
-    match block:
-        case Heading(level, text):
-            return f"{'#' * level} {text}"
-        case Paragraph(text):
-            return _markdown(text)
-        case Bullets(items):
-            return "\n".join(f"- {_markdown(item)}" for item in items)
-        case Table(titles, columns, rows):
-            rules = ["---:" if column == "r" else "---" for column in columns]
-            cells = [[_markdown(cell).replace("|", "\\|") for cell in row] for row in rows]
-            return "\n".join(f"| {' | '.join(row)} |" for row in (titles, rules, *cells))
-        case Figure():
-            return ""
-        case Code(text, language):
-            return f"```{language}\n{text.rstrip()}\n```"
-
-
-def _html(text: Text) -> str:
-    match text:
-        case Span(words, "b" | "code" as tag):
-            return f"<{tag}>{_html(words)}</{tag}>"
-        case Span(words, style):
-            return f"<span{_class(style)}>{_html(words)}</span>"
-        case Dot(slot):
-            return f'<i class="dot" style="background: {variable(slot)}"></i>'
-        case tuple():
-            return "".join(map(_html, text))
-        case _:
-            return escape("–" if text is None else str(text), quote=False)
-
-
-def _markdown(text: Text) -> str:
-    match text:
-        case Span(words, style):
-            mark = {"b": "**", "code": "`"}.get(style, "")
-            return f"{mark}{words}{mark}"
-        case Dot():
-            return ""
-        case tuple():
-            return "".join(map(_markdown, text))
-        case _:
-            return "–" if text is None else str(text)
-
-
-def _row_html(tag: str, classes: Sequence[str], cells: Sequence[Text]) -> str:
-    pairs = zip(classes, cells, strict=True)
-    return f"<tr>{''.join(f'<{tag}{name}>{_html(cell)}</{tag}>' for name, cell in pairs)}</tr>"
-
-
-def _class(names: str) -> str:
-    return f' class="{names}"' if names else ""
+def _words(text: Text) -> Block:
+    if isinstance(text, Block):
+        return text
+    words = "–" if text is None else str(text)
+    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(words, quote=False))
+    return Block(re.sub(r"`(.+?)`", r"<code>\1</code>", html), words)

@@ -1,14 +1,16 @@
 """How many labels a pretrained start is worth: B's accuracy against the number of labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from warmstart.analysis.series import Row
+from warmstart.analysis.answers import arm_name
+from warmstart.analysis.results import REFERENCES
+from warmstart.analysis.series import Row, mean_row
 from warmstart.analysis.summary import Summary
 
-BASELINE = "scratch"
-"""The arm of `transfer` whose labels are counted."""
+BASELINE = REFERENCES["transfer"]
+"""The arm whose labels are counted."""
 
 
 def rows(summaries: Mapping[int, Summary]) -> list[Row]:
@@ -25,41 +27,36 @@ def rows(summaries: Mapping[int, Summary]) -> list[Row]:
         return []
     common = set.intersection(*(set(summary.arms) for summary in summaries.values()))
     return [
-        {
-            "arm": arm,
-            "labels": count,
-            "test_accuracy": accuracy.mean,
-            "low": accuracy.low,
-            "high": accuracy.high,
-        }
+        {"arm": arm, "labels": count}
+        | mean_row("test_accuracy", summaries[count].arms[arm].test_accuracy)
         for arm in sorted(common, key=lambda arm: (arm != BASELINE, arm))
         for count in sorted(summaries)
-        for accuracy in [summaries[count].arms[arm].test_accuracy]
     ]
 
 
-def answers(label_rows: Sequence[Row], name_of: Callable[[str], str]) -> list[str]:
-    """A sentence per arm and number of labels: with how many the baseline is as accurate.
-
-    Args:
-        label_rows: of `rows`.
-        name_of: an arm -> its name in words.
-    """
-    baseline = {r["labels"]: r["test_accuracy"] for r in label_rows if r["arm"] == BASELINE}
-    parts: dict[str, list[str]] = {}
+def answers(label_rows: Sequence[Row]) -> list[str]:
+    """From the rows of `rows`, a sentence per arm: with how many labels the baseline is as accurate
+    as the arm with each number of them."""
+    accuracies: dict[str, dict[int, float]] = {}
     for row in label_rows:
-        if row["arm"] == BASELINE:
-            continue
-        worth = labels_worth(row["test_accuracy"], baseline)
-        if worth is None:
-            number = f"more than {max(baseline)}"
-        elif worth <= min(baseline):
-            number = f"{min(baseline)} or fewer"
-        else:
-            number = f"about {worth:.0f}"
-        text = f"{row['labels']} labels equal scratch with {number}"
-        parts.setdefault(row["arm"], []).append(text)
-    return [f"{name_of(arm)}: {', '.join(texts)}." for arm, texts in parts.items()]
+        accuracies.setdefault(row["arm"], {})[row["labels"]] = row["test_accuracy"]
+    baseline = accuracies.pop(BASELINE, {})
+    return [
+        f"{arm_name(arm)}: "
+        + ", ".join(
+            f"{count} labels equal scratch with {_worth_in_words(accuracy, baseline)}"
+            for count, accuracy in by_count.items()
+        )
+        + "."
+        for arm, by_count in accuracies.items()
+    ]
+
+
+def _worth_in_words(accuracy: float, baseline: Mapping[int, float]) -> str:
+    worth = labels_worth(accuracy, baseline)
+    if worth is None:
+        return f"more than {max(baseline)}"
+    return f"{min(baseline)} or fewer" if worth <= min(baseline) else f"about {worth:.0f}"
 
 
 def labels_worth(accuracy: float, baseline: Mapping[int, float]) -> float | None:

@@ -1,16 +1,19 @@
 """The pictures: lines over an axis, the ranking, seeds side by side, critical differences.
 
-Every picture is given its arms with their slots, which fix colour and stroke (`style.palette`),
-and a name that is unique in the page; it is an `<svg>` element.
+Each is an `<svg>` element, drawn from rows of `series`, the `slots` of their arms, which fix colour
+and stroke (`style.palette`), and a `name` that is unique in the page. `smallest` is the smallest
+error worth showing where accuracies are drawn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 
+from warmstart.analysis.answers import arm_name
 from warmstart.analysis.series import Row
 from warmstart.analysis.style import (
     INK,
@@ -19,8 +22,8 @@ from warmstart.analysis.style import (
     colour,
     error_scale,
     label_ends,
+    pen,
     plain_powers,
-    stroke,
     ticks,
     to_svg,
 )
@@ -81,11 +84,14 @@ def lines(
     rows = [row for row in rows if y.scale == "error" or row[y.key]]
     _rule(axis, rows, x, y, smallest)
     ends = {}
-    for arm, slot in slots.items():
+    for arm in dict.fromkeys(row["arm"] for row in rows):
         for pale in (True, False):
             line = [r for r in rows if r["arm"] == arm and (r.get("look") == "last") == pale]
             if line:
-                ends[arm] = _line(axis, line, slot, x, y, pale=pale, cross=arm in crossed)
+                _line(axis, line, slots[arm], x, y, pale=pale)
+                ends[arm] = line[-1][x.key], line[-1][y.key]
+        if arm in crossed:
+            axis.plot(*ends[arm], "x", color=colour(slots[arm]), markersize=9, mew=2)
     if y.scale == "log":
         plain_powers(axis, "y")
     label_ends(axis, ends, slots)
@@ -116,14 +122,10 @@ def _rule(axis: Axes, rows: Sequence[Row], x: Ruler, y: Ruler, smallest: float) 
         axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
 
 
-def _line(
-    axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pale: bool, cross: bool
-) -> tuple[float, float]:
-    """Draw one line; its last point."""
+def _line(axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pale: bool) -> None:
     places, heights = [row[x.key] for row in line], [row[y.key] for row in line]
-    look: dict[str, Any] = {"color": colour(slot), "linestyle": stroke(slot)}
     width, alpha = (3.2, 0.35) if pale else (1.9, 1.0)
-    axis.plot(places, heights, linewidth=width, alpha=alpha, **look)
+    axis.plot(places, heights, linewidth=width, alpha=alpha, **pen(slot))
     if "low" in line[0]:
         low, high = (
             [row[y.key] if row[end] is None else row[end] for row in line]
@@ -133,21 +135,11 @@ def _line(
     if x.scale == "values":
         for place, height, row in zip(places, heights, line, strict=True):
             size = 9 if row.get("chosen") else 3.5
-            axis.plot([place], [height], "o", color=colour(slot), markersize=size, clip_on=False)
-    if cross:
-        axis.plot(places[-1:], heights[-1:], "x", color=colour(slot), markersize=9, mew=2)
-    return places[-1], heights[-1]
+            axis.plot(place, height, "o", color=colour(slot), markersize=size, clip_on=False)
 
 
 def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
-    """A dot and its 95 % interval per arm, the best on top; a hollow dot differs from the best.
-
-    Args:
-        rows: as `series.ranking` gives them.
-        slots: of the arms.
-        name: of the picture.
-        smallest: error worth showing.
-    """
+    """A dot and its 95 % interval per arm, the best on top; a hollow dot differs from the best."""
     figure, axis = canvas(0.75 + 0.31 * len(rows))
     shown = [v for row in rows for v in (row["test_accuracy"], row["low"], row["high"]) if v]
     error_scale(axis, "x", shown, smallest=smallest)
@@ -156,9 +148,9 @@ def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smalles
         hue = colour(slots[row["arm"]])
         if row["low"] is not None:
             axis.plot([row["low"], row["high"]], [place] * 2, color=hue, linewidth=3, alpha=0.55)
-        axis.plot([row["test_accuracy"]], [place], "o", color=hue, markersize=8.5)
+        axis.plot(row["test_accuracy"], place, "o", color=hue, markersize=8.5)
         if row["verdict"] in ("better", "worse"):
-            axis.plot([row["test_accuracy"]], [place], "o", color="white", markersize=4.2)
+            axis.plot(row["test_accuracy"], place, "o", color="white", markersize=4.2)
     axis.set_yticks(range(len(rows)), labels=[row["arm"] for row in reversed(rows)])
     axis.tick_params(axis="y", labelcolor=INK)
     axis.set_ylim(-0.6, len(rows) - 0.4)
@@ -167,82 +159,55 @@ def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smalles
     return to_svg(figure, name, f"Test accuracy of {len(rows)} arms, best on top")
 
 
-def seeds(
-    rows: Sequence[Row],
-    slots: Mapping[str, int],
-    labels: Mapping[str, str],
-    name: str,
-    *,
-    smallest: float,
-) -> str:
-    """Test accuracy of each seed under each arm: a thin line joins one seed, dots are trials.
-
-    Args:
-        rows: as `series.per_seed` gives them.
-        slots: of the arms.
-        labels: arm -> its name in words.
-        name: of the picture.
-        smallest: error worth showing.
-    """
-    order = list(slots)
+def seeds(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
+    """Test accuracy of each seed under each arm: a thin line joins one seed, dots are trials."""
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    table = pd.DataFrame(rows).pivot(index="seed", columns="arm", values="test_accuracy")[arms]
     figure, axis = canvas(3.6)
     error_scale(axis, "y", [row["test_accuracy"] for row in rows], smallest=smallest)
-    for seed in sorted({row["seed"] for row in rows}):
-        by_arm = {row["arm"]: row["test_accuracy"] for row in rows if row["seed"] == seed}
-        places = [place for place, arm in enumerate(order) if arm in by_arm]
-        heights = [by_arm[order[place]] for place in places]
-        axis.plot(places, heights, color=MUTED, linewidth=0.9, alpha=0.6)
-    for place, arm in enumerate(order):
-        values, hue = [r["test_accuracy"] for r in rows if r["arm"] == arm], colour(slots[arm])
-        axis.plot([place] * len(values), values, "o", color=hue, markersize=6, alpha=0.8)
-        mean = sum(values) / len(values)
+    axis.plot(table.T.to_numpy(), color=MUTED, linewidth=0.9, alpha=0.6)
+    for place, arm in enumerate(arms):
+        hue, accuracies = colour(slots[arm]), table[arm]
+        mean = accuracies.mean()
+        axis.plot([place] * len(accuracies), accuracies, "o", color=hue, markersize=6, alpha=0.8)
         axis.plot([place - 0.13, place + 0.13], [mean, mean], color=hue, linewidth=3.5)
-    axis.set_xticks(range(len(order)), labels=[labels[arm] for arm in order])
+    axis.set_xticks(range(len(arms)), labels=map(arm_name, arms))
     axis.tick_params(axis="x", labelcolor=INK)
-    if len(order) > 3:  # side by side the words would overlap
+    if len(arms) > 3:  # side by side the words would overlap
         axis.tick_params(axis="x", labelrotation=90)
-    axis.set_xlim(-0.5, len(order) - 0.5)
+    axis.set_xlim(-0.5, len(arms) - 0.5)
     axis.grid(visible=False, axis="x")
     axis.set_ylabel("test accuracy")
     return to_svg(figure, name, "Test accuracy of every seed under every arm")
 
 
 def critical_differences(
-    mean_ranks: Mapping[str, float],
-    groups: Sequence[Sequence[str]],
-    slots: Mapping[str, int],
-    name: str,
+    rows: Sequence[Row], groups: Sequence[Sequence[str]], slots: Mapping[str, int], name: str
 ) -> str:
     """Arms by mean rank, best on the left, over bars that join arms that do not differ.
 
     After Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", with
-    seeds for data sets. The bars are the study's groups of ties, by paired t-tests with Holm's
+    seeds for data sets. The bars are the study's `groups` of ties, by paired t-tests with Holm's
     correction, and not Nemenyi's test of the ranks, whose outcome for two arms depends on which
     others are in the study (Benavoli et al. 2016). A dot on a bar is an arm that belongs to it.
-
-    Args:
-        mean_ranks: arm -> its mean rank over seeds.
-        groups: of arms that cannot be told apart, over all pairs.
-        slots: of the arms.
-        name: of the picture.
     """
-    order = sorted(mean_ranks, key=lambda arm: mean_ranks[arm])
+    ranks = dict(sorted(((r["arm"], r["mean_rank"]) for r in rows), key=lambda item: item[1]))
     bars = [group for group in groups if len(group) > 1]
-    count, half = len(order), (len(order) + 1) // 2
-    lines_below = len(bars) + half + 1
-    figure, axis = canvas(0.75 + 0.27 * lines_below)
+    count, half = len(ranks), (len(ranks) + 1) // 2
+    lowest = len(bars) + half + 1
+    figure, axis = canvas(0.75 + 0.27 * lowest)
     for line, group in enumerate(bars, start=1):
-        places = [mean_ranks[arm] for arm in group]
+        places = [ranks[arm] for arm in group]
         axis.plot([min(places), max(places)], [-line, -line], color=INK, linewidth=2.5)
         for arm in group:
-            axis.plot([mean_ranks[arm]], [-line], "o", color=colour(slots[arm]), markersize=6)
-    for number, arm in enumerate(order):
+            axis.plot(ranks[arm], -line, "o", color=colour(slots[arm]), markersize=6)
+    for number, (arm, rank) in enumerate(ranks.items()):
         left = number < half
         line = len(bars) + 1 + (number if left else count - 1 - number)
         edge = 1 - 0.03 * (count - 1) if left else count + 0.03 * (count - 1)
-        rank, hue = mean_ranks[arm], colour(slots[arm])
+        hue = colour(slots[arm])
         axis.plot([rank, rank, edge], [0, -line, -line], color=hue, linewidth=1.2)
-        axis.plot([rank], [0], "o", color=hue, markersize=6, clip_on=False)
+        axis.plot(rank, 0, "o", color=hue, markersize=6, clip_on=False)
         axis.annotate(
             f"{arm} {rank:.1f}" if left else f"{rank:.1f} {arm}",
             xy=(edge, -line),
@@ -255,7 +220,7 @@ def critical_differences(
             annotation_clip=False,
         )
     axis.axhline(0, color=MUTED, linewidth=0.9)
-    axis.set(xlim=(1, max(count, 2)), ylim=(-lines_below, 0.4))
+    axis.set(xlim=(1, max(count, 2)), ylim=(-lowest, 0.4))
     axis.set(xlabel="mean rank over seeds", xticks=range(1, count + 1), yticks=[])
     axis.xaxis.set_ticks_position("top")
     axis.xaxis.set_label_position("top")

@@ -1,7 +1,7 @@
 """The report, section by section, as blocks of a document."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from warmstart.analysis.answers import answer, arm_name, seeds_needed, transfer_answer, warnings
@@ -9,17 +9,17 @@ from warmstart.analysis.claims import Claim
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
     Block,
-    Bullets,
-    Code,
-    Dot,
-    Figure,
-    Heading,
-    Paragraph,
-    Span,
-    Text,
+    bullets,
+    code,
+    coloured,
+    dotted,
+    figure,
+    heading,
+    paragraph,
     table,
 )
 from warmstart.analysis.judging import Judgement
+from warmstart.analysis.picture import Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.ties import letters
@@ -36,30 +36,27 @@ CAPTIONS = {
 }
 """What a kind of picture shows, in the order of the page."""
 
-Drawn = Mapping[str, str]
-"""`STUDY_KIND` -> SVG element."""
-
 
 def head(judgement: Judgement) -> Iterator[Block]:
     """The answers."""
     trials = sum(results.summary.trials for results in judgement.everything)
-    yield Heading(1, f"How should a network start on {judgement.params.data.name}?")
+    yield heading(1, f"How should a network start on {judgement.params.data.name}?")
     how = (
         "every arm with its own learning rate chosen on validation, on the same seeds, tested once"
     )
-    yield Paragraph(f"{trials} trials; {how}.", "lead")
+    yield paragraph(f"{trials} trials; {how}.", "lead")
     if judgement.advice:
-        yield Paragraph((Span("What to use.", "b"), f" {judgement.advice.text}"))
-        yield Code(judgement.advice.code, "python", "The Keras code of that network")
+        yield paragraph(f"**What to use.** {judgement.advice.text}")
+        yield code(judgement.advice.code, "python", "The Keras code of that network")
     for results in judgement.studies:
-        yield Paragraph((Span(f"{_title(results.name)}.", "b"), f" {answer(results)}"))
+        yield paragraph(f"**{_title(results.name)}.** {answer(results)}")
     transfer = transfer_answer(judgement.transfer) if judgement.transfer else "Was not run."
-    yield Paragraph((Span("Transfer.", "b"), f" {transfer}"))
+    yield paragraph(f"**Transfer.** {transfer}")
 
 
 def runs(stages: Sequence[Results]) -> Iterator[Block]:
     """What was run, and on which machine."""
-    yield Heading(2, "What was run")
+    yield heading(2, "What was run")
     yield table(
         stages,
         ("stage", "l", lambda results: results.summary.title),
@@ -73,23 +70,25 @@ def runs(stages: Sequence[Results]) -> Iterator[Block]:
         machine, versions = timed[0]["machine"], timed[0]["versions"]
         parts = [f"{machine['cores']} cores of {machine['cpu']}"]
         parts += [f"{name} {version}" for name, version in versions.items()]
-        yield Paragraph(f"On {', '.join(parts)}.")
+        yield paragraph(f"On {', '.join(parts)}.")
 
 
 def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
     """What the card of the prepared data says."""
-    yield Heading(2, "Data")
+    yield heading(2, "Data")
     if card is None:
-        yield Paragraph(("The data have not been prepared: ", Span("dvc repro prepare", "code")))
+        yield paragraph("The data have not been prepared: `dvc repro prepare`")
         return
     shape = " × ".join(map(str, card["feature_shape"]))
-    about: dict[str, Text] = {
-        "Name": f"{card['name']}, {card['n']:,} samples of {card['features']} features ({shape})",
-        "Source": card["source"],
-        "Licence": card["licence"],
-        "Digest": Span(card["digest"][:16], "code"),
-    }
-    yield Bullets([(Span(f"{name}:", "b"), " ", text) for name, text in about.items()])
+    yield bullets(
+        [
+            f"**Name:** {card['name']}, {card['n']:,} samples of {card['features']} features "
+            f"({shape})",
+            f"**Source:** {card['source']}",
+            f"**Licence:** {card['licence']}",
+            f"**Digest:** `{card['digest'][:16]}`",
+        ]
+    )
     yield table(
         [item for item in card["tasks"].items() if not item[0].startswith("b_")],  # no pairs
         ("task", "l", lambda item: item[0]),
@@ -100,26 +99,27 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
     )
 
 
-def study(results: Results, slots: Mapping[str, int], drawn: Drawn) -> Iterator[Block]:
+def study(shown: Shown) -> Iterator[Block]:
     """One study of `compare`."""
-    yield Heading(2, _title(results.name))
-    yield Paragraph(answer(results))
-    yield from ranking(results, slots)
-    yield from figures(results, drawn)
+    yield heading(2, _title(shown.results.name))
+    yield paragraph(answer(shown.results))
+    yield from ranking(shown)
+    yield from figures(shown)
 
 
 def absent(name: str) -> Iterator[Block]:
     """A study of params.yaml that has no results."""
-    yield Heading(2, _title(name))
-    yield Paragraph(("The study was not run: ", Span(f"dvc repro compare@{name}", "code")))
+    yield heading(2, _title(name))
+    yield paragraph(f"The study was not run: `dvc repro compare@{name}`")
 
 
-def ranking(results: Results, slots: Mapping[str, int]) -> Iterator[Block]:
+def ranking(shown: Shown) -> Iterator[Block]:
     """Two tables with a row per arm, and what to know before believing them."""
-    summary, contrasts = results.summary, {c.arm: c for c in results.summary.contrasts.values()}
+    results, summary = shown.results, shown.results.summary
     reference = "baseline" if summary.stage == "transfer" else "best"
-    rows = [(arm, judged, contrasts.get(arm)) for arm, judged in summary.arms.items()]
-    name = ("arm", "l", lambda row: (Dot(slots[row[0]]), arm_name(row[0])))
+    rows = [(arm, judged, results.contrast(arm)) for arm, judged in summary.arms.items()]
+
+    name = ("arm", "l", lambda row: dotted(arm_name(row[0]), shown.slots[row[0]]))
     yield table(
         rows,
         ("rank", "r", lambda row: row[1].rank),
@@ -142,7 +142,7 @@ def ranking(results: Results, slots: Mapping[str, int]) -> Iterator[Block]:
         ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
     )
     ties = "Arms that share a letter under “ties” cannot be told apart, over all pairs. "
-    yield Paragraph(
+    yield paragraph(
         f"{ties if summary.groups else ''}“It would take” counts the seeds that tell a tie apart "
         "with a chance of 80 %, were the difference as large as it looks."
     )
@@ -166,22 +166,21 @@ def ranking(results: Results, slots: Mapping[str, int]) -> Iterator[Block]:
         ("ms / epoch", "r", lambda row: number(results.seconds_per_epoch(row[0]), ",.1f", 1000)),
     )
     for warning in warnings(results):
-        yield Paragraph(warning, "warning")
+        yield paragraph(warning, "warning")
 
 
-def layers(
-    results: Results, flags: Sequence[Flag], profiles: Iterable[tuple[str, str]]
-) -> Iterator[Block]:
+def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
     """What was seen in the layers of a study."""
-    if results.diagnostics is None or results.diagnostics.empty:
+    diagnostics = shown.results.diagnostics
+    if diagnostics is None or diagnostics.empty:
         return
-    yield Heading(3, "In the layers")
-    yield Bullets([(Span(flag.arm, "b"), f": {flag.text}.") for flag in flags])
+    yield heading(3, "In the layers")
+    yield bullets([f"**{flag.arm}**: {flag.text}." for flag in flags])
     if not flags:
-        yield Paragraph("Nothing vanishes, explodes, dies or saturates.")
-    for svg, caption in profiles:
-        yield Figure(svg, (f"{caption} ", _again(results)))
-    looks = observed_seed(results.diagnostics)
+        yield paragraph("Nothing vanishes, explodes, dies or saturates.")
+    for svg, caption in shown.profiles():
+        yield figure(svg, f"{caption} {_again(shown)}")
+    looks = observed_seed(diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
     if len(clipped):
         yield table(
@@ -207,24 +206,28 @@ def layers(
             ("moving mean", "r", lambda row: _spread(row, "moving_mean")),
             ("moving variance", "r", lambda row: _spread(row, "moving_variance")),
         )
-        yield Paragraph(
+        yield paragraph(
             "Mean and deviation over a layer's units, after the last epoch of one seed."
         )
+
+
+def _spread(row: Mapping[str, Any], quantity: str) -> str:
+    return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"
 
 
 def claims(judged: Sequence[Claim]) -> Iterator[Block]:
     """The chapter's rules."""
     verdicts = [claim.verdict for claim in judged]
     tally = listed([f"{verdicts.count(v)} {v}" for v in ("supported", "contradicted", "undecided")])
-    yield Heading(2, "Claims")
-    yield Paragraph(
+    yield heading(2, "Claims")
+    yield paragraph(
         "Rules of the chapter, each held against this data by one paired comparison over seeds: "
         f"{tally}. p-values are corrected over all of them (Holm)."
     )
     yield table(
         judged,
         ("rule", "p", lambda claim: claim.statement),
-        ("verdict", "l", lambda claim: Span(claim.verdict, claim.verdict)),
+        ("verdict", "l", lambda claim: coloured(claim.verdict)),
         ("effect (95 %)", "p", lambda claim: claim.shown or None),
         ("seeds", "r", lambda claim: claim.seeds or None),
         ("p", "r", lambda claim: number(claim.p_value, ".2g")),
@@ -232,16 +235,14 @@ def claims(judged: Sequence[Claim]) -> Iterator[Block]:
     )
 
 
-def _test_of(claim: Claim) -> Text:
-    if not claim.takes:
-        return claim.test
-    return (f"{claim.test}. ", Span("It would take", "b"), f" {claim.takes}")
+def _test_of(claim: Claim) -> str:
+    return f"{claim.test}. **It would take** {claim.takes}" if claim.takes else claim.test
 
 
 def reproduce() -> Iterator[Block]:
     """Commands, and how to read the tables."""
-    yield Heading(2, "How to reproduce")
-    yield Code(
+    yield heading(2, "How to reproduce")
+    yield code(
         "dvc repro                    # everything that has changed\n"
         "dvc repro compare@activation # one study\n"
         "dvc plots show               # the curves in your browser\n"
@@ -249,7 +250,7 @@ def reproduce() -> Iterator[Block]:
         "make mlflow                  # every trial",
         "sh",
     )
-    yield Paragraph(
+    yield paragraph(
         "* the edge of the grid of learning rates, though it was extended once. “Points” are "
         "percentage points. Intervals are t intervals over seeds, differences are paired by seed."
     )
@@ -257,18 +258,18 @@ def reproduce() -> Iterator[Block]:
 
 def not_run(stage: str) -> Block:
     """In place of what a stage would have left."""
-    return Paragraph(("The stage ", Span(stage, "code"), " was not run."))
+    return paragraph(f"The stage `{stage}` was not run.")
 
 
-def figures(results: Results, drawn: Drawn) -> Iterator[Block]:
+def figures(shown: Shown) -> Iterator[Block]:
     """The pictures of one stage or study."""
     for kind, caption in CAPTIONS.items():
-        if element := drawn.get(f"{results.name}_{kind}"):
-            yield Figure(element, (f"{caption} ", _again(results)))
+        if kind in shown.pictures:
+            yield figure(shown.pictures[kind], f"{caption} {_again(shown)}")
 
 
-def _again(results: Results) -> Span:
-    return Span(f"dvc repro {results.summary.title} report", "code")
+def _again(shown: Shown) -> str:
+    return f"`dvc repro {shown.results.summary.title} report`"
 
 
 def _title(study: str) -> str:
@@ -283,7 +284,3 @@ def number(value: float | None, form: str, scale: float = 1) -> str | None:
 def share(value: float | None, digits: int = 1) -> str | None:
     shown = number(value, f".{digits}f", 100)
     return shown and f"{shown} %"
-
-
-def _spread(row: Mapping[str, Any], quantity: str) -> str:
-    return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"

@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import Results
+from warmstart.analysis.summary import Interval
 from warmstart.analysis.ties import letters
 from warmstart.training.selection import rate_scores
 
@@ -27,52 +29,41 @@ PLOTS = (
 
 def rows(results: Results) -> dict[str, list[Row]]:
     """The rows of one stage or study, by the names in PLOTS; without those it has none for."""
-    curves = learning_curves(results)
+    summary, curves = results.summary, learning_curves(results)
+    start = [({"study": results.name, "arm": arm}, arm) for arm in summary.arms]
     found = {"learning_curves": curves, "learning_rates": learning_rates(results)}
-    if results.summary.stage != "pretrain":
-        found |= {"ranking": ranking(results), "ranks": ranks(results)}
+    if summary.stage != "pretrain":
+        found["ranking"] = [
+            known
+            | {"rank": summary.arms[arm].rank}
+            | mean_row("test_accuracy", summary.arms[arm].test_accuracy)
+            | {"verdict": contrast.verdict if (contrast := results.contrast(arm)) else "reference"}
+            for known, arm in start
+        ]
+        found["ranks"] = [
+            known | {"mean_rank": summary.arms[arm].mean_rank, "ties": letters(arm, summary.groups)}
+            for known, arm in start
+        ]
         pace = {arm: results.seconds_per_epoch(arm) for arm in results.arms}
         found["times"] = [
             row | {"seconds": row["epoch"] * seconds}
             for row in curves
             if (seconds := pace[row["arm"]]) is not None
         ]
-    if results.summary.stage == "transfer":
-        found["transfer"] = per_seed(results)
+    if summary.stage == "transfer":
+        found["transfer"] = [
+            {"seed": r.seed, "arm": r.arm, "test_accuracy": r.test["test_accuracy"]}
+            for r in sorted(results.records, key=lambda r: r.seed)
+            if r.chosen
+        ]
     if results.diagnostics is not None:
         found["layers"] = layers(results.diagnostics)
     return found
 
 
-def ranking(results: Results) -> list[Row]:
-    """One row per arm, in order of rank; low and high are None where there is no interval."""
-    contrasts = {arm: results.contrast(arm) for arm in results.summary.arms}
-    return [
-        {
-            "study": results.name,
-            "arm": arm,
-            "rank": judged.rank,
-            "test_accuracy": judged.test_accuracy.mean,
-            "low": judged.test_accuracy.low,
-            "high": judged.test_accuracy.high,
-            "verdict": contrast.verdict if (contrast := contrasts[arm]) else "reference",
-        }
-        for arm, judged in results.summary.arms.items()
-    ]
-
-
-def ranks(results: Results) -> list[Row]:
-    """Mean rank of every arm; arms that share a letter under `ties` cannot be told apart."""
-    groups = results.summary.groups
-    return [
-        {
-            "study": results.name,
-            "arm": arm,
-            "mean_rank": judged.mean_rank,
-            "ties": letters(arm, groups),
-        }
-        for arm, judged in results.summary.arms.items()
-    ]
+def mean_row(name: str, mean: Interval) -> Row:
+    """A mean with its 95 % interval; low and high are None where there is none."""
+    return {name: mean.mean, "low": mean.low, "high": mean.high}
 
 
 def learning_curves(results: Results) -> list[Row]:
@@ -87,16 +78,8 @@ def learning_curves(results: Results) -> list[Row]:
             if not all(map(math.isfinite, values)):
                 break
             mean = interval(values, overlap=results.overlap)
-            found.append(
-                {
-                    "study": results.name,
-                    "arm": arm,
-                    "epoch": epoch,
-                    "val_accuracy": mean.mean,
-                    "low": mean.low,
-                    "high": mean.high,
-                }
-            )
+            row = {"study": results.name, "arm": arm, "epoch": epoch}
+            found.append(row | mean_row("val_accuracy", mean))
     return found
 
 
@@ -115,15 +98,6 @@ def learning_rates(results: Results) -> list[Row]:
     ]
 
 
-def per_seed(results: Results) -> list[Row]:
-    """Test accuracy of every seed and arm at its chosen rate."""
-    return [
-        {"seed": r.seed, "arm": r.arm, "test_accuracy": r.test["test_accuracy"]}
-        for r in sorted(results.records, key=lambda r: r.seed)
-        if r.chosen
-    ]
-
-
 def observed_seed(diagnostics: pd.DataFrame) -> pd.DataFrame:
     """The rows of the seed that was observed during training, the first one."""
     first = diagnostics.groupby("arm")["seed"].transform("min")
@@ -134,17 +108,13 @@ def layers(diagnostics: pd.DataFrame) -> list[Row]:
     """Each hidden layer at initialization and in the last look, in the first seed; None for what
     is no finite number."""
     looks = observed_seed(diagnostics)
-    depths = looks.groupby("arm")["layer"].transform("max") - 1  # the highest is the head
-    last = looks.groupby("arm")["epoch"].transform("max")
-    looks = looks.assign(
-        depth=depths, look=(looks["epoch"] > 0).map({False: "first", True: "last"})
-    )
-    looks = looks[looks["epoch"].isin([0]) | (looks["epoch"] == last)]
-    looks = looks[looks["layer"].between(1, looks["depth"])]
-    whole, numbers = ["depth", "epoch", "layer"], ["activation_deviation", "output_gradient"]
+    highest = looks.groupby("arm")[["layer", "epoch"]].transform("max")
+    depth, epoch = highest["layer"] - 1, looks["epoch"]  # the highest layer is the head
+    shown = ((epoch == 0) | (epoch == highest["epoch"])) & looks["layer"].between(1, depth)
+    looks = looks.assign(depth=depth, look=np.where(epoch > 0, "last", "first"))[shown]
+    numbers = ["activation_deviation", "output_gradient"]
+    finite = looks[numbers].astype(object).where(np.isfinite(looks[numbers]), None)
+    whole = looks[["depth", "epoch", "layer"]].astype(int)
     columns = ["study", "arm", "depth", "look", "epoch", "layer", *numbers]
-    found = looks[columns].astype(dict.fromkeys(whole, int)).to_dict("records")
-    return [
-        {str(k): None if k in numbers and not math.isfinite(v) else v for k, v in row.items()}
-        for row in found
-    ]
+    found: list[Any] = looks.assign(**whole, **finite)[columns].to_dict("records")
+    return found

@@ -17,26 +17,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 # Okabe & Ito, "Color Universal Design" (2008), told apart with every kind of colour vision. Their
 # yellow is unreadable on white: an ochre here. Their black is the page's own ink.
-_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00")
-_DARK = ("#4ba3e3", "#f0803c", "#2fc79a", "#e39bc4", "#f2b73f", "#8fd0f5", "#c9b840")
+_HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00")
+_HUES_ON_DARK = ("#4ba3e3", "#f0803c", "#2fc79a", "#e39bc4", "#f2b73f", "#8fd0f5", "#c9b840")
 STROKES: tuple[object, ...] = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 """After seven arms the hues come round again, darker and drawn by another stroke."""
 
 
-def _darker(hues: Sequence[str]) -> tuple[str, ...]:
-    """65 %: as far from the others as they come, and readable on a dark page."""
-    return tuple(f"#{''.join(f'{c * 65 // 100:02x}' for c in bytes.fromhex(h[1:]))}" for h in hues)
+def _with_darker(hues: Sequence[str]) -> tuple[str, ...]:
+    """Also 65 % of each: as far from the others as they come, and readable on a dark page."""
+    return (*hues, *(f"#{bytes(c * 65 // 100 for c in bytes.fromhex(h[1:])).hex()}" for h in hues))
 
 
-LIGHT = (*_LIGHT, *_darker(_LIGHT))
-"""Colours of arms on a white page, as `#rrggbb`, by slot."""
-DARK = (*_DARK, *_darker(_DARK))
-"""The same arms' on a dark one."""
+LIGHT, DARK = _with_darker(_HUES), _with_darker(_HUES_ON_DARK)
+"""Colours of arms as `#rrggbb`, by slot: on a white page, and the same arms' on a dark one."""
 
 INK, MUTED, RULE = "#010203", "#010204", "#010205"
 WIDTH_INCHES = 7.2
@@ -74,15 +71,11 @@ def palette(studies: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
     known: dict[str, int] = {}
     slots_by_study = {}
     for study, arms in studies.items():
-        slots: dict[str, int] = {}
-        for arm in arms:
-            if arm in known and known[arm] not in slots.values():
-                slots[arm] = known[arm]
-        free = (slot for slot in itertools.count() if slot not in slots.values())
-        for arm in arms:
-            if arm not in slots:
-                slots[arm] = known[arm] = next(free)
-        slots_by_study[study] = {arm: slots[arm] for arm in arms}
+        kept = {known[arm]: arm for arm in reversed(arms) if arm in known}
+        slots = {arm: slot for slot, arm in kept.items()}
+        free = (slot for slot in itertools.count() if slot not in kept)
+        slots_by_study[study] = {arm: slots[arm] if arm in slots else next(free) for arm in arms}
+        known |= slots_by_study[study]
     return slots_by_study
 
 
@@ -107,7 +100,12 @@ def variables(hues: Sequence[str]) -> str:
 
 def stroke(slot: int) -> object:
     """The line style of a slot, as matplotlib takes it."""
-    return STROKES[slot // len(_LIGHT) % len(STROKES)]
+    return STROKES[slot // len(_HUES) % len(STROKES)]
+
+
+def pen(slot: int) -> dict[str, Any]:
+    """How matplotlib draws the line of a slot."""
+    return {"color": colour(slot), "linestyle": stroke(slot)}
 
 
 def canvas(height_inches: float) -> tuple[Figure, Axes]:
@@ -197,7 +195,8 @@ def plain_powers(axis: Axes, which: Literal["x", "y"]) -> None:
 def label_ends(
     axis: Axes, ends: Mapping[str, tuple[float, float]], slots: Mapping[str, int]
 ) -> None:
-    """Each arm's name to the right of its line's end, moved apart where they would overlap.
+    """Each arm's name to the right of its line's end, moved as little as possible (least squares)
+    for names not to overlap.
 
     Args:
         axis: with the lines already on it and its limits set.
@@ -208,19 +207,12 @@ def label_ends(
     to_shares = axis.transData - axis.transAxes
     shares = {arm: to_shares.transform(point) for arm, point in ends.items()}
     order = sorted(shares, key=lambda arm: (shares[arm][1], arm))
-    heights = spread([float(shares[arm][1]) for arm in order], LABEL_GAP)
+    steps = LABEL_GAP * np.arange(len(order))
+    heights = isotonic_regression([shares[arm][1] for arm in order] - steps).x + steps
     on_the_axis: dict[str, Any] = {"transform": axis.transAxes, "clip_on": False}
     for arm, height in zip(order, heights, strict=True):
         x, y = shares[arm]
-        look: dict[str, Any] = {"color": colour(slots[arm]), "linestyle": stroke(slots[arm])}
         # not annotate(): its arrow takes as long to draw as the rest of the picture
-        axis.add_line(Line2D([x, 1.03], [y, height], linewidth=1.2, **look, **on_the_axis))
+        line = Line2D([x, 1.03], [y, height], linewidth=1.2, **pen(slots[arm]), **on_the_axis)
+        axis.add_line(line)
         axis.text(1.04, height, arm, va="center", fontsize=10, color=INK, **on_the_axis)
-
-
-def spread(heights: Sequence[float], gap: float) -> NDArray[np.float64]:
-    """The ascending `heights`, moved as little as possible (least squares) to be at least `gap`
-    from one another."""
-    steps = gap * np.arange(len(heights))
-    moved: NDArray[np.float64] = isotonic_regression(np.asarray(heights) - steps).x + steps
-    return moved

@@ -1,95 +1,87 @@
 """The report's section about transfer: model B on pretrained layers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from warmstart.analysis import pairs as every_pair
 from warmstart.analysis.answers import arm_name, seeds_needed, transfer_answer
-from warmstart.analysis.document import (
-    Block,
-    Bullets,
-    Figure,
-    Heading,
-    Paragraph,
-    Span,
-    Table,
-    table,
-)
+from warmstart.analysis.document import Block, Column, bullets, figure, heading, paragraph, table
 from warmstart.analysis.encoders import Encoders
+from warmstart.analysis.label_efficiency import answers
+from warmstart.analysis.picture import Shown
 from warmstart.analysis.results import Results
-from warmstart.analysis.sections import Drawn, figures, not_run, number, ranking, share
+from warmstart.analysis.sections import figures, not_run, number, ranking, share
+from warmstart.analysis.series import Row
 from warmstart.analysis.words import accuracy, factor, percent, points
-from warmstart.config.params import Params
+from warmstart.config.params import Transfer
 
 
 def pretrain(results: Results | None) -> Iterator[Block]:
     """The title of everything about transfer, and model A."""
-    yield Heading(2, "Transfer: model B on pretrained layers")
+    yield heading(2, "Transfer: model B on pretrained layers")
     if results is None:
         yield not_run("pretrain")
         return
     (model_a, *_) = results.summary.arms.values()
-    yield Paragraph(f"Model A reaches {accuracy(model_a.test_accuracy)} test accuracy on task A.")
+    yield paragraph(f"Model A reaches {accuracy(model_a.test_accuracy)} test accuracy on task A.")
 
 
-def transfer(
-    results: Results, params: Params, slots: Mapping[str, int], drawn: Drawn
-) -> Iterator[Block]:
+def transfer(shown: Shown, recipe: Transfer) -> Iterator[Block]:
     """Model B on pretrained layers."""
-    recipe = params.transfer
-    yield Paragraph(
-        f"{transfer_answer(results)} All arms see the same {recipe.train_size} labels and train "
-        f"for {recipe.frozen_epochs + recipe.thawed_epochs} epochs; by the chapter's recipe the "
-        f"new head learns alone for {recipe.frozen_epochs} of them, then everything at "
+    yield paragraph(
+        f"{transfer_answer(shown.results)} All arms see the same {recipe.train_size} labels and "
+        f"train for {recipe.frozen_epochs + recipe.thawed_epochs} epochs; by the chapter's recipe "
+        f"the new head learns alone for {recipe.frozen_epochs} of them, then everything at "
         f"{recipe.thawed_factor:g} times the learning rate."
     )
-    yield from ranking(results, slots)
-    yield from _seed_by_seed(results)
-    yield from figures(results, drawn)
+    yield from ranking(shown)
+    yield from _seed_by_seed(shown.results)
+    yield from figures(shown)
 
 
 def _seed_by_seed(results: Results) -> Iterator[Block]:
     """Test accuracy and loss of every seed, and the differences."""
-    yield Heading(3, "Seed by seed")
+    yield heading(3, "Seed by seed")
     tests = {(r.seed, r.arm): r.test for r in results.records if r.chosen}
-    titles, rows = ["seed"], {seed: [str(seed)] for seed, _ in sorted(tests)}
-    for arm in results.arms:
-        titles += [f"{arm_name(arm)}: accuracy", "loss"]
-        for seed, row in rows.items():
-            test = tests[seed, arm]
-            row += [percent(test["test_accuracy"]), f"{test['test_loss']:.3f}"]
-    yield Table(titles, "r" * len(titles), list(rows.values()))
-    yield Bullets(
-        [
-            (
-                Span(arm_name(contrast.arm), "b"),
-                f" minus {arm_name(contrast.reference)}: {points(contrast.accuracy_difference)}, "
-                f"loss {contrast.loss_difference.mean:+.3f}, "
-                f"error down by {factor(contrast.error_factor)}",
-            )
-            for contrast in results.summary.contrasts.values()
-        ]
+
+    def columns(arm: str) -> Iterator[Column]:
+        yield (
+            f"{arm_name(arm)}: accuracy",
+            "r",
+            lambda seed: percent(tests[seed, arm]["test_accuracy"]),
+        )
+        yield "loss", "r", lambda seed: f"{tests[seed, arm]['test_loss']:.3f}"
+
+    seeds = sorted({seed for seed, _ in tests})
+    yield table(seeds, ("seed", "r", str), *chain.from_iterable(map(columns, results.arms)))
+    yield bullets(
+        f"**{arm_name(contrast.arm)}** minus {arm_name(contrast.reference)}: "
+        f"{points(contrast.accuracy_difference)}, loss {contrast.loss_difference.mean:+.3f}, "
+        f"error down by {factor(contrast.error_factor)}"
+        for contrast in results.summary.contrasts.values()
     )
 
 
-def labels(answers: Sequence[str], drawn: Drawn) -> Iterator[Block]:
+def labels(rows: Sequence[Row], picture: str) -> Iterator[Block]:
     """How many labels a start is worth; nothing where only one number was tried."""
-    if not answers:
+    if not rows:
         return
-    yield Heading(3, "How many labels a start is worth")
-    yield from map(Paragraph, answers)
-    caption = (
+    yield heading(3, "How many labels a start is worth")
+    yield from map(paragraph, answers(rows))
+    yield figure(
+        picture,
         "Test accuracy by number of labels: mean over seeds, each of which draws its own labels, "
         "and 95 % band; every arm with a learning rate of its own at every number. "
+        "`dvc repro transfer report`",
     )
-    yield Figure(drawn["label_efficiency"], (caption, Span("dvc repro transfer report", "code")))
 
 
 def pairs(judged: every_pair.Pairs | None) -> Iterator[Block]:
     """Every pair of classes as task B; nothing where there was only one task B."""
     if judged is None:
         return
-    yield Heading(3, "Every pair of classes as task B")
-    yield Paragraph(every_pair.answer(judged))
+    yield heading(3, "Every pair of classes as task B")
+    yield paragraph(every_pair.answer(judged))
     yield table(
         judged.rows,
         ("classes", "l", lambda row: ", ".join(row.classes)),
@@ -102,7 +94,7 @@ def pairs(judged: every_pair.Pairs | None) -> Iterator[Block]:
         ("transfer", "l", lambda row: every_pair.WORDS[row.contrast.verdict]),
         ("it would take", "r", lambda row: seeds_needed(row.contrast)),
     )
-    yield Paragraph(
+    yield paragraph(
         "For each pair model A was trained on all other classes. p-values are corrected over all "
         "pairs (Holm). Likeness is the share of what tells the two class means apart that lies "
         "where the other class means differ, too. The difference over all pairs is taken in every "
@@ -115,8 +107,8 @@ def encoders(seen: Encoders | None) -> Iterator[Block]:
     if seen is None:
         yield not_run("autoencode")
         return
-    yield Heading(3, "Pretraining without labels")
-    yield Paragraph(
+    yield heading(3, "Pretraining without labels")
+    yield paragraph(
         "The encoders that model B starts on saw the training samples of both tasks and none of "
         "their labels. The loss of an autoencoder is the mean squared error on standardized "
         "samples, where 1 is what the mean gives; that of rotation is the cross-entropy of four "
@@ -131,4 +123,4 @@ def encoders(seen: Encoders | None) -> Iterator[Block]:
         ("validation accuracy", "r", lambda record: share(record.epochs["val_accuracy"][-1])),
     )
     for caption, uri in seen.pictures.items():
-        yield Figure(f'<img src="{uri}" alt="">', caption)
+        yield figure(f'<img src="{uri}" alt="">', caption)

@@ -51,7 +51,7 @@ class Cluster:
             return 0
         with replacing(self._folder / name) as unfinished:
             unfinished.write_bytes(content)
-        # a file may come twice, when its worker died before it could note that it had sent it
+        # a file may come twice, when its worker died before it could record that it had sent it
         return self._epochs.pop(name, 0)
 
     def end_reports(self) -> None:
@@ -84,7 +84,7 @@ def connect(
         except KilledWorker as error:
             raise InputError(
                 "executor.address: expected workers that live, received the death of "
-                f"{error.allowed_failures + 1} on one piece of work; their logs may tell why, "
+                f"{error.allowed_failures + 1} on one piece of work; their logs may say why, "
                 "most often they had too little memory"
             ) from None
         except Exception:
@@ -143,12 +143,12 @@ def _versions(client: Client, workers: list[str], backend: str) -> dict[str, Any
     if that is no `warmstart`."""
     find = environment.versions
     there = client.run(find, backend, workers=workers, on_error="return")
-    found: dict[str, Any] = {f"worker {name}": versions for name, versions in there.items()}
+    installed: dict[str, Any] = {f"worker {name}": versions for name, versions in there.items()}
     try:
-        found["the scheduler"] = client.run_on_scheduler(find, backend)
+        installed["the scheduler"] = client.run_on_scheduler(find, backend)
     except Exception as error:
-        found["the scheduler"] = error
-    return found
+        installed["the scheduler"] = error
+    return installed
 
 
 def _tags(resources: Mapping[str, float]) -> str:

@@ -1,8 +1,8 @@
 """What a Dask worker does with a piece of work: the same as a local one, in a folder of its own.
 
-It asks home for the files it needs, and sends every trial home once that is finished, so that its
-death costs trials in progress and no others: Dask gives the piece to another worker, which leaves
-out what is home.
+It asks the process that submitted the work ("home") for the files it needs, and sends every
+finished trial there, so that its death costs trials in progress and no others: Dask gives the piece
+to another worker, which leaves out what has arrived.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def do(
         queue: name of the Dask queue that is read at home.
 
     Raises:
-        StoppedError: when nobody waits for it any more.
+        StoppedError: when nobody waits for the answer any more.
     """
     home, here = _Home(queue), Path(get_worker().local_directory)
     with _one_at_a_time, TemporaryDirectory(dir=here) as name:
@@ -79,8 +79,8 @@ class _Home:
         """`path`, with the content of the file that home knows as `name`."""
         if path.exists():
             return path
-        # not as data in Dask: it gives work to whom already has them, however many wait there, and
-        # forgets them with the worker that has them
+        # not as data in Dask: it gives work to those who already have them, however many wait
+        # there, and loses them with the worker that has them
         answer, content = Queue(client=self._client), None
         while content is None:
             self.check()

@@ -28,7 +28,7 @@ def gpus(backend: str) -> list[str]:
 
 def gpu_names() -> list[str]:
     """The machine's NVIDIA GPUs in the order of NVML, which numbers them; none without driver."""
-    with suppress(Exception):  # no driver, or no leave to ask it
+    with suppress(Exception):  # no driver, or no permission to ask it
         import pynvml
 
         pynvml.nvmlInit()

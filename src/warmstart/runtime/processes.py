@@ -107,8 +107,8 @@ def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
-    # half of what starting a worker takes would go into them; and the million objects that stay
-    # for good are not to be searched for garbage
+    # half of what starting a worker takes would be spent on them; and the million objects that stay
+    # for good need not be searched for garbage
     gc.disable()
     with without(set(UNUSED) - {backend}):
         setup.enter(backend)
@@ -123,7 +123,7 @@ def without(packages: Iterable[str]) -> Iterator[None]:
     """Have imports inside the block find none of `packages` but those already loaded."""
     hidden = [name for name in packages if name not in sys.modules]
     for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's word for "not to be found"
+        sys.modules[name] = None  # type: ignore[assignment]  # so an import fails
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 """Unfinished work of a stage, so that a run that was killed goes on where it stood.
 
 Finished trials lie in the folder as `KEY.npz`, those that were in training in `running/`, and what
-is to be trained stands in `trials.json`, for whoever wants to show trials as they finish. The
+is to be trained stands in `trials.json`, for those who show trials as they finish. The
 folder lies outside DVC's outs, which DVC empties before it runs a stage.
 """
 
@@ -32,7 +32,7 @@ def announce(
 
 
 def announced(folder: Path) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
-    """What `announce` said last: trials, facts."""
+    """What `announce` wrote last: trials, facts."""
     plan = read_json(folder / PLAN)
     return [(key, known) for key, known in plan["trials"]], plan["facts"]
 
@@ -85,7 +85,7 @@ class Store:
             return [file[f"weight_{i}"] for i in range(sum(n.startswith("weight_") for n in file))]
 
     def checkpoint(self, keys: Iterable[str]) -> "Checkpoint":
-        """That of the trials called `keys`, which train together."""
+        """The checkpoint of the trials called `keys`, which train together."""
         name = hashlib.sha256("".join(keys).encode()).hexdigest()
         return Checkpoint(self.folder / "running" / f"{name}.npz")
 

@@ -29,7 +29,7 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     stay.
 
     - `stacked`: one hidden layer after the other learns to give back the codes of the layers
-      below, which stand still (Bengio et al. 2007, "Greedy Layer-Wise Training of Deep Networks");
+      below, which stay frozen (Bengio et al. 2007, "Greedy Layer-Wise Training of Deep Networks");
     - `denoising`: all layers at once learn to restore what noise was added to (Vincent et al.
       2008, "Extracting and Composing Robust Features with Denoising Autoencoders");
     - `rotation`: all layers learn by how much an image was turned (Gidaris et al. 2018).
@@ -59,7 +59,7 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
             method: workers.export_encoder(*trained[arm].chosen, models / f"{method}.keras")
             for method, arm in last.items()
         }
-    stopwatch.write(  # first: who sees records finds what they were made on
+    stopwatch.write(  # before the records: a publisher that sees them needs it
         output / "timings.json",
         arms={name: [(0, result) for result in arm.results] for name, arm in trained.items()},
         trained=workers.trained,

@@ -68,7 +68,7 @@ def make_study(
         seen: `views` of it; what is another task is written below `folder`.
         root_seed: of every random number.
         folder: for unfinished work.
-        probed: whether layers are looked into.
+        probed: whether layers are probed.
     """
     chosen = options.studies[name]
 

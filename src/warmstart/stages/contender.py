@@ -21,11 +21,11 @@ class Contender:
     settings: dict[str, str]
 
     def cohort(self, seed: int) -> Cohort:
-        """That of the trials of `seed`, without trials."""
+        """The cohort of the trials of `seed`, without trials."""
         return self.cohorts[seed % len(self.cohorts)]
 
     def settings_of(self, seed: int) -> dict[str, str]:
-        """Those of the trials of `seed`; folds are counted from 1."""
+        """The settings of the trials of `seed`; folds are counted from 1."""
         folds = len(self.cohorts)
         if folds == 1:
             return self.settings
@@ -51,7 +51,7 @@ def from_scratch(
         batch_size: samples.
         root_seed: of every random number.
         patience: epochs without a lower validation loss after which a trial stops; None: never.
-        probed: whether layers are looked into.
+        probed: whether layers are probed.
     """
     network = network.resolve(tasks[0][1].features)
     cohorts = tuple(

@@ -39,7 +39,7 @@ class Study:
     learning_rates: Sequence[float]
     seeds: int
     profiles: Mapping[str, Contender] = field(default_factory=dict)
-    """Looked into where they start, and not trained."""
+    """Probed at initialization, and not trained."""
     labels: int | None = None
     """Training samples that a trial sees, drawn by its seed; None: all of the task's."""
 
@@ -145,20 +145,20 @@ def run(
     spent: dict[str, list[tuple[int, Result]]] = defaultdict(list)
     for trial in trials[output]:
         spent[trial.arm].append((trial.seed, results[first.key(trial)]))
-    # first: who sees records finds what they were made on
+    # before the records: a publisher that sees them needs it
     stopwatch.write(output / "timings.json", arms=spent, trained=workers.trained, facts=about)
     if rows:
         write_looks(output / "diagnostics.parquet", rows)
     if kept:
         write_json(output / "kept.json", dataclasses.asdict(kept))
-    for place, found in records.items():
-        write_records(place / "records.parquet", found)
+    for place, own in records.items():
+        write_records(place / "records.parquet", own)
     shutil.rmtree(folder, ignore_errors=True)
     return tuple(records[output])
 
 
 Trials = Mapping[Path, Sequence[Trial]]
-"""Those of each study, by the folder that it writes to."""
+"""The trials of each study, by the folder that it writes to."""
 
 
 def _announce(

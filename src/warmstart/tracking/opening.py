@@ -57,8 +57,6 @@ def opened() -> Iterator[Store]:
     """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     uri = tracking_uri()
     path = uri.removeprefix(_SQLITE).partition("?")[0]
     local = Path(path).absolute() if uri.startswith(_SQLITE) and path else None
@@ -68,6 +66,8 @@ def opened() -> Iterator[Store]:
             warnings.simplefilter("ignore")
             from mlflow import MlflowClient
 
+            for name in _NOISY:  # after the import, which sets levels of its own
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
             with FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
                 if local:
                     # absolute, since MLflow keeps open stores by their URI

@@ -77,7 +77,7 @@ class Published:
         return Published(new=self.new + other.new, present=self.present + other.present)
 
     def __str__(self) -> str:
-        return f"{self.new} runs published, {self.present} were there already"
+        return f"{self.new} runs and models published, {self.present} were there already"
 
 
 def publish(project: Project) -> Published:

@@ -1,6 +1,6 @@
-"""What a look into a network found, layer by layer.
+"""What the probe of a network measures, layer by layer.
 
-A trial is looked into at initialization (epoch 0) and after its last epoch, that of seed 0 also
+A trial is probed at initialization (epoch 0) and after its last epoch, that of seed 0 also
 after epochs 1, 2, 4, 8 …, always on the same training samples.
 """
 
@@ -18,7 +18,7 @@ class LayerProbe:
     """One layer after one epoch, in training mode. NaN: the layer has no such thing."""
 
     epoch: int
-    """Epochs trained before the look; 0 is initialization."""
+    """Epochs trained before; 0 is initialization."""
     layer: int
     """1 is the first hidden layer, the highest the head; 0 is batch norm on the input."""
     name: str

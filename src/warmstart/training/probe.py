@@ -1,4 +1,4 @@
-"""A look into a network's layers: activations, gradients, dead and saturated units, batch norm,
+"""A probe of a network's layers: activations, gradients, dead and saturated units, batch norm,
 clipping."""
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ from warmstart.training import backends, fed
 from warmstart.training.layers import LayerProbe
 
 SAMPLES = 256
-"""How many training samples a look takes, the first ones: eight mini-batches of the usual 32."""
+"""How many training samples the probe takes, the first ones: eight mini-batches of the usual 32."""
 
 LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0}
-"""Of the activations that are flat at both ends."""
+"""The largest slope of each activation that is flat at both ends."""
 SATURATED = 0.1
 """A unit with less than this share of its activation's largest slope is saturated."""
 
@@ -27,7 +27,7 @@ def samples(task: Task) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_due(epoch: int) -> bool:
-    """Whether to look after `epoch` epochs: 0, 1, 2, 4, 8 …"""
+    """Whether to probe after `epoch` epochs: 0, 1, 2, 4, 8 …"""
     return epoch & (epoch - 1) == 0
 
 
@@ -108,7 +108,7 @@ class Probe:
             norms = [_batch_norm(place.batch_norm) for place in self._places]
             of_input = _batch_norm(self._input_norm)
             of_network = self._clipping_seen()
-            normalized, *layers = (_numpy(found) for found in self._see())
+            normalized, *layers = (_numpy(tensors) for tensors in self._see())
             probes = [
                 LayerProbe(
                     epoch=epoch,
@@ -199,8 +199,8 @@ class Probe:
         for n in range(0, len(y) - self._size + 1, self._size):
             batch = slice(n, n + self._size)
             raw, clipped = (
-                np.concatenate([gradient.ravel() for gradient in _numpy(found)])
-                for found in self._clip(x[batch], y[batch])
+                np.concatenate([gradient.ravel() for gradient in _numpy(gradients)])
+                for gradients in self._clip(x[batch], y[batch])
             )
             length = _norm(raw)
             # what is not clipped may be rounded: Keras multiplies by the threshold and divides
@@ -215,7 +215,7 @@ def _call(layer: keras.layers.Layer, x: Any) -> Any:
 
 
 def _numpy(tensors: Sequence[Any]) -> list[np.ndarray]:
-    """In float64, where squares of what explodes are still numbers."""
+    """Arrays in float64, in which the squares of exploding values are still finite."""
     return [keras.ops.convert_to_numpy(tensor).astype("float64") for tensor in tensors]
 
 
@@ -250,19 +250,19 @@ def _units(
     """Shares of dead and saturated units, of outputs and slopes (samples, units)."""
     if activation is None:
         return {}
-    found = {"dead": float(((outputs == 0) & (slopes == 0)).all(axis=0).mean())}
+    shares = {"dead": float(((outputs == 0) & (slopes == 0)).all(axis=0).mean())}
     largest = LARGEST_SLOPE.get(getattr(getattr(activation, "activation", None), "__name__", ""))
     if largest:
-        found["saturated"] = float((np.abs(slopes) < SATURATED * largest).mean())
-    return found
+        shares["saturated"] = float((np.abs(slopes) < SATURATED * largest).mean())
+    return shares
 
 
 def _batch_norm(layer: keras.layers.BatchNormalization | None) -> dict[str, float]:
     """Mean and deviation over units of what the layer learned and remembers."""
     if layer is None:
         return {}
-    found: dict[str, float] = {}
+    moments: dict[str, float] = {}
     for name in ("gamma", "beta", "moving_mean", "moving_variance"):
         values = np.array(getattr(layer, name)).astype("float64")
-        found |= {f"{name}_mean": float(values.mean()), f"{name}_deviation": float(values.std())}
-    return found
+        moments |= {f"{name}_mean": float(values.mean()), f"{name}_deviation": float(values.std())}
+    return moments

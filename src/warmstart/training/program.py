@@ -32,9 +32,9 @@ class Numbers:
     clip_threshold: float
     negative_slope: float
     full_batches: int = 0
-    """In an epoch; for programs with a `rest`."""
+    """Full batches in an epoch; for programs with a `rest`."""
     layer_factors: tuple[float, ...] = ()
-    """In the order of `Factors.layers`; for programs that have such."""
+    """One per layer, in the order of `Factors.layers`; for programs with factors."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Data:
     classes: int
     task: Task = field(compare=False)
     arrays: tuple[Any, ...] = field(compare=False)
-    """In the order of `shapes`."""
+    """The arrays on the device, in the order of `shapes`."""
 
     @property
     def samples(self) -> int:
-        """To train on."""
+        """How many there are to train on."""
         return self.shapes[0][0]
 
     @classmethod

@@ -49,8 +49,8 @@ def enter(backend: str) -> None:
     # oneDNN may change the order of sums, and announces that at every start
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     # Vectors as wide as the processor's, where XLA's default is 256 bits: deep networks gain 4 %.
-    # Its alternative to Eigen's matrix products, which one thread is all that they have here, is
-    # unrolled code for each small one: no faster, and twice as long to compile.
+    # The alternative to Eigen's matrix products, which run on one thread here, is unrolled code
+    # for each small one: no faster, and it takes twice as long to compile.
     flags = os.environ.get("XLA_FLAGS", "")
     ours = "--xla_cpu_prefer_vector_width=512 --xla_cpu_multi_thread_eigen=true"
     os.environ["XLA_FLAGS"] = f"{flags} {ours}".strip()

@@ -1,4 +1,4 @@
-"""What cohorts of one program share: the model, its program, and the probe that looks into it."""
+"""What cohorts of one program share: the model, its program, and the probe of its layers."""
 
 import json
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class Source:
     @classmethod
     @lru_cache(maxsize=4)  # a load takes as long as hundreds of small epochs
     def read(cls, path: Path, digest: str) -> "Source":
-        """The model at `path`, of which `digest` tells whether it is still the same."""
+        """The model at `path`, of which `digest` shows whether it is still the same."""
         model = transfer.load(path)
         layers = [(type(layer).__name__, layer.get_config()) for layer in model.layers[:-1]]
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)

@@ -29,7 +29,7 @@ class Strategy:
 
 
 def freeze_then_thaw(stack: Stack, options: Transfer, reused: int | None = None) -> Strategy:
-    """The chapter's recipe: the copies stand still until what is new has learned, then all layers
+    """The chapter's recipe: the copies stay frozen until what is new has learned, then all layers
     learn, at `thawed_factor` times the rate.
 
     With `reused`, only so many blocks are copied (Yosinski et al. 2014): 0 would be from scratch.
@@ -92,14 +92,14 @@ def batch_norm_frozen(stack: Stack, options: Transfer) -> Strategy:
 def strategies(
     source: Path, names: Sequence[StrategyName], options: Transfer
 ) -> Mapping[str, Strategy | str]:
-    """How to start on the model at `source` by the strategies `names`, in their order; what it
-    lacks instead of a strategy that finds nothing there to work on.
+    """How to start on the model at `source` by the strategies `names`, in their order; in
+    place of a strategy that cannot be applied to it, the reason.
 
     Raises:
         InputError: as `Stack.read`.
     """
     stack = Stack.read(source)
-    found: dict[str, Strategy | str] = {}
+    ways: dict[str, Strategy | str] = {}
     whole: dict[str, Callable[[Stack, Transfer], Strategy]] = {
         "freeze_then_thaw": freeze_then_thaw,
         "head_only": head_only,
@@ -109,21 +109,21 @@ def strategies(
     }
     for name in names:
         if name in whole:
-            found[name] = whole[name](stack, options)
+            ways[name] = whole[name](stack, options)
         elif name == "batch_norm_frozen":
-            found[name] = (
+            ways[name] = (
                 batch_norm_frozen(stack, options)
                 if stack.batch_norms
                 else f"{source} has no batch norm"
             )
         elif len(stack.blocks) == 1:
-            found[name] = f"{source} has a single hidden layer"
+            ways[name] = f"{source} has a single hidden layer"
         elif name == "top_reinitialized":
-            found[name] = thaw_at_once(stack, options, reused=len(stack.blocks) - 1)
+            ways[name] = thaw_at_once(stack, options, reused=len(stack.blocks) - 1)
         else:
             for count in range(1, len(stack.blocks)):
-                found[f"first_{count}"] = freeze_then_thaw(stack, options, reused=count)
-    return found
+                ways[f"first_{count}"] = freeze_then_thaw(stack, options, reused=count)
+    return ways
 
 
 def _strategy(stack: Stack, copied: tuple[str, ...], *phases: Phase) -> Strategy:

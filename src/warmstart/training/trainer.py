@@ -34,7 +34,7 @@ VAL_LOSS, GOOD = EPOCH_METRICS.index("val_loss"), len(EPOCH_METRICS)
 
 
 class Watch:
-    """How long each of several trials lived, from what their epochs gave.
+    """How many epochs each of several trials takes part in, from what their epochs gave.
 
     Args:
         trials: how many.
@@ -52,7 +52,7 @@ class Watch:
         self.over = np.zeros(trials, bool)
 
     def see(self, row: np.ndarray) -> None:
-        """Take note of an epoch, `row` (trials, 5); of a trial that is over it means nothing."""
+        """Count an epoch, `row` (trials, 5); the row of a trial that is over is ignored."""
         lives = ~self.over
         self.epochs += lives
         self.diverged |= lives & (row[:, GOOD] == 0)
@@ -107,18 +107,18 @@ class Trainer:
     def train(
         self, trials: Sequence[Trial], store: Store, progress: Progress
     ) -> list[tuple[Result, list[np.ndarray]]]:
-        """Of each of `trials` (`at_once` or fewer) the result and the values of `model.variables`.
+        """Train `trials` (`at_once` or fewer): result and values of `model.variables` of each.
 
-        Goes on from a checkpoint in `store`, and keeps one there while it trains. A trial diverges
-        in the epoch whose metrics are not finite or whose loss is out of bounds; its weights are
-        then those before that epoch.
+        Continues from a checkpoint in `store`, and keeps one there while it trains. A trial
+        diverges in the epoch whose metrics are not finite or whose loss is out of bounds; its
+        weights are then those before that epoch.
         """
         self._program.use(self._data)
         if self._probe:
             self._probe.use(*samples(self._data.task))
         keys = [self.cohort.key(trial) for trial in trials]
         checkpoint = store.checkpoint(keys)
-        # a smaller group leaves seats of the program empty: whoever sits there stands still
+        # a smaller group leaves seats of the program empty: what fills them does not train
         seats = [*trials, *[trials[0]] * (self.at_once - len(trials))]
         watch = Watch(len(seats), self.cohort.patience)
         watch.over[len(trials) :] = True
@@ -151,7 +151,7 @@ class Trainer:
         standing: Standing,
         watch: Watch,
         checkpoint: Checkpoint,
-        tell: Callable[[], None],
+        report: Callable[[], None],
     ) -> None:
         """Take `standing` to the last epoch, or to the one after which all trials are over."""
         program, done = self._program, len(standing.rows)
@@ -176,7 +176,7 @@ class Trainer:
             last = watch.over | (epoch + 1 == self.cohort.epochs)
             on_the_way = np.array([seat.seed == 0 and is_due(epoch + 1) for seat in seats])
             self._look(seats, standing, watch, lives & (on_the_way | last))
-            tell()
+            report()
             if checkpoint.is_due():
                 standing.states = program.state()
                 checkpoint.write(standing)
@@ -186,8 +186,8 @@ class Trainer:
     def _look(
         self, seats: Sequence[Trial], standing: Standing, watch: Watch, wanted: np.ndarray
     ) -> None:
-        """Look into those of the `wanted` (trials,) that were not seen as they are now: one that
-        diverged is where it was before."""
+        """Probe those of the `wanted` (trials,) that have changed since they were probed last: one
+        that diverged has not."""
         if not self._probe:
             return
         for i in np.flatnonzero(wanted).tolist():
@@ -255,7 +255,7 @@ class Trainer:
 def _result(
     key: str, rows: np.ndarray, *, samples: int, seconds: float, probes: tuple[LayerProbe, ...]
 ) -> Result:
-    """From `rows` (epochs, 5), the last of which may be one in which the trial diverged."""
+    """The result from `rows` (epochs, 5), the last of which may be the epoch of a divergence."""
     metrics = rows[:, : len(EPOCH_METRICS)]
     diverged = len(rows) > 0 and not rows[-1, len(EPOCH_METRICS)]
     if diverged and not np.isfinite(metrics[-1]).all():

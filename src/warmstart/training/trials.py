@@ -16,7 +16,7 @@ EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 TEST_METRICS = ("test_loss", "test_accuracy")
 Outcome = Literal["completed", "diverged"]
 Progress = Callable[[int], None]
-"""Is told how many epochs have passed since it was called last."""
+"""Called with the number of epochs that have passed since the last call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,8 @@ class Phase:
     learning_rate_factor: float = 1.0
     """Multiplies the trial's learning rate."""
     layer_factors: tuple[tuple[str, float], ...] = ()
-    """(layer, factor) of every layer with weights: multiplies its learning rate once more. 0: the
-    layer stands still. None given: all learn alike."""
+    """(layer, factor) for every layer with weights: multiplies its learning rate once more. 0: the
+    layer is frozen. Empty: all layers learn at the same rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +79,15 @@ class Cohort:
     """None: a classifier. Else `source`, if given, is the unrolled autoencoder whose codes are the
     samples."""
     probed: bool = False
-    """Whether trials are looked into: that of seed 0 on its way, the others where they start and
-    where they end."""
+    """Whether layers are probed: of the trial of seed 0 during training, of the others at
+    initialization and at the end."""
     rest: int | None = None
     """Samples in the last, smaller batch of trials with `labels`; None where they have none."""
     trials: tuple[Trial, ...]
 
     @property
     def epochs(self) -> int:
-        """Of one trial, over all phases."""
+        """Epochs of one trial, over all phases."""
         return sum(phase.epochs for phase in self.phases)
 
     def key(self, trial: Trial) -> str:
@@ -112,7 +112,7 @@ class Cohort:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What training one trial gave; the weights lie in a file named by the trial's key."""
+    """The outcome of training one trial; the weights lie in a file named by the trial's key."""
 
     key: str
     outcome: Outcome
@@ -123,7 +123,7 @@ class Result:
     train_seconds: float
     """Wall time of the epochs, without compilation; a share of it where trials train together."""
     probes: tuple[LayerProbe, ...] = ()
-    """What was seen in the layers, epoch by epoch; nothing where the trial was not looked into."""
+    """What the probe saw in the layers, epoch by epoch; empty where the trial was not probed."""
 
 
 @dataclass

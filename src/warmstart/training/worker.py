@@ -1,7 +1,7 @@
 """What a worker process does with a cohort: train it, evaluate its trials, export one.
 
-Every function takes a cohort, the store of its trials and whom to tell of progress. Keras is
-loaded here and nowhere above, so the process that hands out work stays light.
+Every function takes a cohort, the store of its trials and a callback for progress. Keras is loaded
+here and nowhere above, so the process that hands out work stays light.
 """
 
 import sys
@@ -24,9 +24,9 @@ from warmstart.training.trials import SHOWN, Cohort, Learned, Progress, Result, 
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
-    """Train every trial of `cohort` that `store` has no result of yet.
+    """Train every trial of `cohort` of which `store` has no result yet, and keep its result there.
 
-    Results are kept there as they come. `progress` is told how many epochs have passed.
+    `progress` is called with the number of epochs that have passed since the last call.
     """
     results = {trial: store.read(cohort.key(trial)) for trial in cohort.trials}
     missing = [trial for trial, result in results.items() if result is None]

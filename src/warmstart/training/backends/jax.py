@@ -41,8 +41,8 @@ def _in_scope(
     """`function()` with `variables` at `values`, and what it leaves them at."""
     mapping = list(zip(variables, values, strict=True))
     with keras.StatelessScope(state_mapping=mapping) as scope:
-        found = function()
-        return found, [scope.get_current_value(variable) for variable in variables]
+        result = function()
+        return result, [scope.get_current_value(variable) for variable in variables]
 
 
 class Tape:
@@ -102,8 +102,8 @@ class Compiled:
         trials: int,
     ) -> None:
         def pure(state: list[Any], data: list[Any], order: Any, active: Any) -> tuple[Any, Any]:
-            found, left = _in_scope(variables, state, lambda: epoch(data, order, active))
-            return left, found
+            metrics, left = _in_scope(variables, state, lambda: epoch(data, order, active))
+            return left, metrics
 
         self._variables = variables
         self._single = trials == 1
@@ -138,19 +138,19 @@ class Compiled:
 
     @contextmanager
     def holding(self, trial: int, moved: Sequence[keras.Variable]) -> Iterator[None]:
-        """The variables at the state of `trial`, which lies elsewhere: nothing is to be undone."""
+        """The variables at the state of `trial`, kept elsewhere: nothing has to be undone."""
         _assign(self._variables, self.read()[trial])
         yield
 
     def run(self, orders: np.ndarray, active: np.ndarray) -> np.ndarray:
         first = (lambda x: x[0]) if self._single else (lambda x: x)
-        self._state, found = self._epoch(
+        self._state, metrics = self._epoch(
             self._state,
             self._data,
             jnp.asarray(first(orders), jnp.int32),
             jnp.asarray(first(active), jnp.bool_),
         )
-        return np.asarray(found).reshape(len(orders), -1)
+        return np.asarray(metrics).reshape(len(orders), -1)
 
 
 def traced(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:

@@ -35,8 +35,8 @@ class Tape:
     ) -> tuple[tuple[Any, Any], list[Any]]:
         """`loss()`, a pair of the loss and something else, and the loss's gradients."""
         with tf.GradientTape() as tape:
-            found = loss()
-        return found, tape.gradient(found[0], [weight.value for weight in weights])
+            result = loss()
+        return result, tape.gradient(result[0], [weight.value for weight in weights])
 
     def repeat(self, times: int, step: Callable[[Any, Any], Any], total: Any) -> Any:
         """`total = step(number, total)` for `number` from 0 to `times` - 1."""
@@ -73,7 +73,7 @@ class Compiled:
             tf.TensorSpec((samples,), tf.int32),
             tf.TensorSpec((), tf.bool),
         )
-        # XLA compiles at the first call: have it over, so that it is no part of an epoch's time
+        # XLA compiles at the first call: call it once here, so that no epoch's time includes it
         self.run(np.zeros((1, samples), np.int32), np.zeros(1, bool))
 
     def use(self, data: Sequence[Any]) -> None:
