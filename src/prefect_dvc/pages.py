@@ -28,6 +28,8 @@ PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_te
 """Before pid and start of a flow's process, as a tag of its run."""
 ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
 HITS = ("Restored", "Unchanged")
+# A file, not a module: the package would be imported, which takes seconds, and only to wait.
+WATCHER = (sys.executable, "-P", str(Path(__file__).with_name("watcher.py")))
 
 
 def progress_bar(stage: str) -> Callable[..., None]:
@@ -80,7 +82,7 @@ def watched(flow: str) -> Iterator[None]:
     os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
     tag(f"{PROCESS}{me.pid}:{me.create_time()}")
     with subprocess.Popen(
-        [sys.executable, "-m", "prefect_dvc.watcher", flow, *servers],
+        [*WATCHER, flow, *servers],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,  # else whoever captures our output would wait for the watcher
         start_new_session=True,  # out of reach of what ends our process group

@@ -1,4 +1,4 @@
-"""What a flow that was killed cannot do: `python -m prefect_dvc.watcher FLOW PID...`.
+"""What a flow that was killed cannot do: `python watcher.py FLOW PID...`.
 
 Standard input is a pipe from the flow, whose end without a word tells of its death. Its stages end
 by themselves; Prefect's temporary server (PID) does not, and another one would take the run for
@@ -7,6 +7,7 @@ running.
 
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -25,6 +26,7 @@ def main(flow: str, pids: list[str]) -> None:
     from prefect.settings import PREFECT_API_URL
 
     if PREFECT_API_URL.value():
+        sys.path.insert(0, str(Path(__file__).parents[1]))
         from prefect_dvc.pages import mark_dead
 
         mark_dead(flow)

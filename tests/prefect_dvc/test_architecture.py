@@ -1,6 +1,8 @@
 """Who may import what, and how large the whole may get."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +41,15 @@ def test_nothing_imports_the_project_that_brings_it() -> None:
 def test_stages_run_without_prefect_and_dvcs_process_needs_only_dvc() -> None:
     assert imports(PACKAGE / "execute.py").isdisjoint({"dvc", "prefect"})
     assert imports(PACKAGE / "dvc_process.py").isdisjoint({"prefect", "prefect_dvc"})
+
+
+def test_a_process_that_only_waits_imports_neither_package() -> None:
+    """Each takes seconds to import, in every flow."""
+    code = (
+        f"import sys, runpy; runpy.run_path({str(PACKAGE / 'watcher.py')!r}); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"dvc", "prefect", "prefect_dvc"}.isdisjoint(done.stdout.split())
 
 
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
