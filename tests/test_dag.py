@@ -171,6 +171,7 @@ def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
     assert "results/transfer/records.parquet" in before
 
 
+@pytest.mark.slow
 def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
     said = run(project, "dvc", "exp", "run", "-S", "compare.seeds=3")
     assert "Running stage 'compare@clipping'" in said
@@ -189,6 +190,7 @@ def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
     assert "learning_curves" in (project / "plots" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path: Path) -> None:
     run(project, "dvc", "remote", "add", "--default", "shelf", str(tmp_path / "remote"))
     run(project, "dvc", "push")

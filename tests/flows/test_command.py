@@ -106,6 +106,7 @@ Path("score.json").write_text(json.dumps({"compare@activation": {"arms": scores}
 """
 
 
+@pytest.mark.slow
 def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
     up_to_date: Path, command: Callable[..., FlowRun], server: Server
 ) -> None:

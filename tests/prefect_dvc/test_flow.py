@@ -211,6 +211,7 @@ note.write_text(note.read_text() + " ended")
 """
 
 
+@pytest.mark.slow
 def test_a_run_beside_a_person_with_all_that_the_page_shows(
     project: Path, flow: Flow, server: Server, tmp_path: Path
 ) -> None:
@@ -288,6 +289,7 @@ def test_a_parameter_that_is_not_there_is_the_users_input(
     assert (project / "params.yaml").read_text() == "factor: 2\n"
 
 
+@pytest.mark.slow
 def test_what_was_made_goes_to_the_remote_and_what_is_missing_comes_from_it(
     project: Path, flow: Flow, tmp_path: Path
 ) -> None:

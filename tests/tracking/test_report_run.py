@@ -23,6 +23,7 @@ def reports(here: Path) -> Path:
     return here / "reports"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["database", "server"])
 def test_pages_and_pictures_are_artifacts(
     reports: Path,

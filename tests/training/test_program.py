@@ -112,7 +112,8 @@ def order_of(samples: int = 70, seed: int = 3) -> np.ndarray:
     return np.random.default_rng(seed).permutation(samples).astype("int32")
 
 
-@pytest.mark.parametrize("case", CASES)
+# to the bit on JAX; what TensorFlow rounds is seen better in float64, below
+@pytest.mark.parametrize("case", CASES if JAX else ["relu", "both dropouts, batch norm"])
 def test_five_steps_equal_keras(case: str) -> None:
     network, task = CASES[case], make_task()  # 4 batches and a rest of 6
     plain, program = plain_keras(network, task), make(network, task)
