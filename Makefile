@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow plan serve prefect mlflow track book test test-slow test-jax mutations bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,11 +79,14 @@ book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 
 test: setup ## run the suite
 	@$(BIN)/python -m pytest
 
-test-slow: setup ## run what takes longer: kills, outages, browsers, other servers, several machines
+test-slow: setup ## run what takes longer: whole pipelines, kills, outages, browsers, other servers, several machines
 	@$(BIN)/python -m pytest -m slow
 
 test-jax: setup ## run the tests of networks and training on Keras's JAX backend
 	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_probe.py tests/training/test_worker.py
+
+replicate: setup ## run two studies on eight root seeds: which verdicts hold when the run is repeated (8 minutes)
+	@$(BIN)/python benchmarks/replicate.py
 
 bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune, and what MLflow costs (an hour)
 	@.venv-bench/bin/python benchmarks/engine.py

@@ -29,6 +29,7 @@ from warmstart.files import read_json, write_json
 from warmstart.stages import study
 from warmstart.stages.contender import from_scratch
 from warmstart.training import setup
+from warmstart.training.trials import Split
 
 RESULTS = Path(__file__).parent / "results"
 INITIALIZERS = ("glorot_normal", "he_normal", "lecun_normal", "orthogonal")
@@ -147,7 +148,8 @@ def _study(
         arms={
             name: from_scratch(
                 arm,
-                tasks=[(task_file, task)],
+                task=task,
+                splits=[Split(task_file, task.digest)],
                 epochs=options.epochs,
                 batch_size=options.batch,
                 root_seed=42,

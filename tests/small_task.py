@@ -9,7 +9,7 @@ import numpy as np
 from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.runtime.store import Store
-from warmstart.training.trials import Cohort, Phase, Trial
+from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 
 def make_task(samples: int = 70, features: int = 6, classes: int = 3, seed: int = 5) -> Task:
@@ -31,8 +31,7 @@ def make_cohort(folder: Path, network: Arm, trials: int = 4, epochs: int = 2) ->
     return Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=epochs),),
-        task=folder / "task.npz",
-        task_digest=task.digest,
+        splits=(Split(folder / "task.npz", task.digest),),
         batch_size=16,
         root_seed=1,
         trials=tuple(

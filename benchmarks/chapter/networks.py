@@ -11,6 +11,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.stages.contender import from_scratch
 from warmstart.stages.study import Study, run
+from warmstart.training.trials import Split
 
 SECOND = "notebook of the 2nd edition, ageron/handson-ml2"
 THIRD = "notebook of the 3rd edition, ageron/handson-ml3"
@@ -114,7 +115,8 @@ def repeat(question: Question, images: data.Images, scale: Scale, folder: Path) 
         arms={
             name: from_scratch(
                 printed.network,
-                tasks=[(task_file, task)],
+                task=task,
+                splits=[Split(task_file, task.digest)],
                 epochs=question.epochs,
                 batch_size=32,
                 root_seed=SEED,

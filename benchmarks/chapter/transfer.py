@@ -20,7 +20,7 @@ from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.transfer import on_source
 from warmstart.training.strategies import freeze_then_thaw
-from warmstart.training.trials import Cohort, Trial
+from warmstart.training.trials import Cohort, Split, Trial
 
 RATE, EPOCHS, FROZEN_EPOCHS = 1e-3, 20, 4
 ALONE = "B alone"
@@ -91,10 +91,10 @@ def _pretrain(
     """A model A for each seed."""
     arm = _alone(transfer, folder / "a.npz", task)
     trials = _trials("a", arm.network, scale)
-    pool.train([replace(arm.cohort(0), trials=trials)], f"book, A, {transfer.name}")
+    pool.train([replace(arm.cohort, trials=trials)], f"book, A, {transfer.name}")
     paths = [folder / f"a_{trial.seed}.keras" for trial in trials]
     for trial, path in zip(trials, paths, strict=True):
-        pool.export(arm.cohort(0), trial, path)
+        pool.export(arm.cohort, trial, path)
     return paths
 
 
@@ -103,20 +103,25 @@ def _cohorts(
 ) -> dict[str, list[Cohort]]:
     """Arm -> cohorts, whose trials are its seeds in order."""
     alone = _alone(transfer, folder / "b.npz", task)
-    cohorts = {ALONE: [replace(alone.cohort(0), trials=_trials(ALONE, alone.network, scale))]}
+    cohorts = {ALONE: [replace(alone.cohort, trials=_trials(ALONE, alone.network, scale))]}
     for rate in transfer.thawed_rates:
         arm = f"B on A, thawed at {rate:g}"
         cohorts[arm] = []
         for source, trial in zip(sources, _trials(arm, alone.network, scale), strict=True):
             recipe = freeze_then_thaw(Stack.read(source), _options(transfer, rate, scale))
-            cohort = on_source(source, "freeze_then_thaw", recipe, alone).cohort(0)
+            cohort = on_source(source, "freeze_then_thaw", recipe, alone).cohort
             cohorts[arm].append(replace(cohort, trials=(trial,)))
     return cohorts
 
 
 def _alone(transfer: Transfer, file: Path, task: Task) -> Contender:
     return from_scratch(
-        transfer.network, tasks=[(file, task)], epochs=EPOCHS, batch_size=32, root_seed=SEED
+        transfer.network,
+        task=task,
+        splits=[Split(file, task.digest)],
+        epochs=EPOCHS,
+        batch_size=32,
+        root_seed=SEED,
     )
 
 

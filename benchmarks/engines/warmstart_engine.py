@@ -8,7 +8,7 @@ from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.data.task import Task
 from warmstart.runtime import pool
-from warmstart.training.trials import Cohort, Phase, Result, Trial
+from warmstart.training.trials import Cohort, Phase, Result, Split, Trial
 
 
 def run(job: Job) -> Report:
@@ -32,8 +32,7 @@ def _cohort(job: Job) -> Cohort:
     return Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=job.epochs),),
-        task=Path(job.task),
-        task_digest=Task.read(Path(job.task)).digest,
+        splits=(Split(Path(job.task), Task.read(Path(job.task)).digest),),
         batch_size=job.batch,
         root_seed=42,
         trials=tuple(

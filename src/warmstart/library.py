@@ -17,14 +17,14 @@ from warmstart.analysis.picture import Picture, Shown
 from warmstart.analysis.results import DataCard, Results, read_results
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
-from warmstart.config.params import Compare, Data, Executor, Seed
+from warmstart.config.params import Compare, Data, Executor, Seed, Splits
 from warmstart.data.dataset import Dataset
 from warmstart.data.memory import from_memory
-from warmstart.data.split import split_full
+from warmstart.data.split import resplit, split_full
 from warmstart.data.task import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
-from warmstart.stages.compare import make_study, views
+from warmstart.stages.compare import make_study
 from warmstart.stages.study import run
 
 _WHERE = "warmstart.compare"
@@ -160,7 +160,7 @@ def compare(
     arms: Mapping[str, Mapping[str, Any]] | None = None,
     base: Mapping[str, Any] | None = None,
     seeds: int = 5,
-    folds: int | None = None,
+    splits: Splits = "resampled",
     learning_rates: Iterable[float] = (0.01, 0.03, 0.1, 0.3, 1.0),
     epochs: int = 20,
     patience: int | None = None,
@@ -184,14 +184,13 @@ def compare(
             activation, each with the initializer that the chapter's table pairs it with.
         base: the network that all arms start from, such as `{"hidden": [100, 50]}`.
         seeds: repetitions of every arm, paired between arms; 2 or more.
-        folds: cross-validation instead of one split: what is not test_fraction is cut into so many
-            parts, and seed s validates on part s modulo `folds`. Divides `seeds`.
+        splits: `resampled`: each seed has a training, validation and test part of its own, drawn
+            from all samples; `fixed`: all have the same.
         learning_rates: the grid, the same for every arm.
         epochs: of every trial.
         patience: stop a trial after so many epochs without a lower validation loss; None: never.
         batch_size: samples.
-        validation_fraction: share of each class that chooses learning rates and the best model, as
-            the folds do where there are some.
+        validation_fraction: share of each class that chooses learning rates and the best model.
         test_fraction: share of each class that the results are measured on.
         seed: root of every random number; the same call gives the same result.
         workers: processes that train trials; `auto`: one per GPU, without GPUs one per core.
@@ -200,13 +199,13 @@ def compare(
         InputError: with one line per problem of the data or the arguments.
     """
     dataset, labels = from_memory(x, y, where=_WHERE)
-    budget: dict[str, Any] = {
-        "seeds": seeds,
-        "folds": folds,
-        "learning_rates": list(learning_rates),
-    }
+    budget: dict[str, Any] = {"seeds": seeds, "learning_rates": list(learning_rates)}
     budget |= {"epochs": epochs, "patience": patience, "batch_size": batch_size}
-    parts = {"validation_fraction": validation_fraction, "test_fraction": test_fraction}
+    parts = {
+        "splits": splits,
+        "validation_fraction": validation_fraction,
+        "test_fraction": test_fraction,
+    }
     study = {"arms": _ARMS if arms is None else arms}
     budget |= {"base": {} if base is None else base, "studies": {_STUDY: study}}
     data = {"name": dataset.name, "path": "none"} | parts
@@ -221,14 +220,13 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     task, file, chosen = whole.task, folder / "full.npz", options.compare
     output, model = folder / "results", folder / "model.keras"
     task.write(file)
-    seen = views(whole, chosen.folds, options.seed)
     study = make_study(
         chosen,
         _STUDY,
         data_name=dataset.name,
-        task=task,
         file=file,
-        seen=seen,
+        whole=whole,
+        splits=options.data.splits,
         root_seed=options.seed,
         folder=folder / "unfinished",
     )
@@ -239,7 +237,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     assert advice  # every arm is a candidate
     kept = read_json(output / "kept.json")["record"]
     best = next(record for record in results.records if record.digest == kept)
-    view = seen[best.seed % len(seen)]
+    view = resplit(whole, best.split, options.seed)
     raw = best.settings["standardize"] == "false"
     return Comparison(
         results=results,

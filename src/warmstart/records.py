@@ -36,7 +36,7 @@ class Record:
     """0, 1, 2 … within the study; paired between arms."""
     learning_rate: float
     settings: dict[str, str]
-    """The arm's choices, as text; in a cross-validation also the trial's fold."""
+    """The arm's choices, as text."""
     data_digest: str
     outcome: Outcome
     """`diverged`: the loss left the finite numbers in the last epoch given here."""
@@ -48,9 +48,9 @@ class Record:
     """TEST_METRICS, only where chosen."""
 
     @property
-    def folds(self) -> int | None:
-        """How many the cross-validation has that it took part in; None: one split."""
-        return int(self.settings["folds"]) if "folds" in self.settings else None
+    def split(self) -> int:
+        """Number of the split that it saw: see `data.split.resplit`."""
+        return self.seed if self.settings.get("splits") == "resampled" else 0
 
     @property
     def name(self) -> str:
@@ -150,7 +150,7 @@ class Kept:
     model: str
     """The file, as a POSIX path."""
     data: str
-    """Digest of the stage's task, or of the fold of it that it was validated on."""
+    """Digest of the stage's task, whether the arm standardizes it or not."""
     validation_hits: str
     """One bit per validation sample, 1 where the label is right, packed and in hexadecimal."""
     validation_samples: int

@@ -12,7 +12,8 @@ from parameters import params
 from project import SIZES, keep, make_task, prepare
 from warmstart.analysis.cards import Decision, beats
 from warmstart.analysis.judging import judge
-from warmstart.data.task import Standardization, cross_validation
+from warmstart.data.split import resplit
+from warmstart.data.task import View
 
 PARAMS = params()
 HITS = np.array([1, 1, 0, 1, 1, 1, 0, 1])
@@ -69,14 +70,14 @@ def test_the_card_gives_the_last_epoch_and_the_test_set(tmp_path: Path) -> None:
     assert card["validation_hits"] == "dd"  # 1101 1101
 
 
-def test_a_fold_has_its_own_card(tmp_path: Path) -> None:
-    """Standardized by what the trial was trained on; the test set stays."""
-    card = card_of(tmp_path, folds="4", fold="2")
-    standardization = Standardization.read(tmp_path / "prepared/standardize.npz")
-    fold = cross_validation(make_task("full"), standardization, 4, PARAMS.seed)[1]
-    assert card["data"]["digest"] == fold.task.digest != make_task("full").digest
-    assert card["input"]["mean"] == fold.standardization.mean.tolist()
+def test_a_trial_with_a_split_of_its_own_has_a_card_of_its_own(tmp_path: Path) -> None:
+    """Standardized by what it was trained on."""
+    card = card_of(tmp_path, splits="resampled")
+    own = resplit(View.read(tmp_path / "prepared", "full"), card["seed"], PARAMS.seed)
+    assert card["data"]["digest"] == own.task.digest != make_task("full").digest
+    assert card["input"]["mean"] == own.standardization.mean.tolist()
     assert card["test_samples"] == 20
+    assert "each with its own split of these data" in card["limits"]
 
 
 def test_raw_input_is_not_standardized(tmp_path: Path) -> None:

@@ -125,21 +125,6 @@ def test_what_is_undecided_says_how_many_seeds_it_takes() -> None:
     assert judged(BASE).takes == "no difference"
 
 
-def test_folds_make_a_claim_less_certain() -> None:
-    """Differences 1, 2, 0, 3, 2 samples of 100: t = 1.6 / (1.140 · √(1/5)) = 3.14, p = 0.035; with
-    five folds 1.6 / (1.140 · √(1/5 + 1/4)) = 2.09, p = 0.105."""
-    one = [a + d for a, d in zip(BASE, [0.01, 0.02, 0.00, 0.03, 0.02], strict=True)]
-    records = finished("one", one) + finished("other", BASE)
-    folded = [dataclasses.replace(r, settings={"folds": "5"}) for r in records]
-    sure, unsure = judge(results_of(records)), judge(results_of(folded))
-    assert (sure.verdict, sure.p_value) == ("supported", pytest.approx(0.035, abs=5e-4))
-    assert (unsure.verdict, unsure.p_value) == ("undecided", pytest.approx(0.105, abs=5e-4))
-    assert sure.interval
-    assert unsure.interval
-    widths = [high - low for low, high in (sure.interval, unsure.interval)]
-    assert widths[1] / widths[0] == pytest.approx(1.5)
-
-
 def test_a_rule_may_speak_of_large_data_only() -> None:
     found = {
         "initializer": results_of(

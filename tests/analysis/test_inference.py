@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -5,11 +6,11 @@ import pytest
 from scipy import stats
 
 from warmstart.analysis.inference import (
+    all_pairs,
     error_ratio,
     geometric_interval,
     holm,
     interval,
-    overlap_of,
     paired_p_value,
     seeds_needed,
     verdict,
@@ -123,50 +124,46 @@ def test_seeds_needed_where_there_is_nothing_to_plan():
     assert seeds_needed([0.02] * 5, resolution=0.01) == 5
 
 
-def test_overlap_by_hand():
-    """Five folds: a validating one for four training ones. Variance of the mean of 1, 2, 3, 4, 5:
-    2.5 · (1/5 + 1/4) = 1.125, so the reach is 2.776445 · 1.060660 and t = 3 / 1.060660 = 2.828427,
-    for which tables of Student's distribution with 4 degrees of freedom give 0.0474."""
-    assert (overlap_of(5), overlap_of(2), overlap_of(None)) == (0.25, 1.0, 0.0)
-    found = interval([1, 2, 3, 4, 5], overlap=0.25)
-    assert (found.mean, found.sd) == (3, pytest.approx(math.sqrt(2.5)))
-    assert found.high - 3 == pytest.approx(2.944864, abs=1e-5)
-    assert 3 - found.low == pytest.approx(2.944864, abs=1e-5)
-    p_value = paired_p_value([1, 2, 3, 4, 5], resolution=0.01, overlap=0.25)
-    assert p_value == pytest.approx(0.0474, abs=5e-5)
-    logarithms = geometric_interval(np.exp([1, 2, 3, 4, 5]), overlap=0.25)
-    assert math.log(logarithms.high) == pytest.approx(found.high)
+def test_all_pairs_by_least_squares():
+    """The pooled error is that of a model with an effect for each arm and each seed; the range is
+    the one of SciPy, whose 5 % point for 3 arms and 8 degrees of freedom is 4.041 in the tables."""
+    random = np.random.default_rng(4)
+    table = random.normal(size=(3, 5)) + random.normal(size=5) * 3
+    arm, seed = np.indices(table.shape)
+    design = np.concatenate([np.eye(3)[arm.ravel()], np.eye(5)[seed.ravel()][:, 1:]], axis=1)
+    _, (squares,), _, _ = np.linalg.lstsq(design, table.ravel())
+    error = math.sqrt(squares / 8 / 5)
+    found = all_pairs(table, resolution=1e-9)
+    for one, other in itertools.permutations(range(3), 2):
+        q = abs(table[one].mean() - table[other].mean()) / error
+        assert found[one, other] == pytest.approx(stats.studentized_range.sf(q, 3, 8), rel=1e-6)
+    assert (np.diag(found) == 1).all()
+    # as far apart as the table's point says: the error depends on no effect of an arm
+    table -= table.mean(axis=1, keepdims=True)
+    table[0] += 4.041 * error
+    assert all_pairs(table, resolution=1e-9)[0, 1] == pytest.approx(0.05, abs=2e-4)
 
 
-@pytest.mark.parametrize(("folds", "seeds"), [(5, 5), (5, 10), (2, 4)])
-def test_intervals_of_overlapping_samples_cover_the_truth(folds, seeds):
-    """2,000 studies whose values share what their training samples have in common: any two are
-    correlated by 1 / folds, as Nadeau and Bengio (2003) assume. Four standard errors around 95 %;
-    without the correction it is 74 to 86 %."""
-    random = np.random.default_rng(folds + seeds)
-    shared = random.normal(0, math.sqrt(1 / folds), (2000, 1))
-    values = 0.3 + shared + random.normal(0, math.sqrt(1 - 1 / folds), (2000, seeds))
-
-    def covered(overlap):
-        found = [interval(row, overlap=overlap) for row in values]
-        return np.mean([i.low <= 0.3 <= i.high for i in found])
-
-    assert 0.93 < covered(overlap_of(folds)) < 0.97
-    assert covered(0.0) < 0.9
+def test_all_pairs_of_equal_arms_are_seldom_told_apart():
+    """1,000 studies of six equal arms that share what a seed does to them: any difference in 5 %
+    of them, four standard errors around it. The largest difference has the smallest p-value."""
+    random = np.random.default_rng(8)
+    point = stats.studentized_range.isf(0.05, 6, 20)
+    tables = random.normal(size=(1000, 6, 5)) + 2 * random.normal(size=(1000, 1, 5))
+    first = [all_pairs(table, resolution=1e-9).min() for table in tables[:5]]
+    residual = tables - tables.mean(axis=2, keepdims=True) - tables.mean(axis=1, keepdims=True)
+    residual += tables.mean(axis=(1, 2), keepdims=True)
+    error = np.sqrt((residual**2).sum(axis=(1, 2)) / 20 / 5)
+    ranges = np.ptp(tables.mean(axis=2), axis=1) / error
+    assert first == pytest.approx(stats.studentized_range.sf(ranges[:5], 6, 20))
+    assert 0.022 < np.mean(ranges > point) < 0.078
 
 
-def test_seeds_needed_with_overlapping_samples():
-    """By SciPy's noncentral t: effect 2 at n seeds of 5 folds is 2 / √(1/n + 1/4) of its spread."""
-
-    def power(n):
-        away = 2 / math.sqrt(1 / n + 0.25)
-        return stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, away)
-
-    seeds = seeds_needed(with_effect(2.0), resolution=0.01, overlap=0.25)
-    assert power(seeds - 1) < 0.8 <= power(seeds)
-    assert seeds > seeds_needed(with_effect(2.0), resolution=0.01)
-    # half a deviation is never found: infinitely many seeds of 5 folds are worth 4 of one split
-    assert seeds_needed(with_effect(0.5), resolution=0.01, overlap=0.25) is None
+def test_all_pairs_without_a_spread():
+    """Equal seeds hide what rounding did: one sample of 100 stands for the spread."""
+    p_values = all_pairs(np.array([[0.5] * 4, [0.5] * 4, [0.6] * 4]), resolution=0.01)
+    assert p_values[0, 1] == 1
+    assert p_values[0, 2] == pytest.approx(stats.studentized_range.sf(0.1 / (0.01 / 2), 3, 6))
 
 
 def test_verdicts():

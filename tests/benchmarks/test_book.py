@@ -37,7 +37,7 @@ class Pool:
         self.asked: list[tuple[str, Cohort, Task]] = []
 
     def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
-        self.asked += [(label, cohort, Task.read(cohort.task)) for cohort in cohorts]
+        self.asked += [(label, cohort, Task.read(cohort.splits[0].file)) for cohort in cohorts]
         return {
             cohort.key(trial): Result(
                 key=cohort.key(trial),

@@ -53,9 +53,10 @@ def test_somebody_elses_parameters_are_good() -> None:
     known = params.load(parameters.PATH.with_name("other_params.yaml"))
     assert list(known.compare.studies) == ["mine"]
     ours = parameters.params()
-    for key in ("seeds", "folds", "learning_rates", "epochs", "patience", "batch_size", "base"):
+    for key in ("seeds", "learning_rates", "epochs", "patience", "batch_size", "base"):
         assert getattr(known.compare, key) != getattr(ours.compare, key), key
     assert known.seed != ours.seed
+    assert known.data.splits != ours.data.splits
     assert not set(known.transfer.task_b) & set(ours.transfer.task_b)
     assert not set(known.transfer.label_counts) & set(ours.transfer.label_counts)
 
@@ -148,25 +149,15 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
     [
         (
             {"compare.seedz": 3},
-            "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, folds, "
-            "learning_rates, epochs, patience, batch_size, base, studies; rename or remove it",
+            "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, learning_rates, "
+            "epochs, patience, batch_size, base, studies; rename or remove it",
         ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
         ({"seed": None}, "seed: expected a value, received nothing; add the key"),
         ({"compare.seeds": "three"}, 'compare.seeds: expected a valid integer, received "three"'),
         ({"compare.seeds": True}, "compare.seeds: expected a valid integer, received true"),
         ({"compare.seeds": 1}, "compare.seeds: expected greater than or equal to 2, received 1"),
-        ({"compare.folds": 1}, "compare.folds: expected greater than or equal to 2, received 1"),
-        (
-            {"compare.folds": 3},
-            "compare.seeds: expected a multiple of folds (3), so that every fold validates equally "
-            "often, received 5; change one of the two",
-        ),
-        (
-            {"compare.folds": 5},
-            "compare.studies.depth.seeds: expected a multiple of folds (5), so that every fold "
-            "validates equally often, received 3; change one of the two",
-        ),
+        ({"data.splits": "folds"}, "data.splits: expected"),
         ({"seed": -1}, "seed: expected greater than or equal to 0, received -1"),
         ({"data.test_fraction": 1.5}, "data.test_fraction: expected less than 1, received 1.5"),
         (

@@ -16,7 +16,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.runtime import dask_client as cluster
 from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort
+from warmstart.training.trials import Cohort, Split
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +129,7 @@ def test_a_cluster_that_lost_all_its_workers_goes_on_with_new_ones(
     cohort: Cohort, tmp_path: Path
 ) -> None:
     def length(cohort: Cohort, folder: Path, progress: Any) -> int:
-        return len(cohort.task.read_bytes())
+        return len(cohort.splits[0].file.read_bytes())
 
     with dask(tmp_path) as there:
         there.add_worker("plain")
@@ -139,7 +139,7 @@ def test_a_cluster_that_lost_all_its_workers_goes_on_with_new_ones(
             there.kill("plain")
             there.add_worker("tagged")
             assert workers._run(length, [cohort]) == [before]
-    assert before == cohort.task.stat().st_size
+    assert before == cohort.splits[0].file.stat().st_size
 
 
 def who() -> Callable[..., str]:
@@ -185,7 +185,7 @@ def test_work_that_nobody_waits_for_ends(idle: Dask, cohort: Cohort, tmp_path: P
 
 
 def test_a_file_that_is_gone_ends_the_run(idle: Dask, cohort: Cohort, tmp_path: Path) -> None:
-    gone = replace(cohort, task=tmp_path / "gone.npz", task_digest="gone")
+    gone = replace(cohort, splits=(Split(tmp_path / "gone.npz", "gone"),))
     with (
         pytest.raises(FileNotFoundError, match=r"gone\.npz"),
         cluster.connect(idle.address, {}, tmp_path, "jax") as place,

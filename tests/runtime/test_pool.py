@@ -15,7 +15,7 @@ from warmstart.config.arm import Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort, Phase
+from warmstart.training.trials import Cohort, Phase, Split
 
 NETWORK = Arm(hidden=(8,), initializer=Initializer(name="he_normal"))
 
@@ -89,7 +89,7 @@ def test_finished_trials_are_not_trained_again(cohort: Cohort, tmp_path: Path, c
 def test_a_failure_in_a_worker_is_raised_and_ends_the_others(
     cohort: Cohort, tmp_path: Path
 ) -> None:
-    gone = replace(cohort, task=tmp_path / "missing.npz", task_digest="other")
+    gone = replace(cohort, splits=(Split(tmp_path / "missing.npz", "other"),))
     endless = replace(cohort, phases=(Phase(epochs=10**7),))
     with (
         pytest.raises(InputError, match=r"missing\.npz: expected a task"),

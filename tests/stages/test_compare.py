@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from warmstart.config.checking import check
-from warmstart.config.params import Compare
+from warmstart.config.params import Compare, Splits
+from warmstart.data.split import resplit
 from warmstart.data.task import Standardization, Task, View
-from warmstart.stages.compare import make_study, views
+from warmstart.stages.compare import make_study
 from warmstart.stages.study import Study
 
 FEATURES = 4
@@ -38,19 +39,18 @@ def make_task() -> tuple[Task, Standardization]:
     return Task.of(name="full", class_names=("a", "b", "c"), **arrays), standardization
 
 
-def study(folder: Path, **changed: Any) -> Study:
+def study(folder: Path, *, splits: Splits = "fixed", **changed: Any) -> Study:
     options, problems = check(BASIC | changed, Compare)
     assert options, problems
     task, standardization = make_task()
     task.write(folder / "full.npz")
-    whole = View(task=task, standardization=standardization)
     return make_study(
         options,
         "one",
         data_name="d",
-        task=task,
         file=folder / "full.npz",
-        seen=views(whole, options.folds, 42),
+        whole=View(task=task, standardization=standardization),
+        splits=splits,
         root_seed=42,
         folder=folder / "scratch",
     )
@@ -58,68 +58,70 @@ def study(folder: Path, **changed: Any) -> Study:
 
 def seen_by(made: Study) -> dict[tuple[str, float, int], Task]:
     """Arm, learning rate and seed -> the task that the trial reads."""
-    return {
-        (trial.arm, trial.learning_rate, trial.seed): Task.read(cohort.task)
-        for cohort, trial in map(made.pair, made.grid())
-        if cohort.task_digest == Task.read(cohort.task).digest
-    }
+    seen = {}
+    for cohort, trial in map(made.pair, made.grid()):
+        split = cohort.split(trial)
+        task = Task.read(split.file)
+        assert task.digest == split.digest
+        seen[trial.arm, trial.learning_rate, trial.seed] = task
+    return seen
 
 
 def samples(x: np.ndarray, standardization: Standardization) -> set[int]:
     return set(np.rint(standardization.undo(x)[:, 0]).astype(int).tolist())
 
 
-def test_without_folds_all_trials_see_the_prepared_task(tmp_path: Path) -> None:
-    found = seen_by(study(tmp_path))
+def test_fixed_splits_are_the_prepared_task(tmp_path: Path) -> None:
+    made = study(tmp_path)
+    found = seen_by(made)
     assert len(found) == 2 * 2 * 6
     assert {task.digest for task in found.values()} == {make_task()[0].digest}
     assert not (tmp_path / "scratch").exists()
+    assert {arm.settings["splits"] for arm in made.arms.values()} == {"fixed"}
 
 
-def test_trials_are_paired_by_fold(tmp_path: Path) -> None:
-    made = study(tmp_path, folds=3)
+def test_a_seed_is_the_same_split_in_every_arm(tmp_path: Path) -> None:
+    made = study(tmp_path, splits="resampled")
     found = seen_by(made)
     assert len(found) == 2 * 2 * 6
     by_seed = [{task.digest for key, task in found.items() if key[2] == s} for s in range(6)]
     assert [len(digests) for digests in by_seed] == [1] * 6
-    assert by_seed[:3] == by_seed[3:]
-    assert len(set.union(*by_seed)) == 3
-    folds = [made.arms["relu"].settings_of(seed)["fold"] for seed in range(6)]
-    assert folds == ["1", "2", "3", "1", "2", "3"]
-    assert {arm.settings_of(0)["folds"] for arm in made.arms.values()} == {"3"}
+    assert len(set.union(*by_seed)) == 6
+    assert by_seed[0] == {make_task()[0].digest}
+    assert {arm.settings["splits"] for arm in made.arms.values()} == {"resampled"}
+    # and all of them pass through one program
+    assert len({len(task.y_train) for task in found.values()}) == 1
+    assert {len(arm.cohort.splits) for arm in made.arms.values()} == {6}
 
 
-@pytest.mark.parametrize("folds", [None, 3])
-def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, folds: int | None) -> None:
+@pytest.mark.parametrize("splits", ["fixed", "resampled"])
+def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, splits: Splits) -> None:
     arms = {"plain": {}, "raw": {"standardize": False}}
-    made = study(tmp_path, folds=folds, studies={"one": {"arms": arms}})
+    made = study(tmp_path, splits=splits, studies={"one": {"arms": arms}})
     found = seen_by(made)
     for (arm, rate, seed), task in found.items():
         assert (abs(task.x_train[:, 1:].mean()) < 1e-6) == (arm == "plain")
         raw = found["raw", rate, seed]
         numbers = np.rint(raw.x_train[:, 0])
         np.testing.assert_allclose(raw.x_train[:, 0], numbers, atol=1e-3)
-        assert set(numbers) <= {*range(500, 560), *range(1000, 1015)}
+        assert set(numbers) <= {*range(500, 560), *range(1000, 1015), *range(400, 410)}
         np.testing.assert_array_equal(raw.y_train, task.y_train)
         for one, other in zip(raw.x_train.T, task.x_train.T, strict=True):
             assert np.corrcoef(one, other)[0, 1] == pytest.approx(1)
     # to a compiled program they are the same network
-    assert len({arm.cohort(0).structure for arm in made.arms.values()}) == 1
+    assert len({arm.cohort.structure for arm in made.arms.values()}) == 1
     settings = [arm.settings["standardize"] for arm in made.arms.values()]
     assert settings == ["true", "false"]
 
 
 def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path) -> None:
     task, standardization = make_task()
-    tested = samples(task.x_test, standardization)
     whole = View(task=task, standardization=standardization)
-    own = [view.standardization for view in views(whole, 3, 42)]
-    for (_, _, seed), fold in seen_by(study(tmp_path, folds=3)).items():
-        trained, validated, judged = (
-            samples(getattr(fold, f"x_{part}"), own[seed % 3])
+    own = [resplit(whole, seed, 42).standardization for seed in range(6)]
+    for (_, _, seed), split in seen_by(study(tmp_path, splits="resampled")).items():
+        trained, validated, tested = (
+            samples(getattr(split, f"x_{part}"), own[seed])
             for part in ("train", "validation", "test")
         )
-        assert (len(trained), len(validated)) == (50, 25)
-        assert not trained & validated
-        assert not (trained | validated) & tested
-        assert judged == tested
+        assert (len(trained), len(validated), len(tested)) == (60, 15, 10)
+        assert len(trained | validated | tested) == 85

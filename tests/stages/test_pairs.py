@@ -87,8 +87,8 @@ class MadeUp:
         return {c.key(t): self._result(c, t) for c in cohorts for t in c.trials}
 
     def _result(self, cohort: Cohort, trial: Trial) -> Result:
-        task = Task.read(cohort.task)
-        assert task.digest == cohort.task_digest
+        task = Task.read(cohort.splits[0].file)
+        assert task.digest == cohort.splits[0].digest
         if task.name.startswith("a"):
             self.rates.setdefault("-".join(task.class_names), set()).add(trial.learning_rate)
             accuracy = 0.9 - abs(trial.learning_rate - 0.03)
@@ -108,13 +108,13 @@ class MadeUp:
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         return {
-            c.key(t): (0.3, 1 - errors(c.task_digest, c.source is not None, t.seed) / N_TEST)
+            c.key(t): (0.3, 1 - errors(c.splits[0].digest, c.source is not None, t.seed) / N_TEST)
             for c in cohorts
             for t in c.trials
         }
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
-        task = Task.read(cohort.task)
+        task = Task.read(cohort.splits[0].file)
         seed = int(task.digest[:4], 16)
         saving.save(mlp.build(trial.network, task.features, task.classes, seed), path)
         if task.name.startswith("a"):

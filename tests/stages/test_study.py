@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from test_compare import study
-from warmstart.config.params import Executor
+from warmstart.config.params import Executor, Splits
 from warmstart.files import read_json
 from warmstart.records import Record
 from warmstart.runtime import pool
@@ -121,11 +121,30 @@ def test_each_arm_is_tested_at_its_own_rate_and_at_no_other(
     }
 
 
-@pytest.mark.parametrize("folds", [None, 3])
-def test_what_is_announced_becomes_the_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folds: int | None
+def test_what_is_kept_validated_on_the_split_that_prepare_drew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = study(tmp_path, **({"folds": folds} if folds else {}))
+    """Seeds with splits of their own validate on other samples, however well they do there."""
+    made = study(tmp_path, splits="resampled", learning_rates=[0.01, 0.1, 0.3])
+    pools = []
+
+    @contextmanager
+    def start(_: Executor, folder: Path) -> Iterator[Peaked]:
+        pools.append(Peaked(folder))
+        yield pools[0]
+
+    monkeypatch.setattr(pool, "start", start)
+    output = tmp_path / "output"
+    run({output: made}, Executor(), Path("models/one.keras"), folder=tmp_path / "scratch")
+    assert pools[0].exported == [("tanh", 0.1, 0)]
+    assert read_json(output / "kept.json")["data"] == made.task.digest
+
+
+@pytest.mark.parametrize("splits", ["fixed", "resampled"])
+def test_what_is_announced_becomes_the_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, splits: Splits
+) -> None:
+    made = study(tmp_path, splits=splits)
     pools = []
 
     @contextmanager

@@ -13,7 +13,7 @@ from warmstart.data.task import Task
 from warmstart.runtime.store import Store
 from warmstart.seeds import generator
 from warmstart.training import shared, worker
-from warmstart.training.trials import Cohort, Phase, Trial
+from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 LABELS = (38, 22, 6)  # two batches of 16, one and none, and a rest of 6
 NETWORK = Arm(hidden=(8,), batch_norm="after").resolve(6)
@@ -24,8 +24,7 @@ def cohort_of(task: Task, path: Path, *trials: Trial, rest: int | None) -> Cohor
     return Cohort(
         structure=NETWORK.structure(),
         phases=(Phase(epochs=2),),
-        task=path,
-        task_digest=task.digest,
+        splits=(Split(path, task.digest),),
         batch_size=16,
         root_seed=1,
         rest=rest,

@@ -14,7 +14,7 @@ from warmstart.networks import autoencoder, choices, transfer
 from warmstart.runtime.store import Store
 from warmstart.training import worker
 from warmstart.training.program import Data, Numbers, Program
-from warmstart.training.trials import Autoencoder, Cohort, Phase, Trial
+from warmstart.training.trials import Autoencoder, Cohort, Phase, Split, Trial
 
 LINEAR = Arm(hidden=(2,), activation=Activation(name="linear"), optimizer=Optimizer(name="sgd"))
 X = make_task(samples=40).x_train
@@ -95,8 +95,7 @@ def cohort(folder: Path, hidden: int, how: Autoencoder, source: Path | None = No
     return Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=2),),
-        task=folder / "task.npz",
-        task_digest=task.digest,
+        splits=(Split(folder / "task.npz", task.digest),),
         batch_size=16,
         root_seed=1,
         source=source,

@@ -17,7 +17,7 @@ from warmstart.seeds import derive
 from warmstart.training import backends, program, shared, worker
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
-from warmstart.training.trials import Cohort, Phase, Trial, cut
+from warmstart.training.trials import Cohort, Phase, Split, Trial, cut
 
 HE, NORMAL = Initializer(name="he_normal"), Initializer(name="normal", stddev=1.0)
 RANDOM = Arm(hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after", dropout=0.1)
@@ -41,8 +41,7 @@ def cohort(tmp_path: Path) -> Cohort:
     return Cohort(
         structure=RANDOM.resolve(task.features).structure(),
         phases=(Phase(epochs=3),),
-        task=tmp_path / "task.npz",
-        task_digest=task.digest,
+        splits=(Split(tmp_path / "task.npz", task.digest),),
         batch_size=16,
         root_seed=1,
         trials=(trial(0), trial(1), trial(0, 0.2), trial(0, initializer=NORMAL)),
@@ -70,7 +69,7 @@ def test_a_trial_does_not_depend_on_its_cohort(cohort: Cohort, tmp_path: Path) -
 
 
 def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Path) -> None:
-    """Raw and standardized samples, or folds: each as if it had a program of its own, though both
+    """Raw and standardized samples, or splits: each as if it had a program of its own, though both
     trainers are there at once."""
     clipped = Arm(hidden=(5,), clipping=Clipping(name="norm", threshold=0.5)).resolve(6)
     trainers, tasks = [], []
@@ -79,8 +78,7 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
         cohort = Cohort(
             structure=clipped.structure(),
             phases=(Phase(epochs=2),),
-            task=tmp_path / f"{seed}.npz",
-            task_digest=task.digest,
+            splits=(Split(tmp_path / f"{seed}.npz", task.digest),),
             batch_size=16,
             root_seed=1,
             probed=True,
@@ -107,6 +105,46 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
     looks = [[probe.clip_cosine for probe in result.probes] for result, _ in (first, second)]
     assert looks[0] != looks[1]
     assert {probe.epoch for probe in second[0].probes} == {0, 1, 2}
+
+
+def test_trials_of_several_splits_share_a_program_and_nothing_else(tmp_path: Path) -> None:
+    """Each as if it were alone: trained, probed and tested on what its own split holds."""
+    network = Arm(hidden=(5,)).resolve(6)
+    splits, tasks = [], [make_task(seed=seed) for seed in (5, 6, 7)]
+    for task in tasks:
+        splits.append(Split(tmp_path / f"{task.digest}.npz", task.digest))
+        task.write(splits[-1].file)
+    together = Cohort(
+        structure=network.structure(),
+        phases=(Phase(epochs=2),),
+        splits=tuple(splits),
+        batch_size=16,
+        root_seed=1,
+        probed=True,
+        trials=tuple(
+            Trial(arm="a", network=network, seed=seed, learning_rate=rate)
+            for rate in (0.1, 0.3)
+            for seed in range(4)
+        ),
+    )
+
+    def run(cohort: Cohort, name: str) -> list[Any]:
+        store = Store(tmp_path / name)
+        found = worker.train(cohort, store, nothing)
+        scores = worker.evaluate(cohort, store, nothing)
+        return [
+            (repr(replace(result, train_seconds=0.0)), score)
+            for result, score in zip(found, scores, strict=True)
+        ]
+
+    found = run(together, "together")
+    shared.compile_program.cache_clear()
+    for i, one in enumerate(together.trials):
+        split = splits[one.seed % 3]
+        alone = replace(together, splits=(split,), trials=(one,))
+        assert alone.key(one) == together.key(one)
+        assert run(alone, str(i)) == [found[i]]
+    assert len({repr(score) for _, score in found}) == 8
 
 
 def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None:
@@ -343,7 +381,7 @@ def test_a_key_changes_with_whatever_the_result_depends_on(cohort: Cohort) -> No
         cohort.key(trial(initializer=NORMAL)),
         replace(cohort, batch_size=8).key(base),
         replace(cohort, root_seed=2).key(base),
-        replace(cohort, task_digest="other").key(base),
+        replace(cohort, splits=(Split(cohort.splits[0].file, "other"),)).key(base),
         replace(cohort, source_digest="other").key(base),
         replace(cohort, phases=(Phase(epochs=3, learning_rate_factor=0.5),)).key(base),
         replace(cohort, patience=3).key(base),

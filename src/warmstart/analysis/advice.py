@@ -110,11 +110,9 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
 
 def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candidate, str]:
     """What to take, and why."""
-    n_test, overlap = default.study.summary.n_test, default.study.overlap
+    n_test = default.study.summary.n_test
     errors = {c.name: c.errors for c in (default, *others)}
-    p_values = pairwise_p_values(
-        errors, [(c.name, default.name) for c in others], n_test=n_test, overlap=overlap
-    )
+    p_values = pairwise_p_values(errors, [(c.name, default.name) for c in others], n_test=n_test)
     p_of = {c.name: p_values[frozenset((c.name, default.name))] for c in others}
     gains = {c.name: _gains(c, default) for c in others}
     sure = [
@@ -126,7 +124,7 @@ def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candid
     if sure:
         pick = max(sure, key=lambda c: c.validated)
         ours = pick.study.summary.arms[pick.arm].test_accuracy
-        gain = interval(gains[pick.name], overlap=overlap)
+        gain = interval(gains[pick.name])
         return pick, (
             f"Use {pick.name}: {_described(pick)}. Test accuracy {accuracy(ours)}, "
             f"{points(gain)} against the default, {default.name}: certain beyond 95 % "
@@ -145,12 +143,10 @@ def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candid
     )
     text += f" {none} it beyond doubt on {reached.n} seeds."
     best = max(others, key=lambda c: (c.validated, sum(gains[c.name])))
-    gain = interval(gains[best.name], overlap=overlap)
+    gain = interval(gains[best.name])
     text += f" {best.name}" if one else f" The best of them on validation, {best.name}"
     text += f": {points(gain)}"
-    seeds = seeds_needed(
-        gains[best.name], resolution=1 / n_test, level=LEVEL / len(others), overlap=overlap
-    )
+    seeds = seeds_needed(gains[best.name], resolution=1 / n_test, level=LEVEL / len(others))
     if sum(gains[best.name]) > 0:
         needed = f"{seeds:,}" if seeds else f"more than {MOST_SEEDS:,}"
         text += f"; to be certain of a difference of that size would take {needed} seeds"

@@ -89,11 +89,6 @@ def warnings(results: Results) -> list[str]:
         sentences.append(f"Diverged at the best learning rate there is: {lost} of the seeds.")
     if summary.stage != "pretrain" and summary.seeds < 5:
         sentences.append(f"{summary.seeds} seeds tell only large differences apart.")
-    if summary.folds:
-        sentences.append(
-            f"Trials of its {summary.folds} folds share training samples, for which intervals and "
-            "p-values make up (Nadeau and Bengio 2003)."
-        )
     return sentences
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import DataCard, Results
 from warmstart.analysis.words import points
-from warmstart.data.task import View, cross_validation
+from warmstart.data.split import resplit
+from warmstart.data.task import View
 from warmstart.records import Kept, Record
 
 TASKS = {"pretrain": "a", "transfer": "b", "compare": "full"}
@@ -35,6 +36,8 @@ def card(
     task = view.task
     alike = results.chosen(best.arm)
     classes = ", ".join(task.class_names)
+    resampled = best.settings.get("splits") == "resampled"
+    drawn = "each with its own split of these data" if resampled else "on one split of these data"
     return {
         "model": Path(saved.model).name,
         "stage": best.stage,
@@ -65,9 +68,9 @@ def card(
         "intended_use": f"telling {classes} of {data.name} apart: {task.features} features, "
         "standardized as `input` says, to one logit for each class in this order",
         "limits": f"Knows no other classes and was tested on {len(task.y_test)} samples of the "
-        "same source. The interval is over seeds on one split, not over other data. A seed "
-        "picked as the best on validation is flattered by its validation accuracy; what to "
-        "expect is the arm's mean.",
+        f"same source. The interval is over seeds, {drawn}, not over other data. A "
+        "network picked as the best on validation is flattered by its validation accuracy; what "
+        "to expect is the arm's mean.",
         "input": {
             "how": "raw samples of this shape, flattened; then (value - mean) / scale",
             "shape": data.content["feature_shape"],
@@ -78,11 +81,9 @@ def card(
 
 
 def _view(trial: Record, prepared: Path, seed: int) -> View:
-    """What `trial` saw: its stage's task, or its fold of it, standardized or raw."""
+    """What `trial` saw: its stage's task, or its split of it, standardized or raw."""
     view = View.read(prepared, TASKS[trial.stage])
-    if trial.folds:
-        views = cross_validation(view.task, view.standardization, trial.folds, seed)
-        view = views[int(trial.settings["fold"]) - 1]
+    view = resplit(view, trial.split, seed)
     return view if trial.settings["standardize"] == "true" else view.raw()
 
 

@@ -58,7 +58,6 @@ class _Evidence:
     values: tuple[float, ...] = ()
     """One per seed: the effect."""
     resolution: float = 0.0
-    overlap: float = 0.0
     missing: str = ""
     """What it takes to have values."""
 
@@ -82,7 +81,6 @@ def judge(
         paired_p_value(
             [v - _zero(rule) for v in one.values],
             resolution=one.resolution,
-            overlap=one.overlap,
         )
         for rule, one in zip(rules, evidence, strict=True)
     ]
@@ -129,7 +127,6 @@ def _evidence(rule: Rule, results: Mapping[str, Results], samples: int | None) -
         # rounded, since equal differences must stay equal: a t-test would be certain of their noise
         values=tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds),
         resolution=rule.measure.resolution(results[rule.study]),
-        overlap=results[rule.study].overlap,
     )
 
 
@@ -141,7 +138,7 @@ def _mean_by_seed(rule: Rule, study: Results, arms: Sequence[str]) -> dict[int, 
 
 
 def _claim(rule: Rule, given: _Evidence, p_value: float | None, *, level: float) -> Claim:
-    effect = interval(given.values, overlap=given.overlap) if given.values else None
+    effect = interval(given.values) if given.values else None
     verdict: Decision = "undecided"
     if effect and p_value is not None and p_value < LEVEL:
         as_expected = (effect.mean > _zero(rule)) == (rule.expects == "more")
@@ -188,9 +185,7 @@ def _takes(rule: Rule, given: _Evidence, level: float) -> str:
     if given.missing:
         return given.missing
     differences = [value - _zero(rule) for value in given.values]
-    seeds = seeds_needed(
-        differences, resolution=given.resolution, level=level, overlap=given.overlap
-    )
+    seeds = seeds_needed(differences, resolution=given.resolution, level=level)
     if seeds is not None:
         return f"{max(seeds, len(differences) + 1):,} seeds"
     if len(differences) < MINIMUM_SEEDS:

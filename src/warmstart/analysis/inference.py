@@ -3,13 +3,9 @@
 Seeds are the replicates: every arm runs on the same ones, so two arms are compared within seeds
 (a paired comparison), which removes what the seed does to both.
 
-In a cross-validation they are not independent, because their training samples overlap. Nadeau and
-Bengio (2003, "Inference for the generalization error") take the variance of a mean of n values as
-
-    sd² · (1 / n + overlap),   overlap = validation samples / training samples
-
-instead of sd² / n; Bouckaert and Frank (2004) found it to hold for repeated k-fold
-cross-validation, where overlap is 1 / (k - 1). `overlap` is 0 where there is one split.
+Where each has a split of its own (`data.splits: resampled`), they are independent draws given the
+data, and an interval speaks of these data split anew. Of new data it would have to be wider: the
+splits share samples (Nadeau and Bengio 2003, "Inference for the generalization error").
 """
 
 import gc
@@ -18,7 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
+from scipy.stats import studentized_range
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
@@ -38,15 +36,10 @@ MOST_SEEDS = 1000
 Verdict = Literal["better", "worse", "tie", "undecided"]
 
 
-def overlap_of(folds: int | None) -> float:
-    """Validation samples over training samples of a cross-validation; 0 for None, one split."""
-    return 1 / (folds - 1) if folds else 0.0
-
-
-def interval(values: Iterable[float], *, overlap: float = 0.0) -> Interval:
+def interval(values: Iterable[float]) -> Interval:
     """Mean of the n finite `values` and its t interval (Student 1908):
 
-        mean ± t(0.975, n - 1) · sd · √(1 / n + overlap),   sd with n - 1 in the denominator
+        mean ± t(0.975, n - 1) · sd / √n,   sd with n - 1 in the denominator
 
     One value, or values that are all equal, allow no interval: low and high are None. The sd of
     one value is None, of equal values 0. Values that are not finite (the loss of a network that
@@ -60,17 +53,17 @@ def interval(values: Iterable[float], *, overlap: float = 0.0) -> Interval:
         sd = 0.0 if n > 1 else None
         return Interval(mean=float(finite[0]), low=None, high=None, sd=sd, n=n)
     mean, sd = float(finite.mean()), float(finite.std(ddof=1))
-    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd * math.sqrt(1 / n + overlap)
+    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd / math.sqrt(n)
     return Interval(mean=mean, low=mean - reach, high=mean + reach, sd=sd, n=n)
 
 
-def geometric_interval(ratios: Iterable[float], *, overlap: float = 0.0) -> Interval:
+def geometric_interval(ratios: Iterable[float]) -> Interval:
     """Geometric mean of positive `ratios`; the t interval is taken of their logarithms.
 
     Ratios multiply: ×2 and ×½ must cancel, as they do in logarithms. sd stays that of the
     (natural) logarithms, since a ratio ± sd would mean nothing.
     """
-    log = interval((math.log(ratio) for ratio in ratios), overlap=overlap)
+    log = interval(math.log(ratio) for ratio in ratios)
     return Interval(
         mean=math.exp(log.mean),
         low=None if log.low is None else math.exp(log.low),
@@ -89,9 +82,7 @@ def error_ratio(errors: int, errors_of_reference: int) -> float:
     return (errors_of_reference + 0.5) / (errors + 0.5)
 
 
-def paired_p_value(
-    differences: Sequence[float], *, resolution: float, overlap: float = 0.0
-) -> float | None:
+def paired_p_value(differences: Sequence[float], *, resolution: float) -> float | None:
     """Two-sided p-value of "the mean difference is 0", by the paired t-test.
 
     Args:
@@ -109,16 +100,40 @@ def paired_p_value(
     seen = interval(differences)
     if seen.mean == 0 and not seen.sd:
         return 1.0
-    t = seen.mean / ((seen.sd or resolution) * math.sqrt(1 / n + overlap))
+    t = seen.mean / ((seen.sd or resolution) / math.sqrt(n))
     return float(2 * stdtr(n - 1, -abs(t)))
 
 
+def all_pairs(table: NDArray[np.float64], *, resolution: float) -> NDArray[np.float64]:
+    """p-values of "these two arms have the same mean", corrected over all pairs of arms.
+
+    The error is pooled over arms: the residual of the two-way layout arm + seed, with
+    (arms - 1)(seeds - 1) degrees of freedom where a paired test has seeds - 1. The difference of
+    two means, in units of its standard error over √2, is held against the studentized range (Tukey
+    1949, "Comparing individual means in the analysis of variance"): the chance of any false
+    difference in the table stays below the level. It takes arms of about equal spread.
+
+    Args:
+        table: `(arms, seeds)`, 2 or more of both.
+        resolution: the smallest spread that can be seen, as in `paired_p_value`.
+
+    Returns:
+        `(arms, arms)`, 1 on the diagonal.
+    """
+    arms, seeds = table.shape
+    means = table.mean(axis=1)
+    residual = table - means[:, None] - table.mean(axis=0) + table.mean()
+    freedom = (arms - 1) * (seeds - 1)
+    error = max(math.sqrt((residual**2).sum() / freedom), resolution)
+    apart = np.abs(means[:, None] - means) / (error / math.sqrt(seeds))
+    p_values = np.ones((arms, arms))
+    one, other = np.triu_indices(arms, 1)
+    p_values[one, other] = studentized_range.sf(apart[one, other], arms, freedom)
+    return np.minimum(p_values, p_values.T)
+
+
 def seeds_needed(
-    differences: Sequence[float],
-    *,
-    resolution: float,
-    level: float = LEVEL,
-    overlap: float = 0.0,
+    differences: Sequence[float], *, resolution: float, level: float = LEVEL
 ) -> int | None:
     """Seeds with which the paired t-test finds a difference of this mean and spread with a chance
     of POWER.
@@ -142,8 +157,7 @@ def seeds_needed(
     counts = np.arange(MINIMUM_SEEDS, MOST_SEEDS + 1)
     # half the level on the one side where the difference lies: the other side adds less than
     # 1e-6 at this power, and SciPy's noncentral t has no number there for large effects
-    shrunk = effect / np.sqrt(1 + overlap * counts)  # which are multiplied by √counts
-    power = TTestPower().power(shrunk, counts, level / 2, alternative="larger")
+    power = TTestPower().power(effect, counts, level / 2, alternative="larger")
     enough = counts[power >= POWER]
     return int(enough[0]) if len(enough) else None
 

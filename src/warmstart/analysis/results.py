@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from warmstart.analysis.inference import overlap_of
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.summary import Contrast, Summary
 from warmstart.data.task import Task
@@ -71,11 +70,6 @@ class Results:
     def smallest(self) -> float:
         """Half an error in the test set: the smallest error worth drawing."""
         return 0.5 / self.summary.n_test
-
-    @property
-    def overlap(self) -> float:
-        """How far training samples of its trials overlap: see `inference`."""
-        return overlap_of(self.summary.folds)
 
     def contrast(self, arm: str) -> Contrast | None:
         return next((c for c in self.summary.contrasts.values() if c.arm == arm), None)

@@ -77,7 +77,7 @@ def learning_curves(results: Results) -> list[Row]:
         for epoch, values in enumerate(zip(*curves, strict=False), start=1):
             if not all(map(math.isfinite, values)):
                 break
-            mean = interval(values, overlap=results.overlap)
+            mean = interval(values)
             row = {"study": results.name, "arm": arm, "epoch": epoch}
             found.append(row | mean_row("val_accuracy", mean))
     return found

@@ -15,7 +15,6 @@ from warmstart.analysis.inference import (
     geometric_interval,
     holm,
     interval,
-    overlap_of,
     paired_p_value,
     seeds_needed,
     verdict,
@@ -54,25 +53,21 @@ def summarize(
     if reference is not None and reference not in chosen:
         raise ValueError(f"reference: expected one of {', '.join(chosen)}, received {reference!r}")
     first, target = records[0], target_accuracy(chosen.values())
-    overlap = overlap_of(first.folds)
     errors = {arm: _errors(trials, n_test) for arm, trials in chosen.items()}
     ranks = _mean_ranks(errors)
     judged = {
-        arm: _summarize_arm(trials, records, target, ranks[arm], overlap)
-        for arm, trials in chosen.items()
+        arm: _summarize_arm(trials, records, target, ranks[arm]) for arm, trials in chosen.items()
     }
     arms = _rank(judged)
     against = reference or next(iter(arms))
     pairs = [(arm, against) for arm in arms if arm != against]
     every_pair = list(itertools.combinations(chosen, 2))
-    p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test, overlap=overlap)
+    p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test)
     p_values = p_of_every_pair
     if reference:
-        p_values = pairwise_p_values(errors, pairs, n_test=n_test, overlap=overlap)
+        p_values = pairwise_p_values(errors, pairs, n_test=n_test)
     contrasts = {
-        f"{arm} against {against}": _contrast(
-            arm, against, chosen, errors, p_values, n_test, overlap
-        )
+        f"{arm} against {against}": _contrast(arm, against, chosen, errors, p_values, n_test)
         for arm, against in pairs
     }
     tested = [p for p in p_of_every_pair.values() if p is not None]
@@ -90,7 +85,7 @@ def summarize(
         arms=arms,
         contrasts=contrasts,
         groups=groups(list(arms), apart) if tested else (),
-        folds=first.folds,
+        splits=first.settings.get("splits", "fixed"),
     )
 
 
@@ -100,13 +95,11 @@ def _errors(trials: Sequence[Record], n_test: int) -> dict[int, int]:
 
 
 def pairwise_p_values(
-    errors: Errors, family: Sequence[tuple[str, str]], *, n_test: int, overlap: float = 0.0
+    errors: Errors, family: Sequence[tuple[str, str]], *, n_test: int
 ) -> dict[frozenset[str], float | None]:
     """{arm, other arm} -> p-value of equal accuracy, corrected over the `family` of pairs."""
     raw = [
-        paired_p_value(
-            _differences(errors, arm, other, n_test), resolution=1 / n_test, overlap=overlap
-        )
+        paired_p_value(_differences(errors, arm, other, n_test), resolution=1 / n_test)
         for arm, other in family
     ]
     return {frozenset(pair): p for pair, p in zip(family, holm(raw), strict=True)}
@@ -135,7 +128,6 @@ def _summarize_arm(
     records: Sequence[Record],
     target: float,
     mean_rank: float,
-    overlap: float,
 ) -> ArmSummary:
     """With rank 0: that takes the other arms."""
     rate = trials[0].learning_rate
@@ -144,7 +136,7 @@ def _summarize_arm(
     at_edge = "lowest" if rate == min(grid) else "highest" if rate == max(grid) else ""
 
     def over_seeds(value: Callable[[Record], float]) -> Interval:
-        return interval(map(value, trials), overlap=overlap)
+        return interval(map(value, trials))
 
     return ArmSummary(
         rank=0,
@@ -157,7 +149,7 @@ def _summarize_arm(
         best_val_accuracy=over_seeds(lambda t: t.epochs["val_accuracy"][_best_epoch(t) - 1]),
         best_epoch=mean(_best_epoch(t) for t in trials),
         last_epoch=mean(len(t.epochs["val_accuracy"]) for t in trials),
-        epochs_to_target=interval(reached, overlap=overlap) if reached else None,
+        epochs_to_target=interval(reached) if reached else None,
         reached_share=len(reached) / len(trials),
         diverged_share=mean(t.outcome == "diverged" for t in trials),
         settings={
@@ -186,7 +178,6 @@ def _contrast(
     errors: Errors,
     p_values: Mapping[frozenset[str], float | None],
     n_test: int,
-    overlap: float,
 ) -> Contrast:
     ours, theirs = errors[arm], errors[reference]
     losses = {
@@ -194,25 +185,19 @@ def _contrast(
     }
     seeds = [seed for seed in ours if seed in theirs]
     differences = _differences(errors, arm, reference, n_test)
-    difference = interval(differences, overlap=overlap)
+    difference = interval(differences)
     p_value = p_values[frozenset((arm, reference))]
     decided = verdict(difference.mean, p_value)
     return Contrast(
         arm=arm,
         reference=reference,
         accuracy_difference=difference,
-        loss_difference=interval(
-            (losses[arm][s] - losses[reference][s] for s in seeds), overlap=overlap
-        ),
-        error_factor=geometric_interval(
-            (error_ratio(ours[s], theirs[s]) for s in seeds), overlap=overlap
-        ),
+        loss_difference=interval(losses[arm][s] - losses[reference][s] for s in seeds),
+        error_factor=geometric_interval(error_ratio(ours[s], theirs[s]) for s in seeds),
         p_value=p_value,
         verdict=decided,
         # at the first step of Holm's correction, which no pair exceeds
-        seeds_needed=seeds_needed(
-            differences, resolution=1 / n_test, level=LEVEL / len(p_values), overlap=overlap
-        )
+        seeds_needed=seeds_needed(differences, resolution=1 / n_test, level=LEVEL / len(p_values))
         if decided in ("tie", "undecided")
         else None,
     )

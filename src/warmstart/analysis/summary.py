@@ -100,8 +100,8 @@ class Summary:
     groups: tuple[tuple[str, ...], ...]
     """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
     to tell any apart."""
-    folds: int | None = None
-    """How many the cross-validation has that the trials took part in; None: one split."""
+    splits: str = "fixed"
+    """`resampled`: each seed had its own split of the data, `fixed`: all had the same."""
 
     @property
     def title(self) -> str:

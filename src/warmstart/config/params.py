@@ -26,6 +26,7 @@ KNOWN_CLASSES = {"digits": tuple("0123456789"), "fashion_mnist": _CLOTHES}
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Method = Literal["stacked", "denoising", "rotation"]
 METHODS: tuple[Method, ...] = get_args(Method)
+Splits = Literal["resampled", "fixed"]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -37,6 +38,9 @@ class Data(Frozen):
     path: Annotated[str, Field(min_length=1)]
     validation_fraction: Fraction
     test_fraction: Fraction
+    splits: Splits = "resampled"
+    """What the seeds of a study see: each its own training, validation and test part, drawn from
+    all samples, or all the same parts."""
 
     def problems(self) -> Iterator[str]:
         if (total := self.validation_fraction + self.test_fraction) >= 1:

@@ -76,9 +76,6 @@ class Compare(Frozen):
     """The studies, and the budget that every arm of every study gets alike."""
 
     seeds: Repetitions
-    folds: Annotated[int, Field(ge=2)] | None = None
-    """Folds of a cross-validation: trials of seed s validate on fold s mod `folds`; None: one
-    split."""
     learning_rates: LearningRates
     epochs: Count
     patience: Count | None = None
@@ -92,14 +89,6 @@ class Compare(Frozen):
             where = f"studies.{study}.{'cross' if options.cross else 'arms'}"
             for arm, network in self.arms(study).items():
                 yield from (f"{where}.{arm}.{conflict}" for conflict in network.conflicts())
-        seeds = {"seeds": self.seeds}
-        seeds |= {f"studies.{name}.seeds": s.seeds for name, s in self.studies.items() if s.seeds}
-        for where, count in seeds.items():
-            if self.folds and count % self.folds:
-                yield (
-                    f"{where}: expected a multiple of folds ({self.folds}), so that every fold "
-                    f"validates equally often, received {count}; change one of the two"
-                )
 
     def arms(self, study: str) -> Arms:
         """The arms of `study` with everything filled in from the two bases."""

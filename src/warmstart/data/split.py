@@ -6,7 +6,7 @@ shown few; each part of theirs lies within the same part of the full task, so no
 one task trained another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,30 @@ def split_full(dataset: Dataset, data: Data, seed: int) -> View:
     The same arguments give the same task, see `rows`.
     """
     chosen = rows(dataset, data, seed)
-    standardization = Standardization.of(dataset.x[chosen["train"]])
-    x = {f"x_{part}": standardization.apply(dataset.x[chosen[part]]) for part in PARTS}
-    y = {f"y_{part}": dataset.y[chosen[part]] for part in PARTS}
-    task = Task.of(name="full", class_names=dataset.class_names, **x, **y)
-    return View(task=task, standardization=standardization)
+    return _view("full", dataset.x, dataset.y, chosen, dataset.class_names)
+
+
+def resplit(whole: View, number: int, seed: int) -> View:
+    """All samples of `whole` in parts that are drawn anew: what trials of seed `number` see.
+
+    Each part has as many samples of each class as it has in `whole`, in an order of its own, and is
+    standardized by its own training samples. Number 0 is `whole` itself. The same arguments give
+    the same parts.
+
+    Args:
+        whole: standardized.
+        number: of the split.
+        seed: root.
+    """
+    if number == 0:
+        return whole
+    task = whole.task
+    x = np.concatenate([getattr(task, f"x_{part}") for part in PARTS])
+    y = np.concatenate([getattr(task, f"y_{part}") for part in PARTS])
+    sizes = np.array([np.bincount(getattr(task, f"y_{p}"), minlength=task.classes) for p in PARTS])
+    chosen = _stratified(y, sizes, seed, "split", number)
+    raw = whole.standardization.undo(x)
+    return _view(f"{task.name}_split_{number}", raw, y, chosen, task.class_names)
 
 
 def rows(dataset: Dataset, data: Data, seed: int) -> dict[str, Indices]:
@@ -38,21 +57,45 @@ def rows(dataset: Dataset, data: Data, seed: int) -> dict[str, Indices]:
 
     The fractions hold for every class, rounded to whole samples, at least one in each part.
     """
-    parts: dict[str, list[Indices]] = {part: [] for part in PARTS}
-    for label in range(len(dataset.class_names)):
-        own = np.flatnonzero(dataset.y == label)
-        own = generator(seed, "split", "full", label).permutation(own)
+    sizes = []
+    for n in np.bincount(dataset.y, minlength=len(dataset.class_names)).tolist():
         # one of each class for each part, whatever the fractions round to
-        test = min(max(1, round(data.test_fraction * len(own))), len(own) - 2)
-        validation = min(max(1, round(data.validation_fraction * len(own))), len(own) - test - 1)
-        cuts = [len(own) - test - validation, len(own) - test]
-        for part, chosen in zip(PARTS, np.split(own, cuts), strict=True):
+        test = min(max(1, round(data.test_fraction * n)), n - 2)
+        validation = min(max(1, round(data.validation_fraction * n)), n - test - 1)
+        sizes.append((n - test - validation, validation, test))
+    return _stratified(dataset.y, np.array(sizes).T, seed, "split")
+
+
+def _stratified(
+    y: NDArray[np.int32], sizes: Indices, seed: int, *names: str | int
+) -> dict[str, Indices]:
+    """The rows of `y (n,)` in each of PARTS: of every class as many as `sizes (parts, classes)`
+    says, drawn and mixed by generators of `seed` and `names`."""
+    parts: dict[str, list[Indices]] = {part: [] for part in PARTS}
+    for label, of_class in enumerate(sizes.T):
+        own = generator(seed, *names, "full", label).permutation(np.flatnonzero(y == label))
+        for part, chosen in zip(PARTS, np.split(own, np.cumsum(of_class)[:-1]), strict=True):
             parts[part].append(chosen)
     # mixed, so that a reader who takes batches in order does not meet one class after another
     return {
-        part: generator(seed, "split", "order", part).permutation(np.concatenate(chosen))
+        part: generator(seed, *names, "order", part).permutation(np.concatenate(chosen))
         for part, chosen in parts.items()
     }
+
+
+def _view(
+    name: str,
+    x: NDArray[np.floating],
+    y: NDArray[np.int32],
+    chosen: Mapping[str, Indices],
+    class_names: tuple[str, ...],
+) -> View:
+    """The `chosen` rows of raw `x (n, features)` and `y (n,)`, standardized by those that train."""
+    own = Standardization.of(x[chosen["train"]])
+    arrays: dict[str, NDArray] = {f"x_{part}": own.apply(x[chosen[part]]) for part in PARTS}
+    arrays |= {f"y_{part}": y[chosen[part]] for part in PARTS}
+    task = Task.of(name=name, class_names=class_names, **arrays)
+    return View(task=task, standardization=own)
 
 
 def task_labels(transfer: Transfer, class_names: tuple[str, ...]) -> dict[str, list[int]]:

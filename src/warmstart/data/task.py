@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from warmstart.data.dataset import content_digest
 from warmstart.errors import InputError
 from warmstart.files import replacing
-from warmstart.seeds import derive
 
 PARTS = ("train", "validation", "test")
 # what NumPy and zipfile raise on bytes that are not what the headers promise
@@ -145,8 +144,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """A task with what leads back to raw values: its own split or one fold of a cross-validation,
-    standardized or raw."""
+    """A task with what leads back to raw values, standardized or raw."""
 
     task: Task
     standardization: Standardization
@@ -174,52 +172,3 @@ class View:
             task=Task.of(name=name, class_names=names, **arrays),
             standardization=Standardization.none(self.task.features),
         )
-
-
-def cross_validation(
-    task: Task, standardization: Standardization, folds: int, seed: int
-) -> tuple[View, ...]:
-    """`task` once per fold: its training and validation samples are cut into `folds` stratified
-    parts, one of which validates while the others train. The test samples stay what they are.
-
-    Every sample that is not tested validates in one fold and trains in all others; sizes of folds,
-    and of a class in them, differ by one sample at most. Each fold is standardized by its own
-    training samples.
-
-    Args:
-        task: standardized.
-        standardization: of `task`.
-        folds: 2 or more.
-        seed: root; the same arguments give the same folds.
-
-    Raises:
-        InputError: if a class has too few samples to be in every fold.
-    """
-    y = np.concatenate([task.y_train, task.y_validation])
-    counts = np.bincount(y, minlength=task.classes)
-    if counts.min() < folds:
-        raise InputError(
-            f"compare.folds: expected at most {counts.min()}, the samples of class "
-            f"{task.class_names[counts.argmin()]!r} outside the test set, received {folds}; "
-            "lower it"
-        )
-    from sklearn.model_selection import StratifiedKFold  # takes a second to import
-
-    x = standardization.undo(np.concatenate([task.x_train, task.x_validation]))
-    x_test = standardization.undo(task.x_test)
-    cut = StratifiedKFold(folds, shuffle=True, random_state=derive(seed, "folds"))
-    views = []
-    for number, (train, validation) in enumerate(cut.split(x, y), start=1):
-        own = Standardization.of(x[train])
-        fold = Task.of(
-            name=f"{task.name}_fold_{number}",
-            class_names=task.class_names,
-            x_train=own.apply(x[train]),
-            y_train=y[train],
-            x_validation=own.apply(x[validation]),
-            y_validation=y[validation],
-            x_test=own.apply(x_test),
-            y_test=task.y_test,
-        )
-        views.append(View(task=fold, standardization=own))
-    return tuple(views)

@@ -33,7 +33,7 @@ class Cluster:
     def submit(self, work: Callable[..., Any], cohort: Cohort) -> Future[Any]:
         names = [f"{cohort.key(trial)}.npz" for trial in cohort.trials]
         here = {name: path for name in names if (path := self._folder / name).exists()}
-        self._files |= here | {cohort.task_digest: cohort.task}
+        self._files |= here | {split.digest: split.file for split in cohort.splits}
         if cohort.source:
             self._files[cohort.source_digest] = cohort.source
         self._epochs |= {name: cohort.epochs for name in names if name not in here}

@@ -41,7 +41,10 @@ def do(
         folder, kept = Path(name), here / "warmstart"
         for file in files:
             home.fetch(file, folder / file)
-        task = home.fetch(cohort.task_digest, kept / cohort.task_digest / cohort.task.name)
+        splits = tuple(
+            replace(split, file=home.fetch(split.digest, kept / split.digest / split.file.name))
+            for split in cohort.splits
+        )
         source = cohort.source and home.fetch(
             cohort.source_digest, kept / cohort.source_digest / cohort.source.name
         )
@@ -56,7 +59,7 @@ def do(
                 awaited.remove(path.name)
 
         left = tuple(trial for key, trial in trials.items() if f"{key}.npz" not in sent)
-        answer = work(replace(cohort, task=task, source=source, trials=left), folder, send)
+        answer = work(replace(cohort, splits=splits, source=source, trials=left), folder, send)
         send()
     return answer
 

@@ -19,7 +19,16 @@ from warmstart.records import Record, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
-from warmstart.training.trials import SHOWN, Autoencoder, Cohort, Learned, Phase, Result, Trial
+from warmstart.training.trials import (
+    SHOWN,
+    Autoencoder,
+    Cohort,
+    Learned,
+    Phase,
+    Result,
+    Split,
+    Trial,
+)
 
 
 def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
@@ -130,8 +139,7 @@ class _Maker:
         return Cohort(
             structure=network.structure(),
             phases=(Phase(epochs=options.epochs),),
-            task=self.folder / f"{task.name}.npz",
-            task_digest=task.digest,
+            splits=(Split(self.folder / f"{task.name}.npz", task.digest),),
             batch_size=options.batch_size,
             root_seed=self.params.seed,
             source=source,

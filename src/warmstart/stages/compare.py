@@ -1,16 +1,18 @@
 """One study: its arms, each with its learning rate tuned, all on the same seeds."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from warmstart.config.arm import Arm
-from warmstart.config.params import Compare, Params
-from warmstart.data.task import Task, View, cross_validation
+from warmstart.config.params import Compare, Params, Splits
+from warmstart.data.split import resplit
+from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.study import Study, run
+from warmstart.training.trials import Split
 
 
 def compare(params: Params, study: str, data: Path, model: Path, output: Path) -> None:
@@ -18,7 +20,7 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
     diagnostics and timings below `output`.
 
     Raises:
-        InputError: if params.yaml has no such study, or more folds than a class has samples.
+        InputError: if params.yaml has no such study.
     """
     options = params.compare
     if study not in options.studies:
@@ -32,8 +34,8 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
         study,
         data_name=params.data.name,
         file=data / "full.npz",
-        seen=views(whole, options.folds, params.seed),
-        task=whole.task,
+        whole=whole,
+        splits=params.data.splits,
         root_seed=params.seed,
         folder=folder,
         probed=True,
@@ -41,21 +43,14 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
     run({output: made}, params.executor, model, folder=folder)
 
 
-def views(whole: View, folds: int | None, seed: int) -> tuple[View, ...]:
-    """What trials see of `whole`: those of seed s number s modulo their count."""
-    if folds is None:
-        return (whole,)
-    return cross_validation(whole.task, whole.standardization, folds, seed)
-
-
 def make_study(
     options: Compare,
     name: str,
     *,
     data_name: str,
-    task: Task,
     file: Path,
-    seen: Sequence[View],
+    whole: View,
+    splits: Splits,
     root_seed: int,
     folder: Path,
     probed: bool = False,
@@ -63,46 +58,55 @@ def make_study(
     """The study `name` of `options`, ready to run.
 
     Args:
-        task: which all seeds share but for folds.
-        file: of `task`.
-        seen: `views` of it; what is another task is written below `folder`.
+        file: of the task of `whole`.
+        whole: the samples as `prepare` has split them, which seed 0 sees.
+        splits: whether the other seeds see splits of their own, which are written below `folder`.
         root_seed: of every random number.
         folder: for unfinished work.
         probed: whether layers are probed.
     """
     chosen = options.studies[name]
+    seeds = chosen.seeds or options.seeds
 
     @cache
-    def tasks(standardize: bool) -> list[tuple[Path, Task]]:
-        if standardize and not options.folds:
-            return [(file, task)]
-        return [_written(view if standardize else view.raw(), folder) for view in seen]
+    def seen(standardize: bool) -> list[Split]:
+        """One by one: the samples of all seeds may not fit into memory."""
+        numbers = range(seeds) if splits == "resampled" else [0]
+        return [
+            Split(file, whole.task.digest)
+            if standardize and not number
+            else _written(resplit(whole, number, root_seed), standardize, folder)
+            for number in numbers
+        ]
 
     def arm(network: Arm) -> Contender:
-        return from_scratch(
+        made = from_scratch(
             network,
-            tasks=tasks(network.standardize),
+            task=whole.task,
+            splits=seen(network.standardize),
             epochs=chosen.epochs or options.epochs,
             batch_size=options.batch_size,
             root_seed=root_seed,
             patience=options.patience,
             probed=probed,
         )
+        return replace(made, settings=made.settings | {"splits": splits})
 
     return Study(
         stage="compare",
         name=name,
         data_name=data_name,
-        task=task,
+        task=whole.task,
         file=file,
         arms={key: arm(network) for key, network in options.arms(name).items()},
         learning_rates=chosen.learning_rates or options.learning_rates,
-        seeds=chosen.seeds or options.seeds,
+        seeds=seeds,
         profiles={key: arm(network) for key, network in options.profiles(name).items()},
     )
 
 
-def _written(view: View, folder: Path) -> tuple[Path, Task]:
-    path = folder / f"{view.task.name}.npz"
-    view.task.write(path)
-    return path, view.task
+def _written(view: View, standardize: bool, folder: Path) -> Split:
+    task = view.task if standardize else view.raw().task
+    path = folder / f"{task.name}.npz"
+    task.write(path)
+    return Split(path, task.digest)

@@ -11,7 +11,7 @@ from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.runtime import pool
 from warmstart.stages.contender import from_scratch
-from warmstart.training.trials import Cohort, Trial
+from warmstart.training.trials import Cohort, Split, Trial
 
 AT_ONCE = 8
 """Pairs whose tasks A lie on the disk together: 0.2 GB each on Fashion-MNIST."""
@@ -49,7 +49,7 @@ def models_a(params: Params, full: Task, learning_rate: float, folder: Path) -> 
                         "does; give lower ones"
                     )
                 workers.export(cohort, trial, models[pair])
-                cohort.task.unlink()
+                cohort.split(trial).file.unlink()
     return models
 
 
@@ -72,10 +72,11 @@ def _cohort(params: Params, full: Task, pair: Pair, rate: float, folder: Path) -
     options = params.pretrain
     arm = from_scratch(
         options.network,
-        tasks=[(file, task)],
+        task=task,
+        splits=[Split(file, task.digest)],
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,
     )
     trial = Trial(arm="a", network=arm.network, seed=0, learning_rate=rate)
-    return replace(arm.cohort(0), trials=(trial,))
+    return replace(arm.cohort, trials=(trial,))

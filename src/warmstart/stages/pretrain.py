@@ -6,6 +6,7 @@ from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.stages.contender import from_scratch
 from warmstart.stages.study import Study, run
+from warmstart.training.trials import Split
 
 
 def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
@@ -15,7 +16,8 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
     task = Task.read(file)
     arm = from_scratch(
         options.network,
-        tasks=[(file, task)],
+        task=task,
+        splits=[Split(file, task.digest)],
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,

@@ -72,10 +72,10 @@ class Study:
 
     def pair(self, trial: Trial) -> tuple[Cohort, Trial]:
         """`trial` with the cohort that it belongs to, which is without trials."""
-        return self.arms[trial.arm].cohort(trial.seed), trial
+        return self.arms[trial.arm].cohort, trial
 
     def key(self, trial: Trial) -> str:
-        return self.arms[trial.arm].cohort(trial.seed).key(trial)
+        return self.arms[trial.arm].cohort.key(trial)
 
     def known(self, trial: Trial) -> dict[str, Any]:
         """The fields of the trial's record that are known before it is trained."""
@@ -86,7 +86,7 @@ class Study:
             "arm": trial.arm,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
-            "settings": self.arms[trial.arm].settings_of(trial.seed) | labels,
+            "settings": self.arms[trial.arm].settings | labels,
             "data_digest": self.task.digest,
         }
 
@@ -209,15 +209,16 @@ def _keep(
 ) -> Kept:
     """Save the best network as `model`."""
     chosen = [(t, r) for t, r in zip(trials, records, strict=True) if r.chosen]
-    trial, record = chosen[best_of([record for _, record in chosen])]
+    # validation accuracies are those of the same samples, in other runs too
+    first = {t.seed for t, _ in chosen if study.arms[t.arm].sees_first(t)}
+    trial, record = chosen[best_of([record for _, record in chosen], first)]
     cohort, _ = study.pair(trial)
-    cohort_count = len(study.arms[trial.arm].cohorts)
     hits = workers.export(cohort, trial, model)
     return Kept(
         record=record.digest,
         model=model.as_posix(),
         # the same samples, whether they are standardized for its arm or not
-        data=cohort.task_digest if cohort_count > 1 else study.task.digest,
+        data=study.task.digest,
         validation_hits=np.packbits(hits).tobytes().hex(),
         validation_samples=len(hits),
     )
@@ -247,7 +248,7 @@ def _profiles(workers: pool.Workers, study: Study) -> list[dict[str, Any]]:
         return []
     cohorts = [
         replace(
-            arm.cohort(0),
+            arm.cohort,
             trials=(Trial(arm=name, network=arm.network, seed=0, learning_rate=np.nan),),
         )
         for name, arm in study.profiles.items()

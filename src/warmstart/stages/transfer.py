@@ -20,6 +20,7 @@ from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.study import Study, run
 from warmstart.training.strategies import Strategy, strategies
+from warmstart.training.trials import Split
 
 FROM_SCRATCH = "scratch"
 ON_A = "on_a"
@@ -113,7 +114,8 @@ def _arms(
     options = params.transfer
     scratch = from_scratch(
         params.pretrain.network,
-        tasks=[(file, task)],
+        task=task,
+        splits=[Split(file, task.digest)],
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,
@@ -133,7 +135,7 @@ def _arms(
 def on_source(source: Path, name: str, strategy: Strategy, scratch: Contender) -> Contender:
     """`scratch` as the arm that starts on copies of layers of `source`, by the strategy `name`."""
     cohort = replace(
-        scratch.cohort(0),
+        scratch.cohort,
         source=source,
         source_digest=hashlib.sha256(source.read_bytes()).hexdigest(),
         copied=strategy.copied,
@@ -146,7 +148,7 @@ def on_source(source: Path, name: str, strategy: Strategy, scratch: Contender) -
         "copied": ", ".join(strategy.copied),
         "not_copied": ", ".join(strategy.not_copied),
     }
-    return replace(scratch, cohorts=(cohort,), settings=scratch.settings | settings)
+    return replace(scratch, cohort=cohort, settings=scratch.settings | settings)
 
 
 def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[str, Study]:

@@ -5,7 +5,7 @@ Judging has no part in it, and the test set has no say.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from warmstart.training.trials import Outcome
@@ -16,6 +16,8 @@ class Trained(Protocol):
 
     @property
     def arm(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
     @property
     def learning_rate(self) -> float: ...
     @property
@@ -70,9 +72,9 @@ def beyond_the_edge(trials: Sequence[Trained]) -> dict[str, float]:
     return further
 
 
-def best_of(chosen: Sequence[Trained]) -> int:
-    """Position of the trial to keep: of the arm with the best mean validation accuracy, the seed
-    with the best; lower validation loss breaks ties."""
+def best_of(chosen: Sequence[Trained], seeds: Collection[int]) -> int:
+    """Position of the trial to keep: of the arm with the best mean validation accuracy, that of
+    `seeds` with the best; lower validation loss breaks ties. One that did not diverge, if any."""
     last = [(accuracy, -loss) for accuracy, loss in map(last_epoch, chosen)]
     of_arm: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for trial, score in zip(chosen, last, strict=True):
@@ -81,7 +83,10 @@ def best_of(chosen: Sequence[Trained]) -> int:
         arm: (mean(accuracy for accuracy, _ in scores), mean(loss for _, loss in scores))
         for arm, scores in of_arm.items()
     }
-    return max(range(len(chosen)), key=lambda i: (means[chosen[i].arm], last[i]))
+    return max(
+        (i for i, trial in enumerate(chosen) if trial.seed in seeds),
+        key=lambda i: (last[i][0] > 0, means[chosen[i].arm], last[i]),
+    )
 
 
 def last_epoch(trial: Trained) -> tuple[float, float]:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -82,13 +81,14 @@ class Trainer:
     def __init__(self, cohort: Cohort, data: Data, at_once: int = 1) -> None:
         self.cohort, self.at_once = cohort, at_once
         by_layer = any(phase.layer_factors for phase in cohort.phases)
-        alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None, trials=())
-        alike = replace(alike, task=Path(), task_digest="")
+        alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None)
+        alike = replace(alike, splits=(), trials=())
         source = None
         if cohort.source and not cohort.autoencoder:
             source = Source.read(cohort.source, cohort.source_digest)
             alike = replace(alike, source=None, source_digest="")
-        self._data = data
+        self.data = data
+        """Samples that the next trials see; others of the same shapes may take their place."""
         shared = compile_program(alike, source, by_layer, data, at_once)
         self.model, self._program, self._probe = shared.model, shared.program, shared.probe
         self._starts: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
@@ -107,15 +107,16 @@ class Trainer:
     def train(
         self, trials: Sequence[Trial], store: Store, progress: Progress
     ) -> list[tuple[Result, list[np.ndarray]]]:
-        """Train `trials` (`at_once` or fewer): result and values of `model.variables` of each.
+        """Train `trials` (`at_once` or fewer) on `data`: result and values of `model.variables` of
+        each.
 
         Continues from a checkpoint in `store`, and keeps one there while it trains. A trial
         diverges in the epoch whose metrics are not finite or whose loss is out of bounds; its
         weights are then those before that epoch.
         """
-        self._program.use(self._data)
+        self._program.use(self.data)
         if self._probe:
-            self._probe.use(*samples(self._data.task))
+            self._probe.use(*samples(self.data.task))
         keys = [self.cohort.key(trial) for trial in trials]
         checkpoint = store.checkpoint(keys)
         # a smaller group leaves seats of the program empty: what fills them does not train
@@ -248,7 +249,7 @@ class Trainer:
     def _drawn(self, seed: int, labels: int) -> np.ndarray:
         """The training samples that trials of `seed` see."""
         return draw(
-            self._data.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
+            self.data.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
         )
 
 

@@ -55,6 +55,15 @@ class Autoencoder:
     first: int = 1
 
 
+@dataclass(frozen=True)
+class Split:
+    """The training, validation and test samples of some seeds, as a task in a file."""
+
+    file: Path
+    digest: str
+    """Of the task."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     """Trials that differ only in numbers, and what they share."""
@@ -62,8 +71,8 @@ class Cohort:
     structure: Arm
     """`Arm.structure` of every trial."""
     phases: tuple[Phase, ...]
-    task: Path
-    task_digest: str
+    splits: tuple[Split, ...]
+    """Of the same shapes; trials of seed s see number s modulo their count."""
     batch_size: int
     root_seed: int
     source: Path | None = None
@@ -90,12 +99,16 @@ class Cohort:
         """Epochs of one trial, over all phases."""
         return sum(phase.epochs for phase in self.phases)
 
+    def split(self, trial: Trial) -> Split:
+        """What `trial` sees."""
+        return self.splits[trial.seed % len(self.splits)]
+
     def key(self, trial: Trial) -> str:
         """Names the result of `trial`: equal keys, equal bytes. Holds no path."""
         content = {
             "network": trial.network.model_dump(),
             "phases": [asdict(phase) for phase in self.phases],
-            "task": self.task_digest,
+            "task": self.split(trial).digest,
             "batch_size": self.batch_size,
             "root_seed": self.root_seed,
             "source": self.source_digest,

@@ -5,6 +5,8 @@ here and nowhere above, so the process that hands out work stays light.
 """
 
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
 from warmstart.training.shared import build, capacity, compile_program
 from warmstart.training.trainer import Trainer
-from warmstart.training.trials import SHOWN, Cohort, Learned, Progress, Result, Store, Trial
+from warmstart.training.trials import SHOWN, Cohort, Learned, Progress, Result, Split, Store, Trial
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
@@ -31,15 +33,19 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
     results = {trial: store.read(cohort.key(trial)) for trial in cohort.trials}
     missing = [trial for trial, result in results.items() if result is None]
     progress(cohort.epochs * (len(cohort.trials) - len(missing)))
-    data = _data(cohort.task, cohort.task_digest)
-    if cohort.autoencoder:
-        data = _codes(cohort, data.task)
-    at_once = min(len(missing), capacity(cohort, data.task))
+    missing = _by_split(cohort, missing)
+    sizes = Counter(map(cohort.split, missing)).values()
+    at_once = min(max(sizes, default=0), capacity(cohort, _task(cohort, cohort.trials[0])))
     trainer = None
     while missing:
-        group = missing[:at_once]
+        split = cohort.split(missing[0])
+        data = _data(split)
+        if cohort.autoencoder:
+            data = _codes(split, cohort.source, cohort.source_digest)
+        group = [trial for trial in missing[:at_once] if cohort.split(trial) == split]
         try:
             trainer = trainer or Trainer(cohort, data, at_once)
+            trainer.data = data
             trained = trainer.train(group, store, progress)
         except Exception as error:
             if at_once == 1 or not backends.current().is_out_of_memory(error):
@@ -61,23 +67,22 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
 
 def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[tuple[float, float]]:
     """Test loss and accuracy of every trial of `cohort`, from the weights in `store`."""
-    task = _task(cohort)
     models = {}  # what sets trials apart, but for the leaky slope, lies in their weights
-    scores = []
-    for trial in cohort.trials:
-        activation = trial.network.activation
+    scores = {}
+    for trial in _by_split(cohort, cohort.trials):
+        task, activation = _task(cohort, trial), trial.network.activation
         if activation not in models:
             network = cohort.structure.model_copy(update={"activation": activation})
             models[activation] = build(cohort, task, network)
         assign(models[activation].variables, store.weights(cohort.key(trial)))
-        scores.append(measure(models[activation], task.x_test, task.y_test))
-    return scores
+        scores[trial] = measure(models[activation], task.x_test, task.y_test)
+    return [scores[trial] for trial in cohort.trials]
 
 
 def profile(cohort: Cohort, store: Store, progress: Progress) -> tuple[LayerProbe, ...]:
     """What the layers of the first trial are where it starts."""
-    task, trial = _task(cohort), cohort.trials[0]
-    seed = derive(cohort.root_seed, "trial", trial.seed)
+    trial = cohort.trials[0]
+    task, seed = _task(cohort, trial), derive(cohort.root_seed, "trial", trial.seed)
     model = mlp.build(trial.network, task.features, task.classes, seed)
     return Probe(model, model.variables, *samples(task)).look(0)
 
@@ -87,8 +92,8 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[bool]:
 
     Returns whether it is right on each validation sample.
     """
-    task, trial = _task(cohort), cohort.trials[0]
-    model = _trained(cohort, trial, store)
+    trial = cohort.trials[0]
+    task, model = _task(cohort, trial), _trained(cohort, trial, store)
     optimizer = choices.optimizer(trial.network, trial.learning_rate).build()
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     mlp.compile_for_use(model, optimizer)
@@ -104,7 +109,7 @@ def export_encoder(cohort: Cohort, store: Store, progress: Progress) -> Learned:
     trial, reconstructions = cohort.trials[0], None
     model = _trained(cohort, trial, store)
     if cohort.autoencoder:
-        reconstructions = np.array(model(_task(cohort).x_validation[:SHOWN], training=False))
+        reconstructions = np.array(model(_task(cohort, trial).x_validation[:SHOWN], training=False))
         path = store.model_path(cohort.key(trial))
         saving.save(autoencoder.encoder(model), path)
     else:
@@ -119,27 +124,34 @@ def export_autoencoder(cohort: Cohort, store: Store, progress: Progress) -> None
 
 
 @lru_cache(maxsize=4)
-def _data(path: Path, digest: str) -> Data:
-    """The task at `path`, once per process."""
-    return Data.of(Task.read(path))
+def _data(split: Split) -> Data:
+    """What is in the file of `split`, once per process."""
+    return Data.of(Task.read(split.file))
 
 
-def _task(cohort: Cohort) -> Task:
-    return _data(cohort.task, cohort.task_digest).task
+def _task(cohort: Cohort, trial: Trial) -> Task:
+    return _data(cohort.split(trial)).task
 
 
-def _codes(cohort: Cohort, task: Task) -> Data:
-    """What an autoencoder is trained and validated on."""
-    if not cohort.source:
+def _by_split(cohort: Cohort, trials: Iterable[Trial]) -> list[Trial]:
+    """`trials` with those of a split next to each other, so that its samples are loaded once."""
+    return sorted(trials, key=lambda trial: cohort.splits.index(cohort.split(trial)))
+
+
+@lru_cache(maxsize=1)
+def _codes(split: Split, source: Path | None, digest: str) -> Data:
+    """What an autoencoder on the codes of `source` is trained and validated on."""
+    task = _data(split).task
+    if not source:
         return Data.reconstructed(task, task.x_train, task.x_validation)
-    codes = autoencoder.codes(transfer.load(cohort.source))
+    codes = autoencoder.codes(transfer.load(source))
     parts = (task.x_train, task.x_validation)
     return Data.reconstructed(task, *(np.array(codes(part, training=False)) for part in parts))
 
 
 def _trained(cohort: Cohort, trial: Trial, store: Store) -> keras.Sequential:
     """The plain model of `trial`, an autoencoder unrolled."""
-    model = build(cohort, _task(cohort), trial.network)
+    model = build(cohort, _task(cohort, trial), trial.network)
     assign(model.variables, store.weights(cohort.key(trial)))
     if not cohort.autoencoder:
         return model
