@@ -46,7 +46,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seeds", type=int, help="of every study; those of the file if left out")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
-    given = _changed(config.load(options.params), options)
+    if options.roots < 2:
+        parser.error(f"--roots: expected 2 or more to compare, received {options.roots}")
+    known = config.load(options.params)
+    if unknown := [study for study in options.studies if study not in known.compare.studies]:
+        parser.error(
+            f"--studies: expected some of {', '.join(known.compare.studies)}, "
+            f"received {', '.join(unknown)}"
+        )
+    given = _changed(known, options)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         runs = [_run(given, root, options.studies, Path(folder)) for root in _roots(options)]

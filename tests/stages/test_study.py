@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -63,6 +63,9 @@ PEAKS = {"relu": (0.3, 0.6), "tanh": (0.1, 0.7)}
 """Arm -> its best rate, and what seed 0 is there."""
 
 
+W = TypeVar("W", bound=Workers)
+
+
 class Peaked(Workers):
     """Later seeds are better on validation and worse on the test set."""
 
@@ -85,19 +88,25 @@ class Peaked(Workers):
         return [True, False, True]
 
 
+def started(monkeypatch: pytest.MonkeyPatch, kind: type[W]) -> list[W]:
+    """Where the workers are found that `run` will have, of the class `kind`."""
+    pools = []
+
+    @contextmanager
+    def start(_: Executor, folder: Path) -> Iterator[W]:
+        pools.append(kind(folder))
+        yield pools[0]
+
+    monkeypatch.setattr(pool, "start", start)
+    return pools
+
+
 def test_each_arm_is_tested_at_its_own_rate_and_at_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The best rate of relu is an end of the grid, so 0.9 is tried; it is worse."""
     made = study(tmp_path, learning_rates=[0.01, 0.1, 0.3])
-    pools = []
-
-    @contextmanager
-    def start(_: Executor, folder: Path) -> Iterator[Peaked]:
-        pools.append(Peaked(folder))
-        yield pools[0]
-
-    monkeypatch.setattr(pool, "start", start)
+    pools = started(monkeypatch, Peaked)
     output = tmp_path / "output"
     records = run({output: made}, Executor(), Path("models/one.keras"), folder=tmp_path / "scratch")
     rates = {arm: {r.learning_rate for r in records if r.arm == arm} for arm in ("relu", "tanh")}
@@ -126,14 +135,7 @@ def test_what_is_kept_validated_on_the_split_that_prepare_drew(
 ) -> None:
     """Seeds with splits of their own validate on other samples, however well they do there."""
     made = study(tmp_path, splits="resampled", learning_rates=[0.01, 0.1, 0.3])
-    pools = []
-
-    @contextmanager
-    def start(_: Executor, folder: Path) -> Iterator[Peaked]:
-        pools.append(Peaked(folder))
-        yield pools[0]
-
-    monkeypatch.setattr(pool, "start", start)
+    pools = started(monkeypatch, Peaked)
     output = tmp_path / "output"
     run({output: made}, Executor(), Path("models/one.keras"), folder=tmp_path / "scratch")
     assert pools[0].exported == [("tanh", 0.1, 0)]
@@ -145,14 +147,7 @@ def test_what_is_announced_becomes_the_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, splits: Splits
 ) -> None:
     made = study(tmp_path, splits=splits)
-    pools = []
-
-    @contextmanager
-    def start(_: Executor, folder: Path) -> Iterator[Workers]:
-        pools.append(Workers(folder))
-        yield pools[0]
-
-    monkeypatch.setattr(pool, "start", start)
+    pools = started(monkeypatch, Workers)
     records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
     assert len(records) == 2 * 3 * 6  # two arms, one rate beyond the two of the grid, six seeds
     assert pools[0].found == {replace(r, chosen=False, test={}).digest for r in records}
