@@ -66,9 +66,10 @@ class Comparison:
         """One row per arm, the best first.
 
         Columns: `rank`; `arm`; `test_accuracy`, a mean over seeds with its 95 % interval from `low`
-        to `high`; `difference`, the accuracy minus that of the best arm, paired by seed, with
-        `difference_low` and `difference_high`; `p_value` of no difference, corrected by Holm;
-        `verdict` (best, tie, worse, undecided); the `learning_rate` chosen on validation;
+        to `high`; `difference`, the accuracy minus that of the arm that validation chooses, with
+        `difference_low` and `difference_high`, which hold for all pairs of arms at once; `p_value`
+        of no difference, corrected over all pairs (Tukey); `verdict` (chosen, better, worse,
+        practically equal, open); the `learning_rate` that most seeds chose on validation;
         `best_epoch`; `diverged_share` of the seeds; `seconds_per_epoch`. Accuracies are shares
         from 0 to 1, and what does not exist is NaN.
         """
@@ -87,7 +88,7 @@ class Comparison:
                     "difference_low": difference.low if difference else None,
                     "difference_high": difference.high if difference else None,
                     "p_value": contrast.p_value if contrast else None,
-                    "verdict": contrast.verdict if contrast else "best",
+                    "verdict": contrast.verdict if contrast else "chosen",
                     "learning_rate": found.learning_rate,
                     "best_epoch": found.best_epoch,
                     "diverged_share": found.diverged_share,
@@ -231,7 +232,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
         folder=folder / "unfinished",
     )
     run({output: study}, options.executor, model, folder=folder / "unfinished")
-    results = read_results(output, DataCard.of(dataset.name, task))
+    results = read_results(output, DataCard.of(dataset.name, task), chosen.equivalence)
     assert results  # it was written a moment ago
     advice = advise(chosen, [results], features=task.features, classes=task.classes, task=file)
     assert advice  # every arm is a candidate

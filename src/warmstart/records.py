@@ -53,6 +53,11 @@ class Record:
         return self.seed if self.settings.get("splits") == "resampled" else 0
 
     @property
+    def first_round(self) -> int | None:
+        """Seeds of its study's first round; None: there were no others planned."""
+        return int(count) if (count := self.settings.get("first_round")) else None
+
+    @property
     def name(self) -> str:
         """Short and unique within a study."""
         return f"{self.arm} lr={self.learning_rate:g} seed={self.seed}"

@@ -59,7 +59,7 @@ def study(folder: Path, *, splits: Splits = "fixed", **changed: Any) -> Study:
 def seen_by(made: Study) -> dict[tuple[str, float, int], Task]:
     """Arm, learning rate and seed -> the task that the trial reads."""
     seen = {}
-    for cohort, trial in map(made.pair, made.grid()):
+    for cohort, trial in map(made.pair, made.grid(made.arms, range(made.seeds))):
         split = cohort.split(trial)
         task = Task.read(split.file)
         assert task.digest == split.digest

@@ -12,7 +12,7 @@ import pytest
 from test_compare import study
 from warmstart.config.params import Executor, Splits
 from warmstart.files import read_json
-from warmstart.records import Record
+from warmstart.records import Record, read_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import Store, announced
 from warmstart.stages.study import run
@@ -155,3 +155,106 @@ def test_what_is_announced_becomes_the_records(
     assert pools[0].facts == {key: timings[key] for key in pools[0].facts}
     assert pools[0].facts.keys() >= {"device", "versions", "data"}
     assert set(timings["data"]) == {record.data_digest for record in records}
+
+
+class Scores(Workers):
+    """Validation accuracy by arm: relu and tanh near each other, elu clearly worse."""
+
+    HEIGHTS: Mapping[str, float] = {"relu": 0.90, "tanh": 0.905, "elu": 0.6}
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.calls: list[list[tuple[str, int]]] = []
+
+    def train(self, cohorts: Sequence[Cohort], *rest: Any, **more: Any) -> Mapping[str, Result]:
+        self.calls.append(sorted({(t.arm, t.seed) for c in cohorts for t in c.trials}))
+        return super().train(cohorts, *rest, **more)
+
+    def score(self, trial: Trial) -> float:
+        """The middle rate is best; each arm and seed has luck of its own, 1 point of it."""
+        luck = np.random.default_rng([trial.seed, len(trial.arm), ord(trial.arm[0])]).normal()
+        off = abs(np.log10(trial.learning_rate / 0.1))
+        return float(self.HEIGHTS[trial.arm] - off / 10 + 0.01 * luck)
+
+
+class Apart(Scores):
+    HEIGHTS: Mapping[str, float] = {"relu": 0.65, "tanh": 0.99, "elu": 0.65}
+
+
+THREE = {
+    "one": {"arms": {"relu": {}, "tanh": {"activation": "tanh"}, "elu": {"activation": "elu"}}}
+}
+RATES = [0.01, 0.1, 1.0]
+
+
+def test_seeds_come_in_rounds_for_what_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """elu is shown to be worse after the first round, and gets no more; the others stay open."""
+    made = study(
+        tmp_path, splits="resampled", seeds=5, most_seeds=15, learning_rates=RATES, studies=THREE
+    )
+    pools = started(monkeypatch, Scores)
+    records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
+    arms = ("elu", "relu", "tanh")
+    assert pools[0].calls == [
+        [(arm, seed) for arm in arms for seed in range(5)],
+        [(arm, seed) for arm in arms[1:] for seed in range(5, 10)],
+        [(arm, seed) for arm in arms[1:] for seed in range(10, 15)],
+    ]
+    counts = {arm: {r.seed for r in records if r.arm == arm and r.chosen} for arm in arms}
+    assert {arm: len(seeds) for arm, seeds in counts.items()} == {"elu": 5, "relu": 15, "tanh": 15}
+    assert {r.settings["first_round"] for r in records} == {"5"}
+    assert {r.first_round for r in records} == {5}
+    assert pools[0].found == {replace(r, chosen=False, test={}).digest for r in records}
+
+
+def test_once_all_is_decided_there_are_no_more_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = study(tmp_path, seeds=5, most_seeds=20, learning_rates=RATES, studies=THREE)
+    pools = started(monkeypatch, Apart)
+    records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
+    assert len(pools[0].calls) == 1
+    assert {r.seed for r in records} == set(range(5))
+
+
+def test_more_rounds_go_on_with_the_trials_of_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever raises `most_seeds` gets the same first trials, by key."""
+    keys = []
+    for most in (10, 20):
+        made = study(tmp_path, seeds=5, most_seeds=most, learning_rates=RATES, studies=THREE)
+        started(monkeypatch, Scores)
+        run({tmp_path / f"{most}": made}, Executor(), folder=tmp_path / f"scratch{most}")
+        keys.append({made.key(t) for t in made.grid(made.arms, range(10))})
+    assert keys[0] == keys[1]
+    first, more = (read_records(tmp_path / f"{most}/records.parquet") for most in (10, 20))
+    assert {r.digest for r in first} < {r.digest for r in more}
+
+
+def test_the_test_set_has_no_part_in_who_gets_more_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Praised(Scores):
+        def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
+            super().evaluate(cohorts)
+            return {
+                cohort.key(t): (0.3, float(t.arm == "elu"))
+                for cohort in cohorts
+                for t in cohort.trials
+            }
+
+    made = study(tmp_path, seeds=5, most_seeds=10, learning_rates=RATES, studies=THREE)
+    pools = started(monkeypatch, Praised)
+    run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
+    assert ("elu", 5) not in pools[0].calls[1]
+
+
+def test_the_rates_of_an_arm_and_seed_race(tmp_path: Path) -> None:
+    made = study(tmp_path, learning_rates=RATES)
+    trials = made.grid(made.arms, range(6))
+    assert {trial.rivals for trial in trials} == {(0.01, 0.1, 1.0)}
+    assert [trial.learning_rate for trial in trials[:3]] == RATES  # a race lies together
+    assert {t.rivals for t in study(tmp_path).grid(made.arms, range(2))} == {()}  # of two rates

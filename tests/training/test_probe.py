@@ -17,6 +17,7 @@ from warmstart.training import trainer, worker
 from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
 from warmstart.training.probe import Probe, is_due
 from warmstart.training.program import Data, assign
+from warmstart.training.trials import Result, Trial
 
 TASK = make_task()
 X, Y = TASK.x_train, TASK.y_train
@@ -226,18 +227,22 @@ def test_looking_changes_nothing_and_a_killed_trial_sees_the_same(
     probed, (one, other) = replace(plain, probed=True), plain.trials
     assert probed.key(one) != plain.key(one)
     training = trainer.Trainer(probed, Data.of(TASK))
-    ((seen, weights),) = training.train([one], Store(tmp_path), nothing)
-    ((second, _),) = training.train([other], Store(tmp_path), nothing)
+
+    def trained(trial: Trial) -> tuple[Result, list[np.ndarray]]:
+        (standing,) = training.train([trial], Store(tmp_path), nothing)
+        return training.finished(trial, standing)
+
+    (seen, weights), (second, _) = trained(one), trained(other)
     assert sorted({probe.epoch for probe in seen.probes}) == [0, 1, 2, 4, 6]
     assert len(seen.probes) == 5 * (1 + 1 + 1)
     assert sorted({probe.epoch for probe in second.probes}) == [0, 6]
     assert second.probes[1].activation_deviation != seen.probes[1].activation_deviation
-    ((slower, _),) = training.train([replace(one, learning_rate=0.01)], Store(tmp_path), nothing)
+    slower, _ = trained(replace(one, learning_rate=0.01))
     assert repr(slower.probes[:3]) == repr(seen.probes[:3])  # the start knows no rate
     assert repr(slower.probes[-3:]) != repr(seen.probes[-3:])
 
     probe, training._probe, training.cohort = training._probe, None, plain  # the same program
-    ((without, same),) = training.train([one], Store(tmp_path), nothing)
+    without, same = trained(one)
     assert without.epochs == seen.epochs
     for ours, theirs in zip(weights, same, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -256,7 +261,7 @@ def test_looking_changes_nothing_and_a_killed_trial_sees_the_same(
     looks: list[int] = []
     real = Probe.look
     monkeypatch.setattr(Probe, "look", lambda self, n: looks.append(n) or real(self, n))
-    ((resumed, _),) = training.train([one], Store(tmp_path), nothing)
+    resumed, _ = trained(one)
     assert looks == [4, 6]  # what was seen before is kept
     kept = pack(resumed.probes).tobytes()
     assert kept == pack(seen.probes).tobytes()

@@ -33,6 +33,13 @@ def test_it_ends_with_the_epoch_that_exhausts_patience(patience: int | None, liv
     assert not watch.diverged.any()
 
 
+def test_patience_begins_with_the_last_phase() -> None:
+    """Two epochs before it: the loss that rises with the thaw is the one to beat."""
+    losses = [0.3, 0.4, 0.9, 0.8, 0.85, 0.86]
+    assert ends(Watch(1, 2, start=2), *(row(loss) for loss in losses)) == [6]
+    assert ends(Watch(1, 2), *(row(loss) for loss in losses)) == [3]
+
+
 def test_the_validation_loss_counts_and_no_other() -> None:
     watch = Watch(2, 2)
     for epoch in range(6):

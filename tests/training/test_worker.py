@@ -14,7 +14,7 @@ from warmstart.config.arm import Activation, Arm, Clipping, Initializer, Optimiz
 from warmstart.networks import mlp, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
-from warmstart.training import backends, program, shared, worker
+from warmstart.training import backends, program, race, shared, worker
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Split, Trial, cut
@@ -90,7 +90,8 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
 
     def trained(by: Trainer, name: str) -> tuple[Any, list[np.ndarray]]:
         run = [Trial(arm="a", network=clipped, seed=0, learning_rate=0.1)]
-        ((result, weights),) = by.train(run, Store(tmp_path / name), nothing)
+        (standing,) = by.train(run, Store(tmp_path / name), nothing)
+        result, weights = by.finished(run[0], standing)
         return replace(result, train_seconds=0.0), weights
 
     first, second, first_again = (trained(trainers[i], str(n)) for n, i in enumerate((0, 1, 0)))
@@ -319,6 +320,104 @@ def test_a_killed_trial_goes_on_from_its_last_epoch(
     assert not any((tmp_path / "killed" / "running").iterdir())
 
 
+RATES = (0.001, 0.02, 0.05, 0.1, 1e12)
+"""The last one diverges in the first epoch."""
+
+
+def racing(cohort: Cohort, *, phases: tuple[Phase, ...], seeds: int = 2) -> Cohort:
+    """Five rates of one plain network race on each seed."""
+    trials = tuple(
+        replace(trial(seed, rate, network=PLAIN), rivals=RATES)
+        for seed in range(seeds)
+        for rate in RATES
+    )
+    structure = trials[0].network.structure()
+    return replace(cohort, structure=structure, phases=phases, trials=trials)
+
+
+def without_rivals(cohort: Cohort) -> Cohort:
+    return replace(cohort, trials=tuple(replace(t, rivals=()) for t in cohort.trials))
+
+
+@pytest.mark.parametrize("phases", [(Phase(epochs=8),), (Phase(epochs=4), Phase(epochs=7))])
+def test_in_a_race_the_worse_half_stops_and_the_others_do_not_notice(
+    cohort: Cohort, tmp_path: Path, phases: tuple[Phase, ...]
+) -> None:
+    """Reference: the same trials, each trained to the end."""
+    cohort = racing(cohort, phases=phases)
+    rung = race.rung(cohort)
+    assert rung == (1 if len(phases) == 1 else 5)  # after the last change of phase
+    passed: list[int] = []
+    raced = worker.train(cohort, Store(tmp_path / "raced"), passed.append)
+    assert sum(passed) == cohort.epochs * len(cohort.trials)
+    whole = worker.train(without_rivals(cohort), Store(tmp_path / "whole"), nothing)
+    for place in range(0, 10, 5):
+        scores = {
+            i: (-whole[i].epochs["val_accuracy"][rung - 1], whole[i].epochs["val_loss"][rung - 1])
+            for i in range(place, place + 4)
+        }
+        first = sorted(scores, key=lambda i: scores[i])[:3]
+        for i in range(place, place + 5):
+            ours, theirs = raced[i], whole[i]
+            if i == place + 4:
+                assert (ours.outcome, len(ours.epochs["loss"])) == ("diverged", 1)
+                continue
+            assert ours.outcome == ("completed" if i in first else "dropped")
+            trained = cohort.epochs if i in first else rung
+            for metric, values in ours.epochs.items():
+                assert values == theirs.epochs[metric][:trained]
+    assert [r.outcome for r in raced].count("dropped") == 2
+
+
+def test_a_race_of_which_some_were_finished_ends_as_it_would_have(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    cohort = racing(cohort, phases=(Phase(epochs=8),), seeds=1)
+    first = worker.train(cohort, Store(tmp_path), nothing)
+    lost = [i for i, result in enumerate(first) if result.outcome == "dropped"]
+    won = [i for i, result in enumerate(first) if result.outcome == "completed"]
+    assert (len(lost), len(won)) == (1, 3)
+    for gone in ([lost[0]], [won[0]], [won[1], lost[0]]):
+        for i in gone:
+            Store(tmp_path).path(first[i].key).unlink()
+        again = worker.train(cohort, Store(tmp_path), nothing)
+        assert repr([(r.outcome, r.epochs) for r in again]) == repr(
+            [(r.outcome, r.epochs) for r in first]
+        )
+
+
+@pytest.mark.parametrize("after", [3, 9])
+def test_a_killed_race_ends_as_it_would_have(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Before the rung and beyond it."""
+    monkeypatch.setattr(Checkpoint, "SECONDS", 0.0)
+    cohort = racing(cohort, phases=(Phase(epochs=6), Phase(epochs=2)), seeds=1)
+    undisturbed = train(cohort, tmp_path / "undisturbed")
+    epochs: list[int] = []
+
+    def killed(done: int) -> None:
+        epochs.append(done)
+        if sum(epochs) > 4 * after:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        worker.train(cohort, Store(tmp_path / "killed"), killed)
+    metrics, weights = train(cohort, tmp_path / "killed")
+    assert repr(metrics) == repr(undisturbed[0])  # there are NaNs
+    for ours, theirs in zip(weights, undisturbed[1], strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_race_stays_together_when_cohorts_are_cut(cohort: Cohort) -> None:
+    cohort = racing(cohort, phases=(Phase(epochs=8),), seeds=5)
+    pieces = cut([cohort], workers=3)
+    assert [len(piece.trials) for piece in pieces] == [5] * 5
+    assert all(len({trial.seed for trial in piece.trials}) == 1 for piece in pieces)
+    assert sorted(len(piece.trials) for piece in cut([cohort], workers=2)) == [5, 10, 10]
+
+
 def test_out_of_memory_the_cohort_is_halved(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
 ) -> None:
@@ -331,10 +430,13 @@ def test_out_of_memory_the_cohort_is_halved(
         def __init__(self, cohort: Cohort, data: object, at_once: int) -> None:
             self.one = Trainer(cohort, data)
 
-        def train(self, trials, *rest):
+        def train(self, trials, *rest, **more):
             if len(trials) > 2:
                 raise FullError
-            return [self.one.train([t], *rest)[0] for t in trials]
+            return [self.one.train([t], *rest, **more)[0] for t in trials]
+
+        def finished(self, *given):
+            return self.one.finished(*given)
 
     alone = train(cohort, tmp_path / "alone")
     monkeypatch.setattr(worker, "capacity", lambda cohort, task: 64)

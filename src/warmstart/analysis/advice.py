@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmstart.analysis.inference import LEVEL, MOST_SEEDS, interval, seeds_needed
+from warmstart.analysis.answers import within
 from warmstart.analysis.results import Results
-from warmstart.analysis.statistics import pairwise_p_values
-from warmstart.analysis.words import accuracy, points
+from warmstart.analysis.statistics import accuracies
+from warmstart.analysis.words import accuracy, signed
 from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
+from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
 from warmstart.networks.choices import keras_code
 
 
@@ -41,19 +42,18 @@ class _Candidate:
         return self.study.summary.arms[self.arm].val_accuracy.mean
 
     @property
-    def errors(self) -> dict[int, int]:
-        n = self.study.summary.n_test
-        return {
-            r.seed: round((1 - r.test["test_accuracy"]) * n) for r in self.study.chosen(self.arm)
-        }
+    def accuracies(self) -> dict[int, float]:
+        """Test accuracy by seed."""
+        chosen = {self.arm: self.study.chosen(self.arm)}
+        return accuracies(chosen, self.study.summary.n_test)[self.arm]
 
 
 def advise(
     compare: Compare, studies: Sequence[Results], *, features: int, classes: int, task: Path
 ) -> Advice | None:
-    """The network with the best validation accuracy of those that beat the default on the test set
-    beyond doubt: paired over seeds, corrected for all networks that were held against it. The
-    default, which is `compare.base`, where none does.
+    """The network with the best validation accuracy, if the test shows it to be better than the
+    default, which is `compare.base`; else the default, which is simpler. Validation alone chooses;
+    the test says whether the choice is worth it.
 
     Args:
         compare: what was run. Arms whose settings are others by now are left out, and so are
@@ -74,8 +74,10 @@ def advise(
     best = max(candidates, key=lambda c: c.validated)
     if default is None:
         pick, text = best, _without_default(best)
+    elif default is best:
+        pick, text = default, _nothing_better(default, len(candidates) - 1)
     else:
-        pick, text = _against(default, [c for c in candidates if c is not default])
+        pick, text = _against(default, best, candidates, compare.equivalence)
     rate = pick.study.summary.arms[pick.arm].learning_rate
     code = keras_code(
         pick.network,
@@ -108,49 +110,61 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
     return list(candidates.values())
 
 
-def _against(default: _Candidate, others: Sequence[_Candidate]) -> tuple[_Candidate, str]:
+def _against(
+    default: _Candidate, best: _Candidate, candidates: Sequence[_Candidate], margin: float
+) -> tuple[_Candidate, str]:
     """What to take, and why."""
-    n_test = default.study.summary.n_test
-    errors = {c.name: c.errors for c in (default, *others)}
-    p_values = pairwise_p_values(errors, [(c.name, default.name) for c in others], n_test=n_test)
-    p_of = {c.name: p_values[frozenset((c.name, default.name))] for c in others}
-    gains = {c.name: _gains(c, default) for c in others}
-    sure = [
-        c
-        for c in others
-        if (p := p_of[c.name]) is not None and p < LEVEL and sum(gains[c.name]) > 0
-    ]
+    seen = _table(candidates, default).between(best.name, default.name)
+    verdict = seen.verdict(margin) if seen else "open"
     reached = default.study.summary.arms[default.arm].test_accuracy
-    if sure:
-        pick = max(sure, key=lambda c: c.validated)
-        ours = pick.study.summary.arms[pick.arm].test_accuracy
-        gain = interval(gains[pick.name])
-        return pick, (
-            f"Use {pick.name}: {_described(pick)}. Test accuracy {accuracy(ours)}, "
-            f"{points(gain)} against the default, {default.name}: certain beyond 95 % "
-            f"(p = {p_of[pick.name]:.2g}, corrected for {_alternatives(others)}, "
-            f"{reached.n} seeds)."
+    if seen and verdict == "better":
+        ours = best.study.summary.arms[best.arm].test_accuracy
+        return best, (
+            f"Use {best.name}: {_described(best)}. Validation chooses it among {len(candidates)} "
+            f"networks. Test accuracy {accuracy(ours)}, {_shown(seen)} against the default, "
+            f"{default.name}."
         )
+    text = (
+        f"Use the default, {default.name}: {_described(default)}. Test accuracy "
+        f"{accuracy(reached)}. "
+    )
+    if verdict == "practically equal":
+        text += (
+            f"{best.name}, which validation chooses among {len(candidates)} networks, is "
+            f"practically equal to it ({within(margin)})"
+        )
+    else:
+        text += (
+            f"Nothing is shown to be better: {best.name}, which validation chooses, is {verdict}"
+        )
+    return default, text + (f": {_shown(seen)}." if seen else ".")
+
+
+def _table(candidates: Sequence[_Candidate], default: _Candidate) -> Contrasts:
+    """All networks as the arms of one study."""
+    values = {c.name: c.accuracies for c in candidates}
+    aside = set(out_of_line(values, {}))
+    aside |= {c.name for c in candidates if c.arm in c.study.summary.aside}
+    first = default.study.records[0].first_round
+    seeds = max(len(of_seed) for of_seed in values.values())
+    resolution = 1 / default.study.summary.n_test
+    return Contrasts(values, aside=aside, resolution=resolution, level=level_of(seeds, first))
+
+
+def _shown(seen: Difference) -> str:
+    low, high = (seen.mean - seen.reach, seen.mean + seen.reach)
+    return f"{signed(seen.mean)} points ({signed(low)} to {signed(high)})"
+
+
+def _nothing_better(default: _Candidate, others: int) -> str:
+    reached = default.study.summary.arms[default.arm].test_accuracy
     text = (
         f"Use the default, {default.name}: {_described(default)}. Test accuracy "
         f"{accuracy(reached)}."
     )
     if not others:
-        return default, text
-    one = len(others) == 1
-    none = (
-        "The one alternative does not beat" if one else f"None of {len(others)} alternatives beats"
-    )
-    text += f" {none} it beyond doubt on {reached.n} seeds."
-    best = max(others, key=lambda c: (c.validated, sum(gains[c.name])))
-    gain = interval(gains[best.name])
-    text += f" {best.name}" if one else f" The best of them on validation, {best.name}"
-    text += f": {points(gain)}"
-    seeds = seeds_needed(gains[best.name], resolution=1 / n_test, level=LEVEL / len(others))
-    if sum(gains[best.name]) > 0:
-        needed = f"{seeds:,}" if seeds else f"more than {MOST_SEEDS:,}"
-        text += f"; to be certain of a difference of that size would take {needed} seeds"
-    return default, text + "."
+        return text
+    return f"{text} Of {others + 1} networks none does better on validation."
 
 
 def _without_default(best: _Candidate) -> str:
@@ -159,16 +173,6 @@ def _without_default(best: _Candidate) -> str:
         f"Use {best.name}: {_described(best)}. Test accuracy {accuracy(reached)}. The default "
         "network is an arm of no study, so how much better this is was not measured."
     )
-
-
-def _alternatives(others: Sequence[_Candidate]) -> str:
-    return f"{len(others)} alternatives" if len(others) > 1 else "one alternative"
-
-
-def _gains(candidate: _Candidate, default: _Candidate) -> list[float]:
-    """Test accuracy minus the default's, by seed, from whole counts."""
-    ours, theirs, n = candidate.errors, default.errors, default.study.summary.n_test
-    return [(theirs[seed] - ours[seed]) / n for seed in ours if seed in theirs]
 
 
 def _described(candidate: _Candidate) -> str:

@@ -1,9 +1,11 @@
 """What the results of one study say, in sentences."""
 
-from warmstart.analysis.inference import MINIMUM_SEEDS, MOST_SEEDS
+from collections.abc import Sequence
+from typing import get_args
+
 from warmstart.analysis.results import Results
-from warmstart.analysis.summary import Contrast
-from warmstart.analysis.words import accuracy, factor, listed, points
+from warmstart.analysis.words import accuracy, errors, listed, points
+from warmstart.contrasts import Verdict
 
 CHAPTER_ARM = "on_a"
 """The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""
@@ -16,12 +18,14 @@ _ARM_NAMES = {
     "on_denoising": "B on a denoising autoencoder",
     "on_rotation": "B on rotation prediction",
 }
-_AGAINST_SCRATCH = {
-    "better": "errs less than from scratch",
-    "worse": "errs more than from scratch: here pretraining hurts",
-    "tie": "cannot be told apart from scratch",
-    "undecided": "has too few seeds to be judged",
+_AGAINST_SCRATCH: dict[Verdict, str] = {
+    "better": "better than from scratch",
+    "worse": "worse than from scratch: here pretraining hurts",
+    "practically equal": "practically equal to from scratch",
+    "open": "open whether better than from scratch",
 }
+CHEAPER = 0.9
+"""Of the time that the best arm takes: what is not faster by that much is not called cheaper."""
 
 
 def arm_name(arm: str) -> str:
@@ -32,44 +36,77 @@ def arm_name(arm: str) -> str:
 
 
 def answer(results: Results) -> str:
-    """Who wins, who ties, and against whom the difference is sure, in at most four sentences."""
+    """Which arm validation chooses, and which are practically equal to it, better, worse or
+    open."""
     summary = results.summary
-    best = next(iter(summary.arms))
-    arms: dict[str, list[Contrast]] = {"tie": [], "worse": [], "undecided": []}
-    for contrast in summary.contrasts.values():
-        arms.setdefault(contrast.verdict, []).append(contrast)
-    text = f"{best} has the highest test accuracy, {accuracy(summary.arms[best].test_accuracy)}."
-    if arms["tie"]:
-        text += f" It cannot be told apart from {_named(arms['tie'])}."
+    best, arms = summary.reference, _by_verdict(results)
+    equal = arms["practically equal"]
+    text = (
+        f"{_scope(results)}, validation chooses {best}: test accuracy "
+        f"{accuracy(summary.arms[best].test_accuracy)}."
+    )
+    if equal:
+        text += f" Practically equal to it ({within(summary.margin)}): {_named(equal)}"
+        cheapest = _cheapest(results, [best, *equal])
+        text += f"; {cheapest} is the cheapest of them to train." if cheapest else "."
+    # validation and the test may disagree
+    if arms["better"]:
+        text += f" Better in the test: {_named(arms['better'])}."
     if arms["worse"]:
-        text += f" Significantly worse: {_named(arms['worse'])}."
-    if arms["undecided"]:
-        needed = max(c.seeds_needed or MINIMUM_SEEDS for c in arms["undecided"])
-        text += f" Too few seeds to judge {_named(arms['undecided'])}: it takes at least {needed}."
+        text += f" Worse: {_named(arms['worse'])}."
+    if arms["open"]:
+        text += f" Open: {_named(arms['open'])}."
     return text
 
 
-def _named(contrasts: list[Contrast]) -> str:
+def _scope(results: Results) -> str:
+    """What the verdicts of a study speak of."""
+    seeds = [len(results.chosen(arm)) for arm in results.arms]
+    times = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else f"{max(seeds)}"
+    if results.summary.splits == "resampled":
+        return f"On these data, split and trained anew {times} times"
+    return f"On one split of these data, trained anew {times} times"
+
+
+def within(margin: float) -> str:
+    """`within 1 point`."""
+    return f"within {100 * margin:g} point{'' if margin == 0.01 else 's'}"
+
+
+def _cheapest(results: Results, arms: Sequence[str]) -> str | None:
+    """The arm that trains fastest, if the first of `arms` takes longer in earnest."""
+    seconds = {arm: s for arm in arms if (s := results.seconds_per_epoch(arm)) is not None}
+    if arms[0] not in seconds:
+        return None
+    best = min(seconds, key=lambda arm: seconds[arm])
+    return best if seconds[best] < CHEAPER * seconds[arms[0]] else None
+
+
+def _by_verdict(results: Results) -> dict[Verdict, list[str]]:
+    arms: dict[Verdict, list[str]] = {verdict: [] for verdict in get_args(Verdict)}
+    for contrast in results.summary.contrasts.values():
+        arms[contrast.verdict].append(contrast.arm)
+    return arms
+
+
+def _named(arms: Sequence[str]) -> str:
     """`arms a and b`: an arm may be called `none`."""
-    arms = [contrast.arm for contrast in contrasts]
     return f"{'arm' if len(arms) == 1 else 'arms'} {listed(arms)}"
 
 
 def transfer_answer(results: Results) -> str:
-    """What pretraining brought, helped or hurt: a sentence for the chapter's arm and for each
-    arm that differs from scratch, and the others by name."""
-    sentences, others = [], []
-    for contrast in results.summary.contrasts.values():
-        if contrast.arm != CHAPTER_ARM and contrast.verdict in ("tie", "undecided"):
-            others.append(arm_name(contrast.arm))
-            continue
+    """What pretraining brought, helped or hurt: a sentence for the chapter's arm, and the others by
+    their verdicts."""
+    contrast = results.contrast(CHAPTER_ARM)
+    sentences = [f"{_scope(results)}:"]
+    if contrast:
         sentences.append(
-            f"{arm_name(contrast.arm)} {_AGAINST_SCRATCH[contrast.verdict]}: "
-            f"{points(contrast.accuracy_difference)} in accuracy, "
-            f"error down by a factor of {factor(contrast.error_factor)}."
+            f"{arm_name(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}, "
+            f"{points(contrast.accuracy_difference)} in accuracy, {errors(contrast.error_factor)}."
         )
-    if others:
-        sentences.append(f"Not told apart from scratch: {listed(others)}.")
+    for verdict, arms in _by_verdict(results).items():
+        if others := [arm_name(arm) for arm in arms if arm != CHAPTER_ARM]:
+            sentences.append(f"{_AGAINST_SCRATCH[verdict].capitalize()}: {listed(others)}.")
     return " ".join(sentences)
 
 
@@ -87,18 +124,8 @@ def warnings(results: Results) -> list[str]:
     if shares := {a: s.diverged_share for a, s in summary.arms.items() if s.diverged_share}:
         lost = listed([f"{arm} ({share:.0%})" for arm, share in shares.items()])
         sentences.append(f"Diverged at the best learning rate there is: {lost} of the seeds.")
-    if summary.stage != "pretrain" and summary.seeds < 5:
-        sentences.append(f"{summary.seeds} seeds tell only large differences apart.")
+    for arm, why in summary.aside.items():
+        sentences.append(
+            f"{arm} {why}: it shares no error with the other arms and is judged by its own."
+        )
     return sentences
-
-
-def seeds_needed(contrast: Contrast) -> str:
-    """What it would take to tell the arms of a tie apart."""
-    if contrast.verdict in ("better", "worse"):
-        return "–"
-    if contrast.seeds_needed is not None:
-        return f"{contrast.seeds_needed:,} seeds"
-    difference = contrast.accuracy_difference
-    if difference.sd is None:
-        return f"at least {MINIMUM_SEEDS} seeds"
-    return "no difference" if difference.mean == 0 else f"over {MOST_SEEDS:,} seeds"

@@ -1,39 +1,25 @@
-"""Means over seeds, how certain they are, and whether two arms can be told apart.
+"""Means over seeds and their intervals, and the paired test of one difference.
 
-Seeds are the replicates: every arm runs on the same ones, so two arms are compared within seeds
-(a paired comparison), which removes what the seed does to both.
+Which arms of a study differ is decided by `warmstart.contrasts`, on all of them at once.
 
-Where each has a split of its own (`data.splits: resampled`), they are independent draws given the
-data, and an interval speaks of these data split anew. Of new data it would have to be wider: the
+Where each seed has a split of its own (`data.splits: resampled`), they are independent draws given
+the data, and an interval speaks of these data split anew. Of new data it would have to be wider: the
 splits share samples (Nadeau and Bengio 2003, "Inference for the generalization error").
 """
 
+import dataclasses
 import gc
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
-from scipy.stats import studentized_range
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from warmstart.analysis.summary import Interval
+from warmstart.contrasts import MINIMUM_SEEDS
 
 CONFIDENCE = 0.95
-LEVEL = 0.05
-"""A corrected p-value below this tells two arms apart."""
-MINIMUM_SEEDS = 3
-"""Two differences estimate their spread with one degree of freedom (t = 12.7): no verdict."""
-
-POWER = 0.8
-"""The chance with which a difference that is there should be seen."""
-MOST_SEEDS = 1000
-"""Beyond this a difference is not worth telling apart."""
-
-Verdict = Literal["better", "worse", "tie", "undecided"]
 
 
 def interval(values: Iterable[float]) -> Interval:
@@ -55,6 +41,14 @@ def interval(values: Iterable[float]) -> Interval:
     mean, sd = float(finite.mean()), float(finite.std(ddof=1))
     reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd / math.sqrt(n)
     return Interval(mean=mean, low=mean - reach, high=mean + reach, sd=sd, n=n)
+
+
+def share_interval(values: Iterable[float]) -> Interval:
+    """`interval` of shares, cut at 0 and 1: the mean that it is to hold lies between them."""
+    found = interval(values)
+    if found.low is None or found.high is None:
+        return found
+    return dataclasses.replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def geometric_interval(ratios: Iterable[float]) -> Interval:
@@ -104,64 +98,6 @@ def paired_p_value(differences: Sequence[float], *, resolution: float) -> float 
     return float(2 * stdtr(n - 1, -abs(t)))
 
 
-def all_pairs(table: NDArray[np.float64], *, resolution: float) -> NDArray[np.float64]:
-    """p-values of "these two arms have the same mean", corrected over all pairs of arms.
-
-    The error is pooled over arms: the residual of the two-way layout arm + seed, with
-    (arms - 1)(seeds - 1) degrees of freedom where a paired test has seeds - 1. The difference of
-    two means, in units of its standard error over √2, is held against the studentized range (Tukey
-    1949, "Comparing individual means in the analysis of variance"): the chance of any false
-    difference in the table stays below the level. It takes arms of about equal spread.
-
-    Args:
-        table: `(arms, seeds)`, 2 or more of both.
-        resolution: the smallest spread that can be seen, as in `paired_p_value`.
-
-    Returns:
-        `(arms, arms)`, 1 on the diagonal.
-    """
-    arms, seeds = table.shape
-    means = table.mean(axis=1)
-    residual = table - means[:, None] - table.mean(axis=0) + table.mean()
-    freedom = (arms - 1) * (seeds - 1)
-    error = max(math.sqrt((residual**2).sum() / freedom), resolution)
-    apart = np.abs(means[:, None] - means) / (error / math.sqrt(seeds))
-    p_values = np.ones((arms, arms))
-    one, other = np.triu_indices(arms, 1)
-    p_values[one, other] = studentized_range.sf(apart[one, other], arms, freedom)
-    return np.minimum(p_values, p_values.T)
-
-
-def seeds_needed(
-    differences: Sequence[float], *, resolution: float, level: float = LEVEL
-) -> int | None:
-    """Seeds with which the paired t-test finds a difference of this mean and spread with a chance
-    of POWER.
-
-    For planning the next run, under the assumption that the difference is as large as it looks.
-    It says nothing about the run that it was observed in.
-
-    Args:
-        differences: one per seed, at least two.
-        resolution: stands for the sd where all differences are equal, as in `paired_p_value`.
-        level: of the test, what a correction for several tests leaves of it.
-
-    Returns:
-        At least MINIMUM_SEEDS. None where no spread is known, where there is no difference to be
-        found, and where it would take more than MOST_SEEDS.
-    """
-    seen = interval(differences)
-    if seen.sd is None or seen.mean == 0:
-        return None
-    effect = abs(seen.mean) / (seen.sd or resolution)
-    counts = np.arange(MINIMUM_SEEDS, MOST_SEEDS + 1)
-    # half the level on the one side where the difference lies: the other side adds less than
-    # 1e-6 at this power, and SciPy's noncentral t has no number there for large effects
-    power = TTestPower().power(effect, counts, level / 2, alternative="larger")
-    enough = counts[power >= POWER]
-    return int(enough[0]) if len(enough) else None
-
-
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Each p-value corrected for how many there are (Holm 1979); None stays None.
 
@@ -175,12 +111,3 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     corrected = iter(multipletests(known, method="holm")[1] if known else ())
     gc.unfreeze()
     return [None if p is None else float(next(corrected)) for p in p_values]
-
-
-def verdict(difference: float, p_value: float | None) -> Verdict:
-    """The verdict on an arm whose accuracy differs from the reference's by `difference`."""
-    if p_value is None:
-        return "undecided"
-    if p_value >= LEVEL:
-        return "tie"
-    return "better" if difference > 0 else "worse"

@@ -76,11 +76,11 @@ class Judgement:
 
 def judge(params: Params, results: Path, prepared: Path) -> Judgement:
     """Judge what the stages left below `results` on the data in the folder `prepared`."""
-    data = DataCard.read(prepared)
+    data, margin = DataCard.read(prepared), params.compare.equivalence
     read = {
         path.parent.relative_to(results).as_posix(): judged
         for path in sorted(results.rglob("records.parquet"))
-        if path.parent.name != "autoencode" and (judged := read_results(path.parent, data))
+        if path.parent.name != "autoencode" and (judged := read_results(path.parent, data, margin))
     }
     transfer = read.get("transfer")
     studies = [read[f"compare/{n}"] for n in params.compare.studies if f"compare/{n}" in read]
@@ -119,7 +119,10 @@ def advice_of(params: Params, results: Path, prepared: Path) -> Advice:
     data = DataCard.read(prepared)
     if data is None:
         raise InputError(f"{prepared}: expected prepared data, found none; run `dvc repro prepare`")
-    studies = [read_results(results / "compare" / name, data) for name in params.compare.studies]
+    studies = [
+        read_results(results / "compare" / name, data, params.compare.equivalence)
+        for name in params.compare.studies
+    ]
     advice = _advice(params, [study for study in studies if study], data, prepared)
     if advice is None:
         raise InputError(

@@ -1,6 +1,7 @@
 """For which pairs of classes transfer helps, hurts or does nothing, over all pairs at once."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from warmstart.analysis.inference import LEVEL, holm, interval, seeds_needed, verdict
+from warmstart.analysis.inference import holm, interval
 from warmstart.analysis.results import REFERENCES, Results
 from warmstart.analysis.summary import Contrast, Interval
 from warmstart.analysis.words import points
@@ -17,8 +18,8 @@ ARM, REFERENCE = "on_a", REFERENCES["transfer"]
 WORDS = {
     "better": "helps",
     "worse": "hurts",
-    "tie": "not told apart",
-    "undecided": "too few seeds",
+    "practically equal": "practically equal",
+    "open": "open",
 }
 """What a verdict says of transfer."""
 PERMUTATIONS = 9999
@@ -34,7 +35,7 @@ class Row:
     reference: Interval
     """Test accuracy of B from scratch."""
     contrast: Contrast
-    """Between the two; p-value, verdict and seeds needed are corrected over all pairs."""
+    """Between the two; p-value and verdict are corrected over all pairs."""
     likeness: float
     """How alike A and B are, see `likeness`."""
 
@@ -94,11 +95,11 @@ def judge_pairs(
             classes=tuple(class_names[label] for label in pair),
             arm=study.summary.arms[ARM].test_accuracy,
             reference=study.summary.arms[REFERENCE].test_accuracy,
-            contrast=_corrected(contrast, p_value, by_seed, study.summary.n_test, len(studies)),
+            contrast=_corrected(contrast, p_value),
             likeness=like,
         )
-        for (pair, study), contrast, p_value, by_seed, like in zip(
-            studies.items(), contrasts, p_values, differences, alike, strict=True
+        for (pair, study), contrast, p_value, like in zip(
+            studies.items(), contrasts, p_values, alike, strict=True
         )
     ]
     gains = [contrast.accuracy_difference.mean for contrast in contrasts]
@@ -111,14 +112,12 @@ def judge_pairs(
     )
 
 
-def _corrected(
-    contrast: Contrast, p_value: float | None, differences: Sequence[float], n_test: int, tests: int
-) -> Contrast:
-    decided = verdict(contrast.accuracy_difference.mean, p_value)
-    needed = None
-    if decided in ("tie", "undecided"):
-        needed = seeds_needed(differences, resolution=1 / n_test, level=LEVEL / tests)
-    return dataclasses.replace(contrast, p_value=p_value, verdict=decided, seeds_needed=needed)
+def _corrected(contrast: Contrast, p_value: float | None) -> Contrast:
+    """What is practically equal stays so: that is shown pair by pair."""
+    verdict = contrast.verdict
+    if verdict in ("better", "worse") and (p_value is None or p_value >= contrast.level):
+        verdict = "open"
+    return dataclasses.replace(contrast, p_value=p_value, verdict=verdict)
 
 
 def _correlate(
@@ -143,6 +142,7 @@ def _correlate(
 
 def answer(pairs: Pairs) -> str:
     """What all pairs say, in three sentences."""
+    counts = Counter(row.contrast.verdict for row in pairs.rows)
     named = {
         verdict: [" and ".join(r.classes) for r in pairs.rows if r.contrast.verdict == verdict]
         for verdict in ("better", "worse")
@@ -150,8 +150,9 @@ def answer(pairs: Pairs) -> str:
     said = {v: f"{len(n)} ({', '.join(n)})" if n else "no pair" for v, n in named.items()}
     return (
         f"Over all {len(pairs.rows)} pairs of classes, B on A's layers differs from scratch by "
-        f"{points(pairs.accuracy_difference)}. Beyond doubt transfer helps for {said['better']} "
-        f"and hurts for {said['worse']}; the others cannot be told apart."
+        f"{points(pairs.accuracy_difference)}. Transfer helps for {said['better']}, hurts for "
+        f"{said['worse']}, is practically equal for {counts['practically equal']} and open for "
+        f"{counts['open']}."
         + (
             ""
             if pairs.likeness_correlation is None

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.summary import Contrast, Summary
 from warmstart.data.task import Task
@@ -33,17 +35,19 @@ class DataCard:
     @classmethod
     def of(cls, name: str, task: Task) -> Self:
         """That of data which are in memory, of which `task` is all."""
-        known = {"digest": task.digest, "test": {"n": len(task.y_test)}}
+        counts = np.bincount(task.y_test, minlength=task.classes).tolist()
+        classes = dict(zip(task.class_names, counts, strict=True))
+        known = {"digest": task.digest, "test": {"n": len(task.y_test), "classes": classes}}
         return cls({"name": name, "tasks": {task.name: known}})
 
     @property
     def name(self) -> str:
         return self.content["name"]
 
-    def test_samples(self, digest: str) -> int | None:
-        """How many the task with this digest is tested on; None: it is another data set's."""
+    def test_part(self, digest: str) -> dict[str, int] | None:
+        """Class -> test samples of the task with this digest; None: it is another data set's."""
         tasks = self.content["tasks"].values()
-        return next((t["test"]["n"] for t in tasks if t["digest"] == digest), None)
+        return next((t["test"]["classes"] for t in tasks if t["digest"] == digest), None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +79,7 @@ class Results:
         return next((c for c in self.summary.contrasts.values() if c.arm == arm), None)
 
     def chosen(self, arm: str) -> list[Record]:
-        """The trials of `arm` at the learning rate chosen for it."""
+        """The trials of `arm` at the learning rates chosen for them."""
         return [record for record in self.records if record.arm == arm and record.chosen]
 
     def seconds_per_epoch(self, arm: str) -> float | None:
@@ -92,21 +96,27 @@ class Results:
         return epochs.mean * seconds if epochs and seconds is not None else None
 
 
-def read_results(folder: Path, data: DataCard | None) -> Results | None:
-    """The results in `folder`, judged; None where the stage has not run on `data`."""
+def read_results(folder: Path, data: DataCard | None, margin: float) -> Results | None:
+    """The results in `folder`, judged; None where the stage has not run on `data`.
+
+    Mean accuracies that differ by less than `margin` are practically equal.
+    """
     path = folder / "records.parquet"
     if data is None or not path.exists():
         return None
     records = read_records(path)
-    n_test = data.test_samples(records[0].data_digest)
-    if n_test is None:
+    test = data.test_part(records[0].data_digest)
+    if test is None:
         return None
+    n_test = sum(test.values())
     timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
     return Results(
         summary=summarize(
             records,
             data_name=data.name,
             n_test=n_test,
+            chance=max(test.values()) / n_test,
+            margin=margin,
             reference=REFERENCES.get(records[0].stage),
         ),
         records=records,

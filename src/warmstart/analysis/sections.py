@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from warmstart.analysis.answers import answer, arm_name, seeds_needed, transfer_answer, warnings
+from warmstart.analysis.answers import answer, arm_name, transfer_answer, warnings, within
 from warmstart.analysis.claims import Claim
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
@@ -22,15 +22,17 @@ from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
+from warmstart.analysis.summary import Summary
 from warmstart.analysis.ties import letters
 from warmstart.analysis.words import accuracy, listed, percent, points
+from warmstart.contrasts import flattery
 
 CAPTIONS = {
     "seeds": "Test accuracy; a line joins the same seed, a bar is the mean.",
-    "ranking": "Test accuracy and 95 % interval; a hollow dot can be told apart from the best.",
+    "ranking": "Test accuracy and 95 % interval; hollow: shown to differ from the reference.",
     "curves": "Validation accuracy at each arm's own learning rate, mean over seeds and 95 % band.",
-    "ranks": "Critical differences: a bar joins arms that cannot be told apart; a dot on it is an "
-    "arm that belongs to it.",
+    "ranks": "Critical differences: a bar joins arms that are not shown to differ; a dot on it is "
+    "an arm that belongs to it.",
     "times": "The same curves against the time that training took, without compilation.",
     "rates": "Last validation accuracy by learning rate; the large dot was chosen.",
 }
@@ -42,7 +44,8 @@ def head(judgement: Judgement) -> Iterator[Block]:
     trials = sum(results.summary.trials for results in judgement.everything)
     yield heading(1, f"How should a network start on {judgement.params.data.name}?")
     how = (
-        "every arm with its own learning rate chosen on validation, on the same seeds, tested once"
+        "every arm on the same seeds, each with its own split of the data and a learning rate that "
+        "its validation part chose; the test part is looked at once and chooses nothing"
     )
     yield paragraph(f"{trials} trials; {how}.", "lead")
     if judgement.advice:
@@ -116,7 +119,7 @@ def absent(name: str) -> Iterator[Block]:
 def ranking(shown: Shown) -> Iterator[Block]:
     """Two tables with a row per arm, and what to know before believing them."""
     results, summary = shown.results, shown.results.summary
-    reference = "baseline" if summary.stage == "transfer" else "best"
+    reference = "baseline" if summary.stage == "transfer" else "choice"
     rows = [(arm, judged, results.contrast(arm)) for arm, judged in summary.arms.items()]
 
     name = ("arm", "l", lambda row: dotted(arm_name(row[0]), shown.slots[row[0]]))
@@ -133,19 +136,15 @@ def ranking(shown: Shown) -> Iterator[Block]:
         ),
         ("p", "r", lambda row: row[2] and number(row[2].p_value, ".2g")),
         ("verdict", "l", lambda row: row[2].verdict if row[2] else "reference"),
-        ("it would take", "r", lambda row: row[2] and seeds_needed(row[2])),
+        ("seeds", "r", lambda row: row[1].test_accuracy.n),
         (
             "learning rate",
             "r",
-            lambda row: f"{row[1].learning_rate:g}{'*' if row[1].at_edge else ''}",
+            lambda row: f"{_rates(row[1].rates)}{'*' if row[1].at_edge else ''}",
         ),
         ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
     )
-    ties = "Arms that share a letter under “ties” cannot be told apart, over all pairs. "
-    yield paragraph(
-        f"{ties if summary.groups else ''}“It would take” counts the seeds that tell a tie apart "
-        "with a chance of 80 %, were the difference as large as it looks."
-    )
+    yield paragraph(_how_to_read(summary))
     yield table(
         rows,
         name,
@@ -167,6 +166,32 @@ def ranking(shown: Shown) -> Iterator[Block]:
     )
     for warning in warnings(results):
         yield paragraph(warning, "warning")
+
+
+def _rates(chosen: Mapping[str, int]) -> str:
+    """`0.1 × 6, 0.3 × 2`: rates and the seeds that chose them."""
+    if len(chosen) == 1:
+        return next(iter(chosen))
+    return ", ".join(f"{rate} × {count}" for rate, count in chosen.items())
+
+
+def _how_to_read(summary: Summary) -> str:
+    sentences = []
+    if summary.groups:
+        sentences.append(
+            "Arms that share a letter under “ties” are not shown to differ, over all pairs."
+        )
+    sentences.append(
+        f"“Practically equal” is {within(summary.margin)}; of all differences in this table that "
+        "are called better or worse, any is false in at most 5 % of runs."
+    )
+    if summary.deviation:
+        off = flattery(len(summary.arms), summary.deviation, summary.seeds)
+        sentences.append(
+            f"Were all {len(summary.arms)} arms the same, the highest of their mean accuracies "
+            f"would still lie {100 * off:.1f} points above the truth."
+        )
+    return " ".join(sentences)
 
 
 def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
@@ -252,7 +277,8 @@ def reproduce() -> Iterator[Block]:
     )
     yield paragraph(
         "* the edge of the grid of learning rates, though it was extended once. “Points” are "
-        "percentage points. Intervals are t intervals over seeds, differences are paired by seed."
+        "percentage points. Intervals of arms are t intervals over seeds; those of differences "
+        "hold at once for all pairs of arms of a study."
     )
 
 

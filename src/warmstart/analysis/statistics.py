@@ -1,38 +1,38 @@
-"""Records -> Summary: which learning rate each arm gets, which arm wins, and how certain that is.
+"""Records -> Summary: which learning rates each arm gets, which arm wins, and what is shown of the
+differences.
 
 What the numbers mean, and what they do not, is written for the reader in `docs/statistics.md`.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
 
-from warmstart.analysis.inference import (
-    LEVEL,
-    error_ratio,
-    geometric_interval,
-    holm,
-    interval,
-    paired_p_value,
-    seeds_needed,
-    verdict,
-)
+from warmstart.analysis.inference import error_ratio, geometric_interval, interval, share_interval
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.targets import epochs_to_target, target_accuracy
-from warmstart.analysis.ties import groups
+from warmstart.analysis.ties import cliques
+from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
 from warmstart.records import Record
-from warmstart.training.selection import last_epoch, mean
+from warmstart.training.selection import best_arm, is_at_chance, last_epoch, mean
 
-__all__ = ["interval", "pairwise_p_values", "summarize"]
+__all__ = ["accuracies", "interval", "summarize"]
 
-Errors = Mapping[str, Mapping[int, int]]
-"""arm -> seed -> number of test samples it got wrong."""
+Trials = Mapping[str, Sequence[Record]]
+"""arm -> its trials at the chosen rates, by seed."""
 
 
 def summarize(
-    records: Sequence[Record], *, data_name: str, n_test: int, reference: str | None
+    records: Sequence[Record],
+    *,
+    data_name: str,
+    n_test: int,
+    chance: float,
+    margin: float,
+    reference: str | None,
 ) -> Summary:
     """What the trials of one study say.
 
@@ -40,11 +40,10 @@ def summarize(
         records: all trials of the study; those with `chosen` carry test metrics.
         data_name: of the dataset.
         n_test: test samples on which the test metrics were measured.
-        reference: the arm that the others are held against, p-values corrected over these
-            contrasts. None: the arm with the highest test accuracy. Picking it by the same
-            numbers that are tested would call too many differences (11 % of studies of ten equal
-            arms instead of 5 %), so p-values are then corrected over all pairs of arms, of which
-            these contrasts are some, whichever arm was picked.
+        chance: the accuracy of always naming the most frequent class.
+        margin: mean accuracies that differ by less are practically equal.
+        reference: the arm that the others are held against. None: the best on validation; the test
+            set has no part in that choice.
 
     Raises:
         ValueError: if an arm has no chosen trial, or the reference is no arm.
@@ -53,56 +52,69 @@ def summarize(
     if reference is not None and reference not in chosen:
         raise ValueError(f"reference: expected one of {', '.join(chosen)}, received {reference!r}")
     first, target = records[0], target_accuracy(chosen.values())
-    errors = {arm: _errors(trials, n_test) for arm, trials in chosen.items()}
-    ranks = _mean_ranks(errors)
-    judged = {
-        arm: _summarize_arm(trials, records, target, ranks[arm]) for arm, trials in chosen.items()
+    values, seeds = accuracies(chosen, n_test), max(map(len, chosen.values()))
+    aside = out_of_line(values, _failed(chosen, n_test, chance))
+    table = Contrasts(
+        values,
+        aside=aside,
+        resolution=1 / n_test,
+        level=level_of(seeds, first.first_round),
+    )
+    ranks = _mean_ranks(values)
+    arms = _rank(
+        {arm: _summarize_arm(trials, records, target, ranks[arm]) for arm, trials in chosen.items()}
+    )
+    against = reference or best_arm([trial for trials in chosen.values() for trial in trials])
+    between = {
+        (arm, other): table.between(arm, other) for arm, other in itertools.combinations(arms, 2)
     }
-    arms = _rank(judged)
-    against = reference or next(iter(arms))
-    pairs = [(arm, against) for arm in arms if arm != against]
-    every_pair = list(itertools.combinations(chosen, 2))
-    p_of_every_pair = pairwise_p_values(errors, every_pair, n_test=n_test)
-    p_values = p_of_every_pair
-    if reference:
-        p_values = pairwise_p_values(errors, pairs, n_test=n_test)
-    contrasts = {
-        f"{arm} against {against}": _contrast(arm, against, chosen, errors, p_values, n_test)
-        for arm, against in pairs
-    }
-    tested = [p for p in p_of_every_pair.values() if p is not None]
-    apart = [pair for pair, p in p_of_every_pair.items() if p is not None and p < LEVEL]
+    verdicts = {pair: seen.verdict(margin) for pair, seen in between.items() if seen}
+    apart = [pair for pair, verdict in verdicts.items() if verdict in ("better", "worse")]
+    equal = [pair for pair, verdict in verdicts.items() if verdict == "practically equal"]
+    tied = set(between) - set(apart)
     return Summary(
         stage=first.stage,
         study=first.study,
         data_name=data_name,
         data_digest=first.data_digest,
         n_test=n_test,
-        seeds=len({trial.seed for trials in chosen.values() for trial in trials}),
+        seeds=seeds,
         trials=len(records),
         learning_rates=tuple(sorted({record.learning_rate for record in records})),
         target_accuracy=target,
         arms=arms,
-        contrasts=contrasts,
-        groups=groups(list(arms), apart) if tested else (),
+        reference=against,
+        contrasts={
+            f"{arm} against {against}": _contrast(arm, against, chosen, n_test, table, margin)
+            for arm in arms
+            if arm != against
+        },
+        groups=cliques(list(arms), tied) if verdicts else (),
+        equals=tuple(group for group in cliques(list(arms), equal) if len(group) > 1),
+        aside=aside,
+        margin=margin,
+        deviation=table.deviation,
         splits=first.settings.get("splits", "fixed"),
     )
 
 
-def _errors(trials: Sequence[Record], n_test: int) -> dict[int, int]:
-    """Seed -> number of test samples that the trial got wrong."""
-    return {t.seed: round((1 - t.test["test_accuracy"]) * n_test) for t in trials}
+def accuracies(chosen: Trials, n_test: int) -> dict[str, dict[int, float]]:
+    """arm -> seed -> test accuracy, from whole counts: equal differences are equal numbers."""
+    return {
+        arm: {t.seed: round(t.test["test_accuracy"] * n_test) / n_test for t in trials}
+        for arm, trials in chosen.items()
+    }
 
 
-def pairwise_p_values(
-    errors: Errors, family: Sequence[tuple[str, str]], *, n_test: int
-) -> dict[frozenset[str], float | None]:
-    """{arm, other arm} -> p-value of equal accuracy, corrected over the `family` of pairs."""
-    raw = [
-        paired_p_value(_differences(errors, arm, other, n_test), resolution=1 / n_test)
-        for arm, other in family
-    ]
-    return {frozenset(pair): p for pair, p in zip(family, holm(raw), strict=True)}
+def _failed(chosen: Trials, n_test: int, chance: float) -> dict[str, int]:
+    """arm -> how many of its seeds diverged, or learned nothing that shows in the test."""
+    return {
+        arm: sum(
+            t.outcome == "diverged" or is_at_chance(t.test["test_accuracy"], chance, n_test)
+            for t in trials
+        )
+        for arm, trials in chosen.items()
+    }
 
 
 def _chosen(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -116,11 +128,11 @@ def _chosen(records: Sequence[Record]) -> dict[str, list[Record]]:
     return chosen
 
 
-def _mean_ranks(errors: Errors) -> dict[str, float]:
-    """Per arm its rank by fewest errors within each seed that all arms have, mean over seeds."""
-    seeds = sorted(set.intersection(*(set(of_arm) for of_arm in errors.values())))
-    table = np.array([[errors[arm][seed] for arm in errors] for seed in seeds])
-    return dict(zip(errors, rankdata(table, axis=1).mean(axis=0).tolist(), strict=True))
+def _mean_ranks(values: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
+    """Per arm its rank by test accuracy within each seed that all arms have, mean over seeds."""
+    seeds = sorted(set.intersection(*(set(of_arm) for of_arm in values.values())))
+    table = np.array([[-values[arm][seed] for arm in values] for seed in seeds])
+    return dict(zip(values, rankdata(table, axis=1).mean(axis=0).tolist(), strict=True))
 
 
 def _summarize_arm(
@@ -130,23 +142,25 @@ def _summarize_arm(
     mean_rank: float,
 ) -> ArmSummary:
     """With rank 0: that takes the other arms."""
-    rate = trials[0].learning_rate
-    grid = {record.learning_rate for record in records if record.arm == trials[0].arm}
     reached = [e for t in trials if (e := epochs_to_target(t, target)) is not None]
-    at_edge = "lowest" if rate == min(grid) else "highest" if rate == max(grid) else ""
+    rates = Counter(trial.learning_rate for trial in trials)
 
     def over_seeds(value: Callable[[Record], float]) -> Interval:
         return interval(map(value, trials))
 
+    def share(value: Callable[[Record], float]) -> Interval:
+        return share_interval(map(value, trials))
+
     return ArmSummary(
         rank=0,
         mean_rank=mean_rank,
-        learning_rate=rate,
-        at_edge=at_edge if len(grid) > 1 else "",
-        test_accuracy=over_seeds(lambda t: t.test["test_accuracy"]),
+        learning_rate=min(rates, key=lambda rate: (-rates[rate], rate)),
+        rates={f"{rate:g}": rates[rate] for rate in sorted(rates)},
+        at_edge=_edge(trials, [record for record in records if record.arm == trials[0].arm]),
+        test_accuracy=share(lambda t: t.test["test_accuracy"]),
         test_loss=over_seeds(lambda t: t.test["test_loss"]),
-        val_accuracy=over_seeds(lambda t: last_epoch(t)[0]),
-        best_val_accuracy=over_seeds(lambda t: t.epochs["val_accuracy"][_best_epoch(t) - 1]),
+        val_accuracy=share(lambda t: last_epoch(t)[0]),
+        best_val_accuracy=share(lambda t: t.epochs["val_accuracy"][_best_epoch(t) - 1]),
         best_epoch=mean(_best_epoch(t) for t in trials),
         last_epoch=mean(len(t.epochs["val_accuracy"]) for t in trials),
         epochs_to_target=interval(reached) if reached else None,
@@ -160,9 +174,20 @@ def _summarize_arm(
     )
 
 
+def _edge(chosen: Sequence[Record], tried: Sequence[Record]) -> str:
+    """The end of what its seed tried that most of the `chosen` trials of an arm are at."""
+    at: Counter[str] = Counter()
+    for trial in chosen:
+        grid = {record.learning_rate for record in tried if record.seed == trial.seed}
+        if len(grid) > 1:
+            at["lowest"] += trial.learning_rate == min(grid)
+            at["highest"] += trial.learning_rate == max(grid)
+    return next((edge for edge in at if at[edge] > len(chosen) / 2), "")
+
+
 def _rank(arms: Mapping[str, ArmSummary]) -> dict[str, ArmSummary]:
-    """Ordered by test accuracy, to a hundredth of a percent; ties in order of appearance."""
-    score = {arm: round(s.test_accuracy.mean, 4) for arm, s in arms.items()}
+    """Ordered by validation accuracy, to a hundredth of a percent; ties in order of appearance."""
+    score = {arm: round(s.val_accuracy.mean, 4) for arm, s in arms.items()}
     return {
         arm: ArmSummary(
             **vars(arms[arm]) | {"rank": 1 + sum(s > score[arm] for s in score.values())}
@@ -172,42 +197,38 @@ def _rank(arms: Mapping[str, ArmSummary]) -> dict[str, ArmSummary]:
 
 
 def _contrast(
-    arm: str,
-    reference: str,
-    chosen: Mapping[str, Sequence[Record]],
-    errors: Errors,
-    p_values: Mapping[frozenset[str], float | None],
-    n_test: int,
+    arm: str, reference: str, chosen: Trials, n_test: int, table: Contrasts, margin: float
 ) -> Contrast:
-    ours, theirs = errors[arm], errors[reference]
-    losses = {
-        name: {t.seed: t.test["test_loss"] for t in chosen[name]} for name in (arm, reference)
-    }
+    ours, theirs = ({t.seed: t.test for t in chosen[name]} for name in (arm, reference))
     seeds = [seed for seed in ours if seed in theirs]
-    differences = _differences(errors, arm, reference, n_test)
-    difference = interval(differences)
-    p_value = p_values[frozenset((arm, reference))]
-    decided = verdict(difference.mean, p_value)
+    seen = table.between(arm, reference)
+    wrong = [
+        [round((1 - of[seed]["test_accuracy"]) * n_test) for seed in seeds] for of in (ours, theirs)
+    ]
+    apart = [(other - own) / n_test for own, other in zip(*wrong, strict=True)]
     return Contrast(
         arm=arm,
         reference=reference,
-        accuracy_difference=difference,
-        loss_difference=interval(losses[arm][s] - losses[reference][s] for s in seeds),
-        error_factor=geometric_interval(error_ratio(ours[s], theirs[s]) for s in seeds),
-        p_value=p_value,
-        verdict=decided,
-        # at the first step of Holm's correction, which no pair exceeds
-        seeds_needed=seeds_needed(differences, resolution=1 / n_test, level=LEVEL / len(p_values))
-        if decided in ("tie", "undecided")
-        else None,
+        accuracy_difference=_simultaneous(seen, interval(apart)),
+        loss_difference=interval(ours[s]["test_loss"] - theirs[s]["test_loss"] for s in seeds),
+        error_factor=geometric_interval(map(error_ratio, *wrong)),
+        p_value=seen.p_value if seen else None,
+        level=table.level,
+        verdict=seen.verdict(margin) if seen else "open",
     )
 
 
-def _differences(errors: Errors, arm: str, other: str, n_test: int) -> list[float]:
-    """Accuracy of `arm` minus that of `other`, per seed that both have, from whole counts: equal
-    differences are equal numbers."""
-    ours, theirs = errors[arm], errors[other]
-    return [(theirs[seed] - ours[seed]) / n_test for seed in ours if seed in theirs]
+def _simultaneous(seen: Difference | None, plain: Interval) -> Interval:
+    """The mean and the interval that the verdict is of; `plain` where there is none."""
+    if seen is None:
+        return plain
+    return Interval(
+        mean=seen.mean,
+        low=seen.mean - seen.reach,
+        high=seen.mean + seen.reach,
+        sd=plain.sd,
+        n=plain.n,
+    )
 
 
 def _best_epoch(record: Record) -> int:

@@ -6,14 +6,11 @@ Summaries hold no clock: they are the same bytes whenever the same records are j
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter
 
+from warmstart.contrasts import Verdict
 from warmstart.files import write_json
-
-Verdict = Literal["better", "worse", "tie", "undecided"]
-"""`tie`: cannot be told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +30,15 @@ class ArmSummary:
     """One arm at the learning rate chosen for it."""
 
     rank: int
-    """1 is the highest mean test accuracy; ties by rounding share the lower rank."""
+    """1 is the highest mean validation accuracy; ties by rounding share the lower rank."""
     mean_rank: float
     """Mean over seeds of the rank within the seed; equals share the mean of their ranks."""
     learning_rate: float
+    """That of most seeds, the lowest of equals."""
+    rates: dict[str, int]
+    """Learning rate -> the number of seeds whose validation chose it, ascending."""
     at_edge: str
-    """`lowest` or `highest` where the grid's edge was chosen, else empty."""
+    """`lowest` or `highest` where most seeds chose that end of what they tried, else empty."""
     test_accuracy: Interval
     test_loss: Interval
     val_accuracy: Interval
@@ -66,17 +66,18 @@ class Contrast:
     arm: str
     reference: str
     accuracy_difference: Interval
-    """Test accuracy of `arm` minus that of `reference`."""
+    """Test accuracy of `arm` minus that of `reference`. The interval holds at once with those of
+    all other pairs of the study; sd is that of the differences."""
     loss_difference: Interval
     error_factor: Interval
     """Error of `reference` over error of `arm`: above 1, `arm` errs less. Geometric mean."""
     p_value: float | None
-    """For no difference in accuracy, corrected within the study (Holm); None: undecidable."""
+    """For no difference in accuracy, corrected over all pairs of arms (Tukey); None: too few
+    seeds."""
+    level: float
+    """Below which p tells the two apart: what is spent on this round of seeds."""
     verdict: Verdict
     """About `arm`."""
-    seeds_needed: int | None
-    """Seeds that would tell a tie apart with a chance of 80 %, were the difference as large as it
-    looks; None: they are told apart, look equal, or it would take more than 1,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +96,21 @@ class Summary:
     """Validation accuracy that `epochs_to_target` counts to."""
     arms: dict[str, ArmSummary]
     """In order of rank."""
+    reference: str
+    """The arm that the others are held against: the best on validation, in `transfer` scratch."""
     contrasts: dict[str, Contrast]
-    """Keyed `ARM against REFERENCE`; against the best arm, in `transfer` against scratch."""
+    """Keyed `ARM against REFERENCE`."""
     groups: tuple[tuple[str, ...], ...]
-    """The largest groups of arms that cannot be told apart, over all pairs; empty: too few seeds
-    to tell any apart."""
+    """The largest groups of arms no two of which are shown to differ, over all pairs; empty: too
+    few seeds to tell any apart."""
+    equals: tuple[tuple[str, ...], ...]
+    """The largest groups of two or more arms that are practically equal, each to each."""
+    aside: dict[str, str]
+    """Arm -> why it shares no error with the others, in words."""
+    margin: float
+    """Mean accuracies that differ by less are practically equal."""
+    deviation: float | None
+    """Of one trial's test accuracy, pooled over arms; None: too few arms or seeds."""
     splits: str = "fixed"
     """`resampled`: each seed had its own split of the data, `fixed`: all had the same."""
 

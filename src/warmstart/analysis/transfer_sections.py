@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from warmstart.analysis import pairs as every_pair
-from warmstart.analysis.answers import arm_name, seeds_needed, transfer_answer
+from warmstart.analysis.answers import arm_name, transfer_answer
 from warmstart.analysis.document import Block, Column, bullets, figure, heading, paragraph, table
 from warmstart.analysis.encoders import Encoders
 from warmstart.analysis.label_efficiency import answers
@@ -12,7 +12,7 @@ from warmstart.analysis.picture import Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.sections import figures, not_run, number, ranking, share
 from warmstart.analysis.series import Row
-from warmstart.analysis.words import accuracy, factor, percent, points
+from warmstart.analysis.words import accuracy, errors, percent, points
 from warmstart.config.params import Transfer
 
 
@@ -57,7 +57,7 @@ def _seed_by_seed(results: Results) -> Iterator[Block]:
     yield bullets(
         f"**{arm_name(contrast.arm)}** minus {arm_name(contrast.reference)}: "
         f"{points(contrast.accuracy_difference)}, loss {contrast.loss_difference.mean:+.3f}, "
-        f"error down by {factor(contrast.error_factor)}"
+        f"{errors(contrast.error_factor)}"
         for contrast in results.summary.contrasts.values()
     )
 
@@ -88,11 +88,10 @@ def pairs(judged: every_pair.Pairs | None) -> Iterator[Block]:
         ("from scratch (95 %)", "r", lambda row: accuracy(row.reference)),
         ("on A’s layers (95 %)", "r", lambda row: accuracy(row.arm)),
         ("difference (95 %)", "r", lambda row: points(row.contrast.accuracy_difference)),
-        ("error down by", "r", lambda row: factor(row.contrast.error_factor)),
+        ("errors", "r", lambda row: errors(row.contrast.error_factor)),
         ("likeness", "r", lambda row: f"{row.likeness:.2f}"),
         ("p", "r", lambda row: number(row.contrast.p_value, ".2g")),
         ("transfer", "l", lambda row: every_pair.WORDS[row.contrast.verdict]),
-        ("it would take", "r", lambda row: seeds_needed(row.contrast)),
     )
     yield paragraph(
         "For each pair model A was trained on all other classes. p-values are corrected over all "

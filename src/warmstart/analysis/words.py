@@ -16,6 +16,11 @@ def accuracy(value: Interval) -> str:
     return f"{percent(value.mean)} ({100 * value.low:.1f} to {100 * value.high:.1f})"
 
 
+def signed(share: float) -> str:
+    """In points, without the word."""
+    return f"{100 * share:+.1f}"
+
+
 def points(value: Interval) -> str:
     """A difference of accuracies, in percentage points."""
     text = f"{100 * value.mean:+.1f} points"
@@ -24,10 +29,15 @@ def points(value: Interval) -> str:
     return f"{text} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
 
 
-def factor(value: Interval) -> str:
-    if value.low is None or value.high is None:
-        return f"{value.mean:.2f}"
-    return f"{value.mean:.2f} ({value.low:.2f} to {value.high:.2f})"
+def errors(factor: Interval) -> str:
+    """How many times fewer errors, or more where the `factor` of `Contrast` is below 1: `1.7 times
+    fewer errors (1.1 to 2.6)`."""
+    mean, low, high, word = factor.mean, factor.low, factor.high, "fewer"
+    if mean < 1:
+        mean, word = 1 / mean, "more"
+        low, high = (1 / end if end else None for end in (factor.high, factor.low))
+    text = f"{mean:.2f} times {word} errors"
+    return text if low is None or high is None else f"{text} ({low:.2f} to {high:.2f})"
 
 
 def listed(names: Sequence[str]) -> str:

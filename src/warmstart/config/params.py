@@ -111,6 +111,9 @@ class Transfer(Frozen):
     """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`."""
     train_size: Count
     seeds: Annotated[int, Field(ge=2)]
+    """Of the first round."""
+    most_seeds: Annotated[int, Field(ge=2)] | None = None
+    """As `compare.most_seeds`."""
     learning_rates: LearningRates
     frozen_epochs: Count
     thawed_epochs: Count

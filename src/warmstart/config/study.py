@@ -76,6 +76,11 @@ class Compare(Frozen):
     """The studies, and the budget that every arm of every study gets alike."""
 
     seeds: Repetitions
+    """Of the first round."""
+    most_seeds: Repetitions | None = None
+    """Rounds double the seeds of a study as long as something is open; None: there is one round."""
+    equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Arms whose mean accuracies differ by less, a share, are practically equal."""
     learning_rates: LearningRates
     epochs: Count
     patience: Count | None = None

@@ -25,7 +25,7 @@ from warmstart.runtime import processes
 from warmstart.runtime.store import Store
 from warmstart.training import setup
 from warmstart.training.layers import LayerProbe
-from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, cut
+from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, cut, races
 
 Job = Literal["train", "evaluate", "profile", "export", "export_encoder", "export_autoencoder"]
 """A function of `training.worker`."""
@@ -69,7 +69,7 @@ class Workers:
         missing = [key for key in epochs if key not in results]
         # cut as if nothing were done: a checkpoint belongs to trials that train together
         pieces = cut([_only(cohort, epochs) for cohort in cohorts], self._place.count)
-        left = [_only(piece, missing) for piece in pieces]
+        left = [_unfinished(piece, missing) for piece in pieces]
         # a bar on a terminal, a line now and then in a log
         pause = 0.2 if sys.stderr.isatty() else 5
         with tqdm(
@@ -186,6 +186,17 @@ def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
     from warmstart.training import worker  # loads Keras, so in workers only
 
     return getattr(worker, job)(cohort, Store(folder), progress)
+
+
+def _unfinished(cohort: Cohort, missing: Sequence[str]) -> Cohort:
+    """`cohort` with its races of which a trial is missing: those that are done decide with it."""
+    left = [
+        trial
+        for race in races(cohort.trials)
+        if any(cohort.key(trial) in missing for trial in race)
+        for trial in race
+    ]
+    return replace(cohort, trials=tuple(left))
 
 
 def _only(cohort: Cohort, keys: Mapping[str, int] | Sequence[str]) -> Cohort:

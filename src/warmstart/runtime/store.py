@@ -9,13 +9,13 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from warmstart.files import read_json, replacing, write_json
 from warmstart.training.layers import pack, unpack
-from warmstart.training.trials import EPOCH_METRICS, Result, Standing
+from warmstart.training.trials import EPOCH_METRICS, Outcome, Result, Standing
 
 UNFINISHED = Path(".warmstart")
 """Unfinished work, below the current folder; removed when its stage succeeds."""
@@ -72,7 +72,7 @@ class Store:
         with np.load(self.path(key), allow_pickle=False) as file:
             return Result(
                 key=key,
-                outcome="diverged" if str(file["outcome"]) == "diverged" else "completed",
+                outcome=cast(Outcome, str(file["outcome"])),
                 epochs={m: tuple(file[f"epochs_{m}"].tolist()) for m in EPOCH_METRICS},
                 samples=int(file["samples"]),
                 train_seconds=float(file["train_seconds"]),

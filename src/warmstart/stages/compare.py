@@ -60,7 +60,8 @@ def make_study(
     Args:
         file: of the task of `whole`.
         whole: the samples as `prepare` has split them, which seed 0 sees.
-        splits: whether the other seeds see splits of their own, which are written below `folder`.
+        splits: whether the other seeds see splits of their own, which are written below `folder`
+            when their round comes: the samples of all seeds may not fit into memory.
         root_seed: of every random number.
         folder: for unfinished work.
         probed: whether layers are probed.
@@ -69,21 +70,17 @@ def make_study(
     seeds = chosen.seeds or options.seeds
 
     @cache
-    def seen(standardize: bool) -> list[Split]:
-        """One by one: the samples of all seeds may not fit into memory."""
-        numbers = range(seeds) if splits == "resampled" else [0]
-        return [
-            Split(file, whole.task.digest)
-            if standardize and not number
-            else _written(resplit(whole, number, root_seed), standardize, folder)
-            for number in numbers
-        ]
+    def split(number: int, standardize: bool) -> Split:
+        if standardize and not number:
+            return Split(file, whole.task.digest)
+        return _written(resplit(whole, number, root_seed), standardize, folder)
 
-    def arm(network: Arm) -> Contender:
+    def contender(network: Arm, count: int) -> Contender:
+        numbers = range(count) if splits == "resampled" else [0]
         made = from_scratch(
             network,
             task=whole.task,
-            splits=seen(network.standardize),
+            splits=[split(number, network.standardize) for number in numbers],
             epochs=chosen.epochs or options.epochs,
             batch_size=options.batch_size,
             root_seed=root_seed,
@@ -92,16 +89,22 @@ def make_study(
         )
         return replace(made, settings=made.settings | {"splits": splits})
 
+    def arms(count: int) -> dict[str, Contender]:
+        return {key: contender(network, count) for key, network in options.arms(name).items()}
+
     return Study(
         stage="compare",
         name=name,
         data_name=data_name,
         task=whole.task,
         file=file,
-        arms={key: arm(network) for key, network in options.arms(name).items()},
+        arms=arms(seeds),
+        prepared=arms,
         learning_rates=chosen.learning_rates or options.learning_rates,
         seeds=seeds,
-        profiles={key: arm(network) for key, network in options.profiles(name).items()},
+        most_seeds=max(seeds, options.most_seeds or seeds),
+        margin=options.equivalence,
+        profiles={key: contender(network, 1) for key, network in options.profiles(name).items()},
     )
 
 

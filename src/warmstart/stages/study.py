@@ -1,11 +1,15 @@
 """What `pretrain`, `transfer` and `compare` have in common: arms × learning rates × seeds are
-trained, each arm's learning rate is chosen on validation from the grid, which is extended once for
-an arm whose best rate is its end, and only then the test set is used."""
+trained, the learning rate of each arm and seed is chosen on validation from the grid, which is
+extended once where its end is the best, and only then the test set is used.
+
+Seeds come in rounds, each as large as all before: as long as validation leaves open whether some
+arm is better or worse than the reference, or practically equal to it.
+"""
 
 import dataclasses
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import Executor
+from warmstart.contrasts import level_of, rounds
 from warmstart.data.task import Task
 from warmstart.files import write_json
 from warmstart.records import TEST_METRICS, Kept, Record, looks, write_looks, write_records
@@ -20,7 +25,13 @@ from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED, announce
 from warmstart.runtime.timings import Stopwatch, describe, facts
 from warmstart.stages.contender import Contender
-from warmstart.training.selection import best_of, beyond_the_edge, choose_learning_rates
+from warmstart.training.race import FEWEST
+from warmstart.training.selection import (
+    best_of,
+    beyond_the_edge,
+    choose_learning_rates,
+    contenders,
+)
 from warmstart.training.trials import Cohort, Result, Trial
 
 
@@ -36,8 +47,18 @@ class Study:
     file: Path
     """Where its samples come from."""
     arms: Mapping[str, Contender]
+    """Ready for the seeds of the first round."""
+    prepared: Callable[[int], Mapping[str, Contender]] | None = None
+    """The arms ready for so many seeds; None: they are for any number."""
     learning_rates: Sequence[float]
     seeds: int
+    """Of the first round."""
+    most_seeds: int | None = None
+    """After the last round; None: there is one round."""
+    reference: str | None = None
+    """The arm that others are held against; None: the best on validation."""
+    margin: float = 0.0
+    """Mean accuracies that differ by less are practically equal."""
     profiles: Mapping[str, Contender] = field(default_factory=dict)
     """Probed at initialization, and not trained."""
     labels: int | None = None
@@ -47,28 +68,54 @@ class Study:
     def title(self) -> str:
         return f"{self.stage}@{self.name}" if self.name else self.stage
 
-    def grid(self) -> list[Trial]:
-        return self._trials(dict.fromkeys(self.arms, self.learning_rates))
+    def ready_for(self, seeds: int) -> "Study":
+        """The same study, with arms ready for so many seeds."""
+        return replace(self, arms=self.prepared(seeds)) if self.prepared else self
 
-    def wider(self, results: Mapping[str, Result]) -> list[Trial]:
-        """One rate more for each arm whose best one, by `results`, is an end of the grid."""
-        records = [self.record(trial, results) for trial in self.grid()]
-        return self._trials({arm: [rate] for arm, rate in beyond_the_edge(records).items()})
+    @property
+    def rounds(self) -> list[int]:
+        """Seeds after each round."""
+        return rounds(self.seeds, self.most_seeds or self.seeds)
 
-    def _trials(self, rates: Mapping[str, Sequence[float]]) -> list[Trial]:
-        """Each arm at its `rates`, on every seed."""
+    def grid(self, arms: Iterable[str], seeds: Iterable[int]) -> list[Trial]:
+        """The `arms` at all rates on `seeds`; the rates of an arm and seed race."""
+        rates = tuple(sorted(set(self.learning_rates)))
+        rivals = rates if len(rates) >= FEWEST else ()
         return [
-            Trial(
-                arm=arm,
-                network=self.arms[arm].network,
-                seed=seed,
-                learning_rate=rate,
-                labels=self.labels,
-            )
-            for arm, grid in rates.items()
-            for rate in grid
-            for seed in range(self.seeds)
+            self._trial(arm, seed, rate, rivals) for arm in arms for seed in seeds for rate in rates
         ]
+
+    def wider(self, trials: Sequence[Trial], results: Mapping[str, Result]) -> list[Trial]:
+        """One rate more for each arm and seed of `trials` whose best is an end of the grid."""
+        further = beyond_the_edge([self.record(trial, results) for trial in trials])
+        return [self._trial(arm, seed, rate) for (arm, seed), rate in further.items()]
+
+    def _trial(self, arm: str, seed: int, rate: float, rivals: tuple[float, ...] = ()) -> Trial:
+        return Trial(
+            arm=arm,
+            network=self.arms[arm].network,
+            seed=seed,
+            learning_rate=rate,
+            labels=self.labels,
+            rivals=rivals,
+        )
+
+    def undecided(self, trials: Sequence[Trial], results: Mapping[str, Result]) -> list[str]:
+        """The arms that another round of seeds is for; empty: there is none."""
+        records = [self.record(trial, results) for trial in trials]
+        rates = choose_learning_rates(records)
+        seeds = 1 + max(record.seed for record in records)
+        if seeds == self.rounds[-1]:
+            return []
+        labels = np.bincount(self.task.y_validation)
+        return contenders(
+            [r for r in records if r.learning_rate == rates[r.arm, r.seed]],
+            reference=self.reference,
+            margin=self.margin,
+            chance=labels.max() / labels.sum(),
+            samples=int(labels.sum()),
+            level=level_of(seeds, self.seeds),
+        )
 
     def pair(self, trial: Trial) -> tuple[Cohort, Trial]:
         """`trial` with the cohort that it belongs to, which is without trials."""
@@ -79,14 +126,16 @@ class Study:
 
     def known(self, trial: Trial) -> dict[str, Any]:
         """The fields of the trial's record that are known before it is trained."""
-        labels = {} if self.labels is None else {"labels": str(self.labels)}
+        more = {} if self.labels is None else {"labels": str(self.labels)}
+        if len(self.rounds) > 1:
+            more["first_round"] = str(self.seeds)
         return {
             "stage": self.stage,
             "study": self.name,
             "arm": trial.arm,
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
-            "settings": self.arms[trial.arm].settings | labels,
+            "settings": self.arms[trial.arm].settings | more,
             "data_digest": self.task.digest,
         }
 
@@ -103,9 +152,8 @@ def run(
     *,
     folder: Path | None = None,
 ) -> tuple[Record, ...]:
-    """Train the trials of all `studies` in one pool of workers, choose, test (at the rates of the
-    grid, and one more for an arm whose best rate is an end of the grid), and write the
-    `records.parquet` of each.
+    """Train the trials of all `studies` in one pool of workers, round by round, choose, test, and
+    write the `records.parquet` of each.
 
     Args:
         studies: by the folder that each writes to. The first is the stage's own: beside its
@@ -127,14 +175,8 @@ def run(
     }
     about = facts(data, options.address)
     with Stopwatch() as stopwatch, pool.start(options, folder) as workers:
-        trials = {place: study.grid() for place, study in studies.items()}
-        _announce(folder, studies, trials, about)
-        results = _train(workers, studies, trials, first.title)
-        wider = {place: study.wider(results) for place, study in studies.items()}
-        if any(wider.values()):
-            trials = {place: trials[place] + wider[place] for place in studies}
-            _announce(folder, studies, trials, about)
-            results |= _train(workers, studies, wider, f"{first.title}, wider grid")
+        studies, trials, results = _train(workers, studies, folder, about)
+        first = studies[output]
         records = {
             place: _tested(workers, study, trials[place], results)
             for place, study in studies.items()
@@ -161,6 +203,39 @@ Trials = Mapping[Path, Sequence[Trial]]
 """The trials of each study, by the folder that it writes to."""
 
 
+def _train(
+    workers: pool.Workers, studies: Mapping[Path, Study], folder: Path, about: Mapping[str, Any]
+) -> tuple[dict[Path, Study], dict[Path, list[Trial]], dict[str, Result]]:
+    """The studies, ready for all their seeds, their trials, and results by key."""
+    studies, trials = dict(studies), {place: list[Trial]() for place in studies}
+    results: dict[str, Result] = {}
+    title = next(iter(studies.values())).title
+
+    def train(more: Trials, label: str) -> None:
+        if not any(more.values()):
+            return
+        for place, own in more.items():
+            trials[place] += own
+        _announce(folder, studies, trials, about)
+        pairs = [studies[place].pair(trial) for place, own in more.items() for trial in own]
+        results.update(workers.train(_cohorts(pairs), label))
+
+    going, number = {place: list(study.arms) for place, study in studies.items()}, 0
+    while going:
+        grids = {}
+        for place, arms in going.items():
+            before, after = [0, *studies[place].rounds][number : number + 2]
+            studies[place] = studies[place].ready_for(after)
+            grids[place] = studies[place].grid(arms, range(before, after))
+        label = f"{title}, round {number + 1}" if number else title
+        train(grids, label)
+        wider = {place: studies[place].wider(grids[place], results) for place in going}
+        train(wider, f"{label}, wider grid")
+        open_arms = {place: studies[place].undecided(trials[place], results) for place in going}
+        going, number = {place: arms for place, arms in open_arms.items() if arms}, number + 1
+    return studies, trials, results
+
+
 def _announce(
     folder: Path, studies: Mapping[Path, Study], trials: Trials, about: Mapping[str, Any]
 ) -> None:
@@ -172,21 +247,13 @@ def _announce(
     announce(folder, known, about)
 
 
-def _train(
-    workers: pool.Workers, studies: Mapping[Path, Study], trials: Trials, label: str
-) -> dict[str, Result]:
-    """Results by key."""
-    pairs = [study.pair(trial) for place, study in studies.items() for trial in trials[place]]
-    return workers.train(_cohorts(pairs), label)
-
-
 def _tested(
     workers: pool.Workers, study: Study, trials: Sequence[Trial], results: Mapping[str, Result]
 ) -> list[Record]:
     """The records of `trials`, tested where their learning rate was chosen."""
     records = [study.record(trial, results) for trial in trials]
     rates = choose_learning_rates(records)
-    chosen = [trial for trial in trials if trial.learning_rate == rates[trial.arm]]
+    chosen = [trial for trial in trials if trial.learning_rate == rates[trial.arm, trial.seed]]
     scores = workers.evaluate(_cohorts([study.pair(trial) for trial in chosen]))
     return [
         replace(
@@ -194,7 +261,7 @@ def _tested(
             chosen=True,
             test=dict(zip(TEST_METRICS, scores[study.key(trial)], strict=True)),
         )
-        if record.learning_rate == rates[record.arm]
+        if record.learning_rate == rates[record.arm, record.seed]
         else record
         for trial, record in zip(trials, records, strict=True)
     ]
@@ -230,7 +297,7 @@ def _looks(
     trials: Sequence[Trial],
     results: Mapping[str, Result],
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the diagnostics, of trials at their arm's chosen learning rate."""
+    """Rows of the diagnostics, of trials at their chosen learning rate."""
     for trial, record in zip(trials, records, strict=True):
         if record.chosen:
             yield from looks(

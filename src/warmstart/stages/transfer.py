@@ -98,6 +98,9 @@ def _study(
         arms=arms,
         learning_rates=options.learning_rates,
         seeds=options.seeds,
+        most_seeds=max(options.seeds, options.most_seeds or options.seeds),
+        reference=FROM_SCRATCH,
+        margin=params.compare.equivalence,
         labels=options.train_size,
     )
 

@@ -4,10 +4,11 @@ Judging has no part in it, and the test set has no say.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from warmstart.contrasts import Contrasts, out_of_line
 from warmstart.training.trials import Outcome
 
 
@@ -27,7 +28,8 @@ class Trained(Protocol):
 
 
 def rate_scores(trials: Iterable[Trained]) -> dict[str, dict[float, tuple[float, float]]]:
-    """arm -> learning rate -> (validation accuracy, validation loss), means over seeds.
+    """arm -> learning rate -> (validation accuracy, validation loss), means over the seeds that
+    were trained to the end.
 
     They are those of the last epoch, not the best one: picking an epoch by hindsight would favour
     noisy arms. A diverged trial scores accuracy 0 and an infinite loss. Arms in order of
@@ -36,53 +38,120 @@ def rate_scores(trials: Iterable[Trained]) -> dict[str, dict[float, tuple[float,
     by_rate: dict[str, dict[float, list[tuple[float, float]]]] = {}
     for trial in trials:
         scores = by_rate.setdefault(trial.arm, defaultdict(list))
-        scores[trial.learning_rate].append(last_epoch(trial))
+        if trial.outcome != "dropped":
+            scores[trial.learning_rate].append(last_epoch(trial))
     return {
         arm: {
-            # rounded, so that equal scores stay equal whatever the order of the seeds
-            rate: (round(mean(a for a, _ in pairs), 12), round(mean(b for _, b in pairs), 12))
+            rate: (mean(a for a, _ in pairs), mean(b for _, b in pairs))
             for rate, pairs in sorted(rates.items())
         }
         for arm, rates in by_rate.items()
     }
 
 
-def choose_learning_rates(trials: Iterable[Trained]) -> dict[str, float]:
-    """arm -> the learning rate with the highest validation accuracy (`rate_scores`).
+def choose_learning_rates(trials: Iterable[Trained]) -> dict[tuple[str, int], float]:
+    """(arm, seed) -> the learning rate with the highest validation accuracy in the last epoch.
 
-    Ties go to the lower validation loss, then to the lower rate.
+    Each seed chooses on its own validation samples, so that the luck of the choice is in what seeds
+    differ by. Ties go to the lower validation loss, then to the lower rate.
     """
-    return {
-        arm: min(rates, key=lambda rate: (-rates[rate][0], rates[rate][1], rate))
-        for arm, rates in rate_scores(trials).items()
-    }
+    best: dict[tuple[str, int], tuple[float, float, float]] = {}
+    for trial in trials:
+        if trial.outcome == "dropped":
+            continue
+        accuracy, loss = last_epoch(trial)
+        score = (-accuracy, loss, trial.learning_rate)
+        place = (trial.arm, trial.seed)
+        best[place] = min(best.get(place, score), score)
+    return {place: rate for place, (_, _, rate) in best.items()}
 
 
-def beyond_the_edge(trials: Sequence[Trained]) -> dict[str, float]:
-    """arm -> one more learning rate to try, for each arm whose best one is an end of its grid.
+def beyond_the_edge(trials: Sequence[Trained]) -> dict[tuple[str, int], float]:
+    """(arm, seed) -> one more learning rate to try, where the best one is an end of the grid.
 
     It lies as far beyond the end as that from its neighbour, as a ratio; to 3 digits.
     """
+    grids: dict[tuple[str, int], set[float]] = defaultdict(set)
+    for trial in trials:
+        grids[trial.arm, trial.seed].add(trial.learning_rate)
     further = {}
-    for arm, best in choose_learning_rates(trials).items():
-        grid = sorted({trial.learning_rate for trial in trials if trial.arm == arm})
+    for place, best in choose_learning_rates(trials).items():
+        grid = sorted(grids[place])
         if len(grid) > 1 and best in (grid[0], grid[-1]):
             neighbour = grid[1] if best == grid[0] else grid[-2]
-            further[arm] = float(f"{best * best / neighbour:.3g}")
+            further[place] = float(f"{best * best / neighbour:.3g}")
     return further
+
+
+def best_arm(chosen: Iterable[Trained]) -> str:
+    """The arm with the best mean validation accuracy of its chosen trials; lower mean validation
+    loss, then order of appearance, break ties."""
+    means = _means(chosen)
+    return max(means, key=lambda arm: means[arm])
+
+
+def _means(chosen: Iterable[Trained]) -> dict[str, tuple[float, float]]:
+    """arm -> mean validation accuracy and minus loss, rounded: equals whatever the order."""
+    of_arm: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for trial in chosen:
+        of_arm[trial.arm].append(last_epoch(trial))
+    return {
+        arm: (round(mean(a for a, _ in scores), 12), -round(mean(b for _, b in scores), 12))
+        for arm, scores in of_arm.items()
+    }
+
+
+def contenders(
+    chosen: Sequence[Trained],
+    *,
+    reference: str | None,
+    margin: float,
+    chance: float,
+    samples: int,
+    level: float,
+) -> list[str]:
+    """The arms that more seeds are for, by validation: those not shown to be worse than the
+    reference, as long as the verdict on one of them is open. The test set has no part in it.
+
+    Args:
+        chosen: trials at their chosen rates.
+        reference: what arms are held against; None: the best on validation.
+        margin: as in `Difference.verdict`.
+        chance: as in `is_at_chance`.
+        samples: validation samples of a trial.
+        level: of this round (`level_of`).
+    """
+    values: dict[str, dict[int, float]] = defaultdict(dict)
+    failed: Counter[str] = Counter()
+    for trial in chosen:
+        accuracy, _ = last_epoch(trial)
+        values[trial.arm][trial.seed] = accuracy
+        failed[trial.arm] += is_at_chance(accuracy, chance, samples)
+    against = reference or best_arm(chosen)
+    table = Contrasts(
+        values, aside=out_of_line(values, failed), resolution=1 / samples, level=level
+    )
+    verdicts = {
+        arm: seen.verdict(margin) if (seen := table.between(arm, against)) else "open"
+        for arm in values
+        if arm != against
+    }
+    if "open" not in verdicts.values():
+        return []
+    return [arm for arm in values if verdicts.get(arm) != "worse"]
+
+
+def is_at_chance(accuracy: float, chance: float, samples: int) -> bool:
+    """Whether `accuracy` on `samples` lies less than two standard errors above `chance`, that of
+    always naming the most frequent class."""
+    return accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / samples)
 
 
 def best_of(chosen: Sequence[Trained], seeds: Collection[int]) -> int:
     """Position of the trial to keep: of the arm with the best mean validation accuracy, that of
     `seeds` with the best; lower validation loss breaks ties. One that did not diverge, if any."""
     last = [(accuracy, -loss) for accuracy, loss in map(last_epoch, chosen)]
-    of_arm: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for trial, score in zip(chosen, last, strict=True):
-        of_arm[trial.arm].append(score)
-    means = {
-        arm: (mean(accuracy for accuracy, _ in scores), mean(loss for _, loss in scores))
-        for arm, scores in of_arm.items()
-    }
+    means = _means(chosen)
     return max(
         (i for i, trial in enumerate(chosen) if trial.seed in seeds),
         key=lambda i: (last[i][0] > 0, means[chosen[i].arm], last[i]),

@@ -20,6 +20,7 @@ from warmstart.training.trials import (
     EPOCH_METRICS,
     Checkpoint,
     Cohort,
+    Outcome,
     Phase,
     Progress,
     Result,
@@ -39,10 +40,12 @@ class Watch:
         trials: how many.
         patience: epochs without a lower validation loss after which a trial stops; None: it goes
             on.
+        start: epochs before the last phase. Patience begins with it: layers that are still frozen
+            leave a loss that does not fall, and thawed ones one that rises first.
     """
 
-    def __init__(self, trials: int, patience: int | None) -> None:
-        self._patience = patience
+    def __init__(self, trials: int, patience: int | None, start: int = 0) -> None:
+        self._patience, self._start, self._seen = patience, start, 0
         self._best = np.full(trials, np.inf)
         self._waited = np.zeros(trials, int)
         self.epochs = np.zeros(trials, int)
@@ -56,6 +59,9 @@ class Watch:
         self.epochs += lives
         self.diverged |= lives & (row[:, GOOD] == 0)
         better = row[:, VAL_LOSS] < self._best
+        if self._seen <= self._start:
+            better[:] = True
+        self._seen += 1
         self._best = np.where(better, row[:, VAL_LOSS], self._best)
         self._waited = np.where(better, 0, self._waited + 1)
         self.over |= self.diverged
@@ -105,14 +111,23 @@ class Trainer:
             start += phase.epochs
 
     def train(
-        self, trials: Sequence[Trial], store: Store, progress: Progress
-    ) -> list[tuple[Result, list[np.ndarray]]]:
-        """Train `trials` (`at_once` or fewer) on `data`: result and values of `model.variables` of
-        each.
+        self,
+        trials: Sequence[Trial],
+        store: Store,
+        progress: Progress,
+        *,
+        standings: Sequence[Standing] = (),
+        until: int | None = None,
+    ) -> list[Standing]:
+        """Train `trials` (`at_once` or fewer) on `data`: where each stands then.
 
-        Continues from a checkpoint in `store`, and keeps one there while it trains. A trial
-        diverges in the epoch whose metrics are not finite or whose loss is out of bounds; its
-        weights are then those before that epoch.
+        Continues from a checkpoint in `store`, which may lie beyond `until`, and keeps one there
+        while it trains. A trial diverges in the epoch whose metrics are not finite or whose loss is
+        out of bounds; its weights are then those before that epoch.
+
+        Args:
+            standings: where they go on from, all after as many epochs; empty: from the start.
+            until: epochs after which they stop; None: the last one.
         """
         self._program.use(self.data)
         if self._probe:
@@ -121,30 +136,54 @@ class Trainer:
         checkpoint = store.checkpoint(keys)
         # a smaller group leaves seats of the program empty: what fills them does not train
         seats = [*trials, *[trials[0]] * (self.at_once - len(trials))]
-        watch = Watch(len(seats), self.cohort.patience)
+        watch = self._watch(len(seats))
         watch.over[len(trials) :] = True
-        standing = checkpoint.read() or Standing(
-            [], [self.initial(seat) for seat in seats], 0.0, [() for _ in seats]
+        known = len(standings[0].rows) if standings else 0
+        standing = checkpoint.read() or (
+            Standing.together([*standings, *[standings[0]] * (len(seats) - len(trials))])
+            if standings
+            else Standing([], [self.initial(seat) for seat in seats], 0.0, [() for _ in seats])
         )
         for row in standing.rows:
             watch.see(row)
-        progress(len(standing.rows) * len(trials))
-        self._go_on(seats, standing, watch, checkpoint, lambda: progress(len(trials)))
-        progress((self.cohort.epochs - len(standing.rows)) * len(trials))
-        rows = np.array(standing.rows)
-        return [
-            (
-                _result(
-                    self.cohort.key(trial),
-                    rows[: watch.epochs[i], i],
-                    samples=trial.labels or self._program.samples,
-                    seconds=standing.seconds / len(trials),
-                    probes=standing.probes[i],
-                ),
-                standing.states[i][: len(self._fresh)],
-            )
-            for i, trial in enumerate(trials)
-        ]
+        progress((len(standing.rows) - known) * len(trials))
+        until = until or self.cohort.epochs
+        self._go_on(seats, standing, watch, checkpoint, until, lambda: progress(len(trials)))
+        progress(max(0, until - len(standing.rows)) * len(trials))
+        return [standing.alone(i, len(trials)) for i in range(len(trials))]
+
+    def _watch(self, trials: int) -> Watch:
+        return Watch(trials, self.cohort.patience, self.cohort.last_phase)
+
+    def finished(
+        self, trial: Trial, standing: Standing, outcome: Outcome | None = None
+    ) -> tuple[Result, list[np.ndarray]]:
+        """The result of `trial`, and values of `model.variables`.
+
+        Args:
+            standing: of `trial` alone.
+            outcome: None: `completed`, or `diverged` if it did.
+        """
+        watch = self._watch(1)
+        for row in standing.rows:
+            watch.see(row)
+        result = _result(
+            self.cohort.key(trial),
+            np.array(standing.rows)[: watch.epochs[0], 0],
+            samples=trial.labels or self._program.samples,
+            seconds=standing.seconds,
+            probes=standing.probes[0],
+        )
+        if outcome and result.outcome == "completed":
+            result = replace(result, outcome=outcome)
+        return result, standing.states[0][: len(self._fresh)]
+
+    def is_over(self, standing: Standing) -> bool:
+        """Whether the trial that stands there alone has diverged or stopped."""
+        watch = self._watch(1)
+        for row in standing.rows:
+            watch.see(row)
+        return bool(watch.over[0]) or len(standing.rows) == self.cohort.epochs
 
     def _go_on(
         self,
@@ -152,13 +191,14 @@ class Trainer:
         standing: Standing,
         watch: Watch,
         checkpoint: Checkpoint,
+        until: int,
         report: Callable[[], None],
     ) -> None:
-        """Take `standing` to the last epoch, or to the one after which all trials are over."""
+        """Take `standing` to the epoch `until`, or to the one after which all trials are over."""
         program, done = self._program, len(standing.rows)
         if done not in self._phases:
             program.load(standing.states)
-        for epoch in range(done, self.cohort.epochs):
+        for epoch in range(done, until):
             if watch.over.all():
                 break
             if epoch in self._phases:

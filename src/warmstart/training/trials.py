@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from warmstart.training.layers import LayerProbe
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 TEST_METRICS = ("test_loss", "test_accuracy")
-Outcome = Literal["completed", "diverged"]
+Outcome = Literal["completed", "diverged", "dropped"]
+"""`dropped`: others of its race did better when they had the same epochs."""
 Progress = Callable[[int], None]
 """Called with the number of epochs that have passed since the last call."""
 
@@ -44,6 +45,14 @@ class Trial:
     learning_rate: float
     labels: int | None = None
     """Training samples it sees, drawn by its seed (`data.draw`); None: all of the task's."""
+    rivals: tuple[float, ...] = ()
+    """The learning rates of its race, its own among them: see `training.race`. Empty: it is trained
+    to the end."""
+
+    @property
+    def race(self) -> tuple[Any, ...]:
+        """What the trials of one race have in common."""
+        return self.arm, self.network, self.seed, self.labels, self.rivals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +108,11 @@ class Cohort:
         """Epochs of one trial, over all phases."""
         return sum(phase.epochs for phase in self.phases)
 
+    @property
+    def last_phase(self) -> int:
+        """Epochs before the last phase."""
+        return self.epochs - self.phases[-1].epochs
+
     def split(self, trial: Trial) -> Split:
         """What `trial` sees."""
         return self.splits[trial.seed % len(self.splits)]
@@ -119,6 +133,7 @@ class Cohort:
             "seed": trial.seed,
             "learning_rate": trial.learning_rate,
             "labels": trial.labels,
+            "rivals": trial.rivals,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -141,7 +156,7 @@ class Result:
 
 @dataclass
 class Standing:
-    """Where trials that train together stand after an epoch."""
+    """Where trials that train together, or one alone, stand after an epoch."""
 
     rows: list[np.ndarray]
     """Per epoch `(trials, 5)`: what `Program.epoch` returned."""
@@ -151,6 +166,25 @@ class Standing:
     """Spent on these epochs."""
     probes: list[tuple[LayerProbe, ...]]
     """Per trial: what was seen in its layers."""
+
+    @classmethod
+    def together(cls, alone: "Sequence[Standing]") -> "Standing":
+        """That of trials after as many epochs, each alone before."""
+        return cls(
+            rows=[np.concatenate(rows) for rows in zip(*(s.rows for s in alone), strict=True)],
+            states=[s.states[0] for s in alone],
+            seconds=sum(s.seconds for s in alone),
+            probes=[s.probes[0] for s in alone],
+        )
+
+    def alone(self, trial: int, trials: int) -> "Standing":
+        """That of the trial at this place, of `trials` that shared the time."""
+        return Standing(
+            rows=[row[trial : trial + 1] for row in self.rows],
+            states=[self.states[trial]],
+            seconds=self.seconds / trials,
+            probes=[self.probes[trial]],
+        )
 
 
 class Checkpoint(Protocol):
@@ -186,16 +220,26 @@ class Learned:
     """`(SHOWN, features)`: of the first validation samples; None for a classifier."""
 
 
+def races(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """`trials` race by race; one without rivals is alone."""
+    found: dict[Any, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.race if trial.rivals else trial, []).append(trial)
+    return list(found.values())
+
+
 def cut(cohorts: Iterable[Cohort], workers: int) -> list[Cohort]:
-    """The same trials in pieces that keep `workers` busy: none longer than an equal share, the
-    longest first."""
+    """The same trials in pieces that keep `workers` busy: none longer than an equal share, or than
+    one race, which stays together; the longest first."""
     cohorts = list(cohorts)
     total = sum(len(cohort.trials) * cohort.epochs for cohort in cohorts)
     pieces = []
     for cohort in cohorts:
-        size = max(1, -(-total // (workers * cohort.epochs)))
-        pieces += [
-            replace(cohort, trials=cohort.trials[start : start + size])
-            for start in range(0, len(cohort.trials), size)
-        ]
+        size, piece = max(1, -(-total // (workers * cohort.epochs))), list[Trial]()
+        for race in races(cohort.trials):
+            if piece and len(piece) + len(race) > size:
+                pieces.append(replace(cohort, trials=tuple(piece)))
+                piece = []
+            piece += race
+        pieces += [replace(cohort, trials=tuple(piece))] if piece else []
     return sorted(pieces, key=lambda piece: -len(piece.trials) * piece.epochs)

@@ -6,7 +6,7 @@ here and nowhere above, so the process that hands out work stays light.
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,13 +16,26 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, choices, mlp, saving, transfer
 from warmstart.seeds import derive
-from warmstart.training import backends
+from warmstart.training import backends, race
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
 from warmstart.training.shared import build, capacity, compile_program
-from warmstart.training.trainer import Trainer
-from warmstart.training.trials import SHOWN, Cohort, Learned, Progress, Result, Split, Store, Trial
+from warmstart.training.trainer import GOOD, Trainer
+from warmstart.training.trials import (
+    EPOCH_METRICS,
+    SHOWN,
+    Cohort,
+    Learned,
+    Outcome,
+    Progress,
+    Result,
+    Split,
+    Standing,
+    Store,
+    Trial,
+    races,
+)
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
@@ -33,36 +46,121 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
     results = {trial: store.read(cohort.key(trial)) for trial in cohort.trials}
     missing = [trial for trial, result in results.items() if result is None]
     progress(cohort.epochs * (len(cohort.trials) - len(missing)))
-    missing = _by_split(cohort, missing)
     sizes = Counter(map(cohort.split, missing)).values()
     at_once = min(max(sizes, default=0), capacity(cohort, _task(cohort, cohort.trials[0])))
-    trainer = None
-    while missing:
-        split = cohort.split(missing[0])
-        data = _data(split)
-        if cohort.autoencoder:
-            data = _codes(split, cohort.source, cohort.source_digest)
-        group = [trial for trial in missing[:at_once] if cohort.split(trial) == split]
-        try:
-            trainer = trainer or Trainer(cohort, data, at_once)
-            trainer.data = data
-            trained = trainer.train(group, store, progress)
-        except Exception as error:
-            if at_once == 1 or not backends.current().is_out_of_memory(error):
-                raise
-            trainer, tried, at_once = None, at_once, -(-at_once // 2)
-            compile_program.cache_clear()
-            print(
-                f"out of memory with {tried} trials at once: trying {at_once}",
-                file=sys.stderr,
-                flush=True,
-            )
-            continue
-        for trial, (result, weights) in zip(group, trained, strict=True):
-            store.write(result, weights)
-            results[trial] = result
-        missing = missing[len(group) :]
+    train = _Groups(cohort, store, progress, at_once)
+
+    def keep(trial: Trial, standing: Standing, outcome: Outcome | None = None) -> None:
+        result, weights = train.trainer.finished(trial, standing, outcome)
+        store.write(result, weights)
+        results[trial] = result
+
+    rung = race.rung(cohort)
+    for split in dict.fromkeys(map(cohort.split, missing)):
+        left = [trial for trial in missing if cohort.split(trial) == split]
+        early: dict[Trial, Standing] = {}
+        if rung < cohort.epochs:
+            early = dict(train([trial for trial in left if trial.rivals], until=rung))
+            lost = _losers(cohort, rung, early, results)
+            for trial, standing in early.items():
+                if trial in lost or train.trainer.is_over(standing):
+                    keep(trial, standing, "dropped" if trial in lost else None)
+                    progress(cohort.epochs - max(rung, _epochs(standing)))
+        left = [trial for trial in left if not results[trial]]
+        for trial, standing in train(left, early):
+            keep(trial, standing)
     return [result for result in results.values() if result]
+
+
+def _epochs(standing: Standing | None) -> int:
+    return len(standing.rows) if standing else 0
+
+
+def _losers(
+    cohort: Cohort,
+    rung: int,
+    early: Mapping[Trial, Standing],
+    results: Mapping[Trial, Result | None],
+) -> set[Trial]:
+    """Those of `early`, all at the `rung`, that lose a race: against each other, and against trials
+    that were finished before."""
+    columns = [EPOCH_METRICS.index(metric) for metric in race.METRICS]
+    scores: dict[Trial, Sequence[float]] = {}
+    for trial in cohort.trials:
+        if result := results[trial]:
+            values = [result.epochs[metric][:rung][-1] for metric in race.METRICS]
+            good = result.outcome != "diverged" or len(result.epochs["loss"]) > rung
+        elif trial in early:
+            row = early[trial].rows[:rung][-1][0]
+            values, good = row[columns].tolist(), bool(row[GOOD])
+        else:
+            continue
+        scores[trial] = values if good else race.DIVERGED
+    return {
+        trial
+        for rivals in races(trial for trial in scores if trial.rivals)
+        for trial in race.dropped({rival: scores[rival] for rival in rivals})
+        if trial in early
+    }
+
+
+class _Groups:
+    """Trains trials in groups that fit into memory.
+
+    Args:
+        at_once: how many are tried first.
+    """
+
+    def __init__(self, cohort: Cohort, store: Store, progress: Progress, at_once: int) -> None:
+        self._cohort, self._store, self._progress = cohort, store, progress
+        self._at_once = at_once
+        self._trainer: Trainer | None = None
+
+    @property
+    def trainer(self) -> Trainer:
+        assert self._trainer
+        return self._trainer
+
+    def __call__(
+        self,
+        trials: Sequence[Trial],
+        standings: Mapping[Trial, Standing] | None = None,
+        until: int | None = None,
+    ) -> Iterator[tuple[Trial, Standing]]:
+        """Take `trials` of one split from their `standings` to the epoch `until`."""
+        standings = standings or {}
+        # only those after as many epochs can go on together
+        left = sorted(trials, key=lambda trial: _epochs(standings.get(trial)))
+        while left:
+            data, done = self._seen(left[0]), _epochs(standings.get(left[0]))
+            group = [t for t in left[: self._at_once] if _epochs(standings.get(t)) == done]
+            known = [standings[trial] for trial in group] if done else []
+            try:
+                self._trainer = self._trainer or Trainer(self._cohort, data, self._at_once)
+                self._trainer.data = data
+                reached = self._trainer.train(
+                    group, self._store, self._progress, standings=known, until=until
+                )
+            except Exception as error:
+                if self._at_once == 1 or not backends.current().is_out_of_memory(error):
+                    raise
+                tried, self._at_once = self._at_once, -(-self._at_once // 2)
+                self._trainer = None
+                compile_program.cache_clear()
+                print(
+                    f"out of memory with {tried} trials at once: trying {self._at_once}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                continue
+            yield from zip(group, reached, strict=True)
+            left = left[len(group) :]
+
+    def _seen(self, trial: Trial) -> Data:
+        split, cohort = self._cohort.split(trial), self._cohort
+        if cohort.autoencoder:
+            return _codes(split, cohort.source, cohort.source_digest)
+        return _data(split)
 
 
 def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[tuple[float, float]]:
