@@ -63,7 +63,9 @@ def write(
                 )
     write_records(folder / "records.parquet", records)
     if summary:
-        found = summarize(records, data_name="made_up", n_test=N_TEST, reference=None)
+        found = summarize(
+            records, data_name="made_up", n_test=N_TEST, chance=0.1, margin=0.01, reference=None
+        )
         write_summary(summary, found)
 
 

@@ -27,7 +27,9 @@ TEST = {"test_accuracy": 0.9, "test_loss": 0.1}
 
 
 def results_of(records: Sequence[Record], n_test: int = 100, **given: Any) -> Results:
-    summary = summarize(records, data_name="x", n_test=n_test, reference=None)
+    summary = summarize(
+        records, data_name="x", n_test=n_test, chance=0.1, margin=0.01, reference=None
+    )
     return Results(summary=summary, records=tuple(records), **{"timings": {}} | given)
 
 

@@ -36,7 +36,9 @@ def test_rows_and_answers() -> None:
             for arm, level in (("on_a", on_a), ("scratch", scratch))
             for record in finished(arm, [level - 0.01, level, level + 0.01])
         ]
-        summaries[labels] = summarize(records, data_name="d", n_test=100, reference="scratch")
+        summaries[labels] = summarize(
+            records, data_name="d", n_test=100, chance=0.1, margin=0.01, reference="scratch"
+        )
     found = label_efficiency.rows(summaries)
     assert [(r["arm"], r["labels"], round(r["test_accuracy"], 6)) for r in found] == [
         ("scratch", 10, 0.6),

@@ -15,7 +15,7 @@ import replicate
 
 def run(**arms: list[float]) -> Results:
     records = [record for arm, values in arms.items() for record in finished(arm, values)]
-    summary = summarize(records, data_name="d", n_test=100, reference=None)
+    summary = summarize(records, data_name="d", n_test=100, chance=0.1, margin=0.01, reference=None)
     return Results(summary=summary, records=tuple(records), timings={})
 
 
