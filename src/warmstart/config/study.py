@@ -76,6 +76,8 @@ class Compare(Frozen):
     """The studies, and the budget that every arm of every study gets alike."""
 
     seeds: Repetitions
+    equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Arms whose mean accuracies differ by less, a share, are practically equal."""
     learning_rates: LearningRates
     epochs: Count
     patience: Count | None = None
