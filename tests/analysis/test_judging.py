@@ -118,7 +118,7 @@ def test_what_has_not_run_is_absent(made: Path, tmp_path: Path) -> None:
     nothing = judge(PARAMS, tmp_path / "none", tmp_path / "none")
     assert nothing.everything == ()
     assert nothing.advice is nothing.data is None
-    assert {claim.verdict for claim in nothing.claims} == {"undecided"}
+    assert {claim.verdict for claim in nothing.claims} == {"open"}
 
 
 def test_results_on_other_data_are_not_judged(made: Path, tmp_path: Path) -> None:

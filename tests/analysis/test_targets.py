@@ -10,9 +10,14 @@ def test_the_target_is_95_percent_of_the_best_arm_in_the_last_epoch() -> None:
     assert target_accuracy([a, b]) == pytest.approx(0.95 * 0.8)
 
 
-def test_the_first_epoch_at_the_target_counts_from_one() -> None:
+def test_between_two_epochs_lies_a_straight_line() -> None:
+    """Up to the first epoch from 0: half of 0.5 is reached after half of it."""
     record = trial("a", val_accuracy=[0.5, 0.8, 0.7, 0.9])
-    assert [epochs_to_target(record, t) for t in (0.4, 0.8, 0.81, 0.95)] == [1, 2, 4, None]
+    targets = (0.25, 0.5, 0.6, 0.8, 0.85)
+    reached = [epochs_to_target(record, target) for target in targets]
+    assert reached == pytest.approx([0.5, 1, 1 + 1 / 3, 2, 3.75])
+    assert epochs_to_target(record, 0.91) is None
+    assert epochs_to_target(trial("a", val_accuracy=[0.0, 0.1]), 0.0) == 0
 
 
 def test_a_trial_that_diverges_has_reached_nothing() -> None:

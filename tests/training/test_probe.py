@@ -91,9 +91,13 @@ def test_every_number_against_numpy(name: str) -> None:
         assert probe.gradient_to_weight == pytest.approx(
             norm / np.sqrt((weight**2).sum()), rel=1e-4
         )
+        loss = -np.log(odds[np.arange(len(Y)), Y] / odds.sum(axis=1)).mean()
+        assert probe.training_loss == pytest.approx(loss, rel=1e-5)
         if out is logits:
             assert np.isnan(probe.dead)
+            assert np.isnan(probe.one_sided)
         else:
+            assert probe.one_sided == (out <= 0).all(axis=0).mean()
             assert probe.dead == ((out == 0) & (slope(z) == 0)).all(axis=0).mean()
         if name == "relu" or out is logits:
             assert np.isnan(probe.saturated)
@@ -111,9 +115,9 @@ def test_dead_units_are_counted() -> None:
         model.get_layer("hidden_1").bias.assign(bias)
 
     network = Arm(hidden=(8, 4), initializer=Initializer(name="normal", stddev=0.5))
-    assert look(network, kill)[0].dead == 5 / 8
+    assert look(network, kill)[0].dead == look(network, kill)[0].one_sided == 5 / 8
     leaky = network.changed_by(Arm(activation=Activation(name="leaky_relu")))
-    assert look(leaky, kill)[0].dead == 0
+    assert (look(leaky, kill)[0].dead, look(leaky, kill)[0].one_sided) == (0, 5 / 8)
     # not dead: flat, but it puts something out; and zero weights, whose slope is not 0
     assert look(network.changed_by(Arm(activation=Activation(name="elu"))), kill)[0].dead == 0
     zeros = Arm(
@@ -121,6 +125,17 @@ def test_dead_units_are_counted() -> None:
     )
     assert look(zeros)[0].dead == 0
     assert np.isnan(look(zeros)[0].gradient_to_weight)
+
+
+def test_the_training_loss_is_that_of_inference() -> None:
+    """Batch norm with moving statistics as they were before the look, dropout at rest."""
+    network = Arm(hidden=(6,), batch_norm="before", dropout=0.5, clipping=Clipping(name="norm"))
+    model = mlp.build(network.resolve(TASK.features), TASK.features, TASK.classes, seed=2)
+    compiled = mlp.compile_for_use(model)
+    expected, _ = compiled.evaluate(X, Y, batch_size=len(Y), verbose=0)
+    optimizer = choices.optimizer(network).build()
+    for probe in Probe(model, model.variables, X, Y, optimizer=optimizer).look(0):
+        assert probe.training_loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_batch_norm_is_read_as_it_was_before_the_look() -> None:

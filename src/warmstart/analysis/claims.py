@@ -1,26 +1,21 @@
-"""The chapter's rules, held against this data: supported, contradicted or undecided.
+"""The chapter's rules, held against this data: supported, contradicted, practically equal or open.
 
-Each rule is one paired comparison over seeds, each arm at its own best learning rate.
+Each rule is a paired comparison over seeds, each arm at its own best learning rate. Rules are
+tested at a family-wise error rate of LEVEL (Holm 1979), sanity checks apart.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from warmstart.analysis.chapter import RULES, Rule
-from warmstart.analysis.inference import (
-    LEVEL,
-    MINIMUM_SEEDS,
-    MOST_SEEDS,
-    holm,
-    interval,
-    paired_p_value,
-    seeds_needed,
-)
+from warmstart.analysis.inference import holm, interval, paired_p_value
 from warmstart.analysis.results import Results
+from warmstart.contrasts import LEVEL, MINIMUM_SEEDS
 
-CHAPTER = "Géron, Hands-On Machine Learning, 3rd edition, chapter 11"
-Decision = Literal["supported", "contradicted", "undecided"]
+BOOK = "Géron, Hands-On Machine Learning"
+ORDINAL = {2: "2nd", 3: "3rd"}
+Decision = Literal["supported", "contradicted", "practically equal", "open"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,64 +25,75 @@ class Claim:
     id: str
     statement: str
     section: str
+    sanity: bool
+    """Whether the answer was known beforehand: such claims are not counted."""
     verdict: Decision
     effect: float | None
     """The rule's arms minus what they are held against, mean over seeds; where that is a number,
-    the value of the arms."""
+    the value of the arms; of times, the natural logarithm of the ratio."""
     interval: tuple[float, float] | None
     """95 % interval of the effect."""
     seeds: int
     measure: str
     """What the effect is a number of."""
     unit: str
-    """In which `shown` gives it; the effect itself is a share, seconds or a plain number."""
+    """In which `shown` gives it; the effect itself is a share, a logarithm or a plain number."""
     shown: str
     """The effect and its interval for readers; empty where there is none."""
     p_value: float | None
-    """Corrected over all rules that could be tested (Holm)."""
+    """Corrected over all counted rules that could be tested (Holm); of a sanity check its own."""
     test: str
     """What was compared."""
-    takes: str
-    """What it would take to decide; empty where it is decided."""
+    scope: str
+    """What the claim speaks of; empty where it could not be tested."""
+    missing: str
+    """What a test lacks; empty where there was one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Evidence:
-    """What the paired test is given."""
+    """What a comparison came to."""
 
     values: tuple[float, ...] = ()
     """One per seed: the effect."""
-    resolution: float = 0.0
+    zero: float = 0.0
+    """The effect that is tested against."""
+    p_value: float | None = None
+    """Before the correction."""
+    equal: bool = False
+    """Whether the effect was shown to lie within the margin."""
+    against: str = ""
+    scope: str = ""
     missing: str = ""
     """What it takes to have values."""
+
+    @property
+    def mean(self) -> float:
+        return interval(self.values).mean
 
 
 def judge(
     results: Mapping[str, Results],
     rules: Sequence[Rule] = RULES,
     *,
+    margin: float,
     training_samples: int | None = None,
 ) -> tuple[Claim, ...]:
-    """Every rule with its verdict, p-values corrected over all rules that can be tested (Holm).
+    """Every rule with its verdict, p-values corrected over all counted rules that can be tested
+    (Holm).
 
     Args:
         results: by study, and `transfer`.
         rules: to be judged.
+        margin: accuracies that differ by less, a share, are practically equal.
         training_samples: of the studies' task, where known: some rules speak of large or of small
             training sets only.
     """
-    evidence = [_evidence(rule, results, training_samples) for rule in rules]
-    raw = [
-        paired_p_value(
-            [v - _zero(rule) for v in one.values],
-            resolution=one.resolution,
-        )
-        for rule, one in zip(rules, evidence, strict=True)
-    ]
-    tests = sum(p is not None for p in raw)
+    evidence = [_evidence(rule, results, margin, training_samples) for rule in rules]
+    pairs = list(zip(rules, evidence, strict=True))
+    counted = iter(holm([one.p_value for rule, one in pairs if not rule.sanity]))
     return tuple(
-        _claim(rule, one, p, level=LEVEL / max(tests, 1))
-        for rule, one, p in zip(rules, evidence, holm(raw), strict=True)
+        _claim(rule, one, one.p_value if rule.sanity else next(counted)) for rule, one in pairs
     )
 
 
@@ -96,12 +102,9 @@ def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
     return [asdict(claim) for claim in claims]
 
 
-def _zero(rule: Rule) -> float:
-    """The effect under "there is no difference"."""
-    return 0.0 if rule.against else rule.threshold
-
-
-def _evidence(rule: Rule, results: Mapping[str, Results], samples: int | None) -> _Evidence:
+def _evidence(
+    rule: Rule, results: Mapping[str, Results], margin: float, samples: int | None
+) -> _Evidence:
     if samples is not None and not rule.fewest <= samples < rule.most:
         wanted = f"{rule.fewest:,} or more" if rule.fewest else f"less than {rule.most:,}"
         return _Evidence(missing=f"a training set of {wanted} samples; this one has {samples:,}")
@@ -114,19 +117,42 @@ def _evidence(rule: Rule, results: Mapping[str, Results], samples: int | None) -
             return _Evidence(missing=f"the study {study}, which was not run: {holds}")
         if absent := [arm for arm in arms if not results[study].chosen(arm)]:
             return _Evidence(missing=f"arms that {study} did not have: {', '.join(absent)}")
-    ours = _mean_by_seed(rule, results[rule.study], rule.arms)
-    theirs = (
-        _mean_by_seed(rule, results[other], rule.against)
-        if rule.against
-        else dict.fromkeys(ours, 0.0)
-    )
+    if rule.each:
+        return _strictest(rule, [_compared(rule, results, margin, (a,)) for a in rule.against])
+    return _compared(rule, results, margin, rule.against)
+
+
+def _compared(
+    rule: Rule, results: Mapping[str, Results], margin: float, against: Sequence[str]
+) -> _Evidence:
+    """The rule's arms against the mean of `against`, or the rule's threshold, seed by seed."""
+    study, measure = results[rule.study], rule.measure
+    zero = -margin if rule.expects == "no less" else 0.0 if against else rule.threshold
+    ours = _mean_by_seed(rule, study, rule.arms)
+    theirs = dict.fromkeys(ours, 0.0)
+    if against:
+        theirs = _mean_by_seed(rule, results[rule.against_study or rule.study], against)
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
-        return _Evidence(missing=f"{rule.measure.source} of {rule.study} with {rule.measure.text}")
+        return _Evidence(missing=f"{measure.source} of {rule.study} with {measure.text}")
+    # rounded, since equal differences must stay equal: they would look like a spread of 1e-17
+    values = tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds)
+    resolution = measure.resolution(study)
+    named = _named(against) or measure.show(zero)
+    if rule.expects == "no less":
+        named += f" minus {100 * margin:g} points"
     return _Evidence(
-        # rounded, since equal differences must stay equal: a t-test would be certain of their noise
-        values=tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds),
-        resolution=rule.measure.resolution(results[rule.study]),
+        values=values,
+        zero=zero,
+        p_value=_p_value([v - zero for v in values], measure.ignored, resolution),
+        equal=(
+            measure.has_margin
+            and bool(against)
+            and rule.expects != "no less"
+            and _is_within(values, margin, resolution)
+        ),
+        against=named,
+        scope=_scope(study),
     )
 
 
@@ -137,23 +163,82 @@ def _mean_by_seed(rule: Rule, study: Results, arms: Sequence[str]) -> dict[int, 
     return {seed: sum(values[seed] for values in of_arms) / len(arms) for seed in seeds}
 
 
-def _claim(rule: Rule, given: _Evidence, p_value: float | None, *, level: float) -> Claim:
+def _p_value(effects: Sequence[float], ignored: float, resolution: float) -> float | None:
+    """That of "the mean effect is no larger than `ignored`, in either direction"."""
+    mean = interval(effects).mean
+    if len(effects) >= MINIMUM_SEEDS and ignored and abs(mean) <= ignored:
+        return 1.0
+    nearest = ignored if mean > 0 else -ignored
+    return paired_p_value([effect - nearest for effect in effects], resolution=resolution)
+
+
+def _is_within(effects: Sequence[float], margin: float, resolution: float) -> bool:
+    """Whether the 90 % interval of the effect lies inside ±margin: two one-sided tests at 5 %
+    (Schuirmann 1987)."""
+    if abs(interval(effects).mean) >= margin:
+        return False
+    tests = (
+        paired_p_value([effect - bound for effect in effects], resolution=resolution)
+        for bound in (-margin, margin)
+    )
+    return all(p is not None and p < 2 * LEVEL for p in tests)
+
+
+def _strictest(rule: Rule, comparisons: Sequence[_Evidence]) -> _Evidence:
+    """Of a rule about each of several rivals, the comparison that decides.
+
+    The rule holds where it holds against each: the largest p-value tests that (intersection-union,
+    Berger 1982). It fails where one rival turns it round: their smallest p-value, times their
+    number, tests that (Bonferroni).
+    """
+    if missing := [one for one in comparisons if one.missing]:
+        return missing[0]
+
+    def p(one: _Evidence) -> float:
+        return 1.0 if one.p_value is None else one.p_value
+
+    turned = [one for one in comparisons if not _as_expected(rule, one)]
+    decides = min(turned, key=p) if turned else max(comparisons, key=p)
+    corrected = decides.p_value
+    if turned and corrected is not None:
+        corrected = min(1.0, len(comparisons) * corrected)
+    against = f"each of {', '.join(rule.against)}; the nearest verdict is that on {decides.against}"
+    return replace(decides, p_value=corrected, against=against)
+
+
+def _as_expected(rule: Rule, given: _Evidence) -> bool:
+    return (given.mean > given.zero) == (rule.expects != "less")
+
+
+def _scope(study: Results) -> str:
+    if study.summary.stage == "transfer":
+        return "these data, split once, with labels drawn and networks trained anew"
+    split = "split and trained anew" if study.summary.splits == "resampled" else "trained anew"
+    return f"these data, {split}"
+
+
+def _verdict(rule: Rule, given: _Evidence, p_value: float | None) -> Decision:
+    if given.equal:
+        return "practically equal"
+    if p_value is None or p_value >= LEVEL:
+        return "open"
+    return "supported" if _as_expected(rule, given) else "contradicted"
+
+
+def _claim(rule: Rule, given: _Evidence, p_value: float | None) -> Claim:
     effect = interval(given.values) if given.values else None
-    verdict: Decision = "undecided"
-    if effect and p_value is not None and p_value < LEVEL:
-        as_expected = (effect.mean > _zero(rule)) == (rule.expects == "more")
-        verdict = "supported" if as_expected else "contradicted"
     bounds = None
     if effect and effect.low is not None and effect.high is not None:
         bounds = (effect.low, effect.high)
-    against = _named(rule.against) or rule.measure.show(rule.threshold)
-    if rule.against_study:
-        against += f" in {rule.against_study}"
+    missing = given.missing
+    if effect and p_value is None:
+        missing = f"seeds: {MINIMUM_SEEDS} or more"
     return Claim(
         id=rule.id,
         statement=rule.statement,
-        section=f"{CHAPTER}, “{rule.section}”",
-        verdict=verdict,
+        section=f"{BOOK}, {ORDINAL[rule.edition]} edition, chapter 11, “{rule.section}”",
+        sanity=rule.sanity,
+        verdict=_verdict(rule, given, p_value),
         effect=effect.mean if effect else None,
         interval=bounds,
         seeds=len(given.values),
@@ -161,11 +246,19 @@ def _claim(rule: Rule, given: _Evidence, p_value: float | None, *, level: float)
         unit=rule.measure.unit,
         shown=_shown(rule, effect.mean, bounds) if effect else "",
         p_value=p_value,
-        test=(
-            f"{rule.study}: {_named(rule.arms)} against {against}, "
-            f"expected {rule.expects} {rule.measure.text}"
-        ),
-        takes="" if verdict != "undecided" else _takes(rule, given, level),
+        test=_test(rule, given),
+        scope=given.scope,
+        missing=missing,
+    )
+
+
+def _test(rule: Rule, given: _Evidence) -> str:
+    against = given.against or _named(rule.against) or rule.measure.show(rule.threshold)
+    if rule.against_study:
+        against += f" in {rule.against_study}"
+    return (
+        f"{rule.study}: {_named(rule.arms)} against {against}, "
+        f"expected {rule.expects} {rule.measure.text}"
     )
 
 
@@ -178,16 +271,3 @@ def _shown(rule: Rule, mean: float, bounds: tuple[float, float] | None) -> str:
     if bounds is None:
         return text
     return f"{text} ({rule.measure.show(bounds[0])} to {rule.measure.show(bounds[1])})"
-
-
-def _takes(rule: Rule, given: _Evidence, level: float) -> str:
-    """In seeds, were the effect as large as it looks, or whatever is missing."""
-    if given.missing:
-        return given.missing
-    differences = [value - _zero(rule) for value in given.values]
-    seeds = seeds_needed(differences, resolution=given.resolution, level=level)
-    if seeds is not None:
-        return f"{max(seeds, len(differences) + 1):,} seeds"
-    if len(differences) < MINIMUM_SEEDS:
-        return f"at least {MINIMUM_SEEDS} seeds"
-    return "no difference" if not any(differences) else f"over {MOST_SEEDS:,} seeds"

@@ -3,8 +3,8 @@
 Which arms of a study differ is decided by `warmstart.contrasts`, on all of them at once.
 
 Where each seed has a split of its own (`data.splits: resampled`), they are independent draws given
-the data, and an interval speaks of these data split anew. Of new data it would have to be wider: the
-splits share samples (Nadeau and Bengio 2003, "Inference for the generalization error").
+the data, and an interval speaks of these data split anew. Of new data it would have to be wider:
+the splits share samples (Nadeau and Bengio 2003, "Inference for the generalization error").
 """
 
 import dataclasses

@@ -102,6 +102,7 @@ def judge(params: Params, results: Path, prepared: Path) -> Judgement:
         flags={s.name: tuple(flags(s.diagnostics)) for s in studies if s.diagnostics is not None},
         claims=claims.judge(
             {judged.name: judged for judged in (transfer, *studies, *more_labels) if judged},
+            margin=params.compare.equivalence,
             training_samples=data.content["tasks"]["full"]["train"]["n"] if data else None,
         ),
         advice=_advice(params, studies, data, prepared),

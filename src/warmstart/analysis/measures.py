@@ -10,10 +10,13 @@ import pandas as pd
 
 from warmstart.analysis.results import Results
 from warmstart.analysis.targets import epochs_to_target
-from warmstart.training.selection import last_epoch
 
 FAINTEST = -16.0
 """In powers of ten, what stands for no gradient at all: the resolution of a float64."""
+NOTICEABLE = 1.5
+"""A ratio of times up to this decides nothing. Arms are trained one after the other, not in turn:
+with other work on the machine, arms that do the same were measured 1.25 times apart, and a ratio of
+two programs moved by 1.4."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,17 @@ class Measure:
     """Results and arm -> seed -> value; empty where the source is missing."""
     resolution: Callable[[Results], float]
     """The smallest difference that can be seen: see `paired_p_value`."""
+    has_margin: bool = False
+    """Whether it is an accuracy: arms can then be practically equal in it."""
+    ignored: float = 0.0
+    """A difference up to this is not told from none."""
 
     def show(self, value: float) -> str:
-        """`value`, a share, seconds or a plain number, in `unit`, whose name is left out."""
+        """`value`, a share, a plain number or a ratio's logarithm, in `unit`, whose name is left
+        out."""
         if self.unit == "points":
             return f"{100 * value:+.1f}"
-        return f"{1000 * value if self.unit == 'ms' else value:+.3g}"
+        return f"{math.exp(value):.2f}" if self.unit == "times" else f"{value:+.3g}"
 
 
 def _one_sample(results: Results) -> float:
@@ -56,24 +64,50 @@ def _test_accuracy(results: Results, arm: str) -> dict[int, float]:
 
 def _epochs_to_target(results: Results, arm: str) -> dict[int, float]:
     """A seed that never gets there counts as one epoch more than the longest trial: too few."""
-    trials = results.chosen(arm)
     beyond = 1 + max(len(record.epochs["val_accuracy"]) for record in results.records)
     target = results.summary.target_accuracy
-    return {r.seed: float(epochs_to_target(r, target) or beyond) for r in trials}
+    reached = {r.seed: epochs_to_target(r, target) for r in results.chosen(arm)}
+    return {seed: float(beyond if e is None else e) for seed, e in reached.items()}
 
 
 def _overfitting(results: Results, arm: str) -> dict[int, float]:
+    """Both losses are those of the same weights, after the last epoch, in inference mode. (The
+    training loss of the records is a mean over the epoch, in training mode.)"""
+    trained = _looks(results, arm, "training_loss", "last")
     return {
-        r.seed: r.epochs["accuracy"][-1] - r.epochs["val_accuracy"][-1]
+        r.seed: r.epochs["val_loss"][-1] - float(trained[r.seed].iloc[0])
         for r in results.chosen(arm)
-        if r.outcome == "completed"
+        if r.outcome != "diverged" and r.seed in trained
     }
 
 
 def _at_highest_rate(results: Results, arm: str) -> dict[int, float]:
-    trials = [r for r in results.records if r.arm == arm]
-    highest = max((r.learning_rate for r in trials), default=0.0)
-    return {r.seed: last_epoch(r)[0] for r in trials if r.learning_rate == highest}
+    """At the highest learning rate that all arms of the study were trained at, after as many epochs
+    as all had there; a trial that diverged counts as 0."""
+    rates: dict[str, set[float]] = {}
+    for record in results.records:
+        rates.setdefault(record.arm, set()).add(record.learning_rate)
+    common = set.intersection(*rates.values())
+    if not common:
+        return {}
+    trials = [r for r in results.records if r.learning_rate == max(common)]
+    whole = [len(r.epochs["val_accuracy"]) for r in trials if r.outcome != "diverged"]
+    last = min(whole, default=1) - 1
+    return {
+        r.seed: 0.0 if r.outcome == "diverged" else r.epochs["val_accuracy"][last]
+        for r in trials
+        if r.arm == arm
+    }
+
+
+def _log_seconds(results: Results, arm: str) -> dict[int, float]:
+    """Logarithms, whose differences are ratios."""
+    return {seed: math.log(taken) for seed, taken in results.seconds_by_seed(arm).items()}
+
+
+def _log_seconds_to_target(results: Results, arm: str) -> dict[int, float]:
+    epochs, seconds = _epochs_to_target(results, arm), _log_seconds(results, arm)
+    return {seed: math.log(epochs[seed]) + seconds[seed] for seed in epochs.keys() & seconds.keys()}
 
 
 def _looks(
@@ -94,14 +128,26 @@ def _power_of_ten(ratio: float) -> float:
     return max(FAINTEST, math.log10(ratio)) if ratio else FAINTEST
 
 
-def _gradient_decay(results: Results, arm: str) -> dict[int, float]:
-    looks = _looks(results, arm, "output_gradient", "first")
+def _growth(results: Results, arm: str, column: str) -> dict[int, float]:
+    """First hidden layer over the last at initialization, in powers of ten."""
+    looks = _looks(results, arm, column, "first")
     ends = {seed: (float(look.iloc[0]), float(look.iloc[-1])) for seed, look in looks.items()}
     return {
         seed: _power_of_ten(first / last)
         for seed, (first, last) in ends.items()
         if math.isfinite(first) and math.isfinite(last) and last > 0
     }
+
+
+def _gradient_decay(results: Results, arm: str) -> dict[int, float]:
+    return _growth(results, arm, "output_gradient")
+
+
+def _variance_change(results: Results, arm: str) -> dict[int, float]:
+    """The larger of both."""
+    forward = _growth(results, arm, "activation_deviation")
+    backward = _growth(results, arm, "output_gradient")
+    return {s: max(abs(forward[s]), abs(backward[s])) for s in forward.keys() & backward.keys()}
 
 
 def _drift(results: Results, arm: str) -> dict[int, float]:
@@ -113,11 +159,18 @@ def _drift(results: Results, arm: str) -> dict[int, float]:
 def _means(looks: dict[int, "pd.Series[float]"]) -> dict[int, float]:
     """Over the layers that have the number."""
     means = {seed: float(look.mean()) for seed, look in looks.items()}
-    return {seed: value for seed, value in means.items() if not math.isnan(value)}
+    return {seed: value for seed, value in means.items() if math.isfinite(value)}
 
 
-def _dead(results: Results, arm: str) -> dict[int, float]:
-    return _means(_looks(results, arm, "dead", "last"))
+def _one_sided(results: Results, arm: str) -> dict[int, float]:
+    return _means(_looks(results, arm, "one_sided", "last"))
+
+
+def _centre(results: Results, arm: str) -> dict[int, float]:
+    """In deviations, since activations also grow."""
+    means = _looks(results, arm, "activation_mean", "last")
+    deviations = _looks(results, arm, "activation_deviation", "last")
+    return _means({seed: (mean / deviations[seed]).abs() for seed, mean in means.items()})
 
 
 def _clip_cosine(results: Results, arm: str) -> dict[int, float]:
@@ -125,30 +178,55 @@ def _clip_cosine(results: Results, arm: str) -> dict[int, float]:
     return _means(_looks(results, arm, "clip_cosine", "first"))
 
 
-ACCURACY = Measure("test accuracy", "points", "records", _test_accuracy, _one_sample)
-EPOCHS = Measure(
-    "epochs to the target accuracy", "epochs", "records", _epochs_to_target, _one_epoch
-)
-OVERFITTING = Measure(
-    "overfitting (training minus validation accuracy, last epoch)",
-    "points",
-    "records",
-    _overfitting,
-    _one_sample,
+ACCURACY = Measure(
+    "test accuracy", "points", "records", _test_accuracy, _one_sample, has_margin=True
 )
 HIGHEST_RATE = Measure(
-    "validation accuracy at the highest learning rate",
+    "validation accuracy at the highest learning rate that all arms were trained at",
     "points",
     "records",
     _at_highest_rate,
     _one_sample,
+    has_margin=True,
 )
-SECONDS = Measure("time per epoch", "ms", "timings", Results.seconds_by_seed, _rounding)
+EPOCHS = Measure(
+    "epochs to the target accuracy", "epochs", "records", _epochs_to_target, _one_epoch
+)
+SECONDS = Measure(
+    "time per epoch",
+    "times",
+    "timings",
+    _log_seconds,
+    _rounding,
+    ignored=math.log(NOTICEABLE),
+)
+SECONDS_TO_TARGET = Measure(
+    "time to the target accuracy",
+    "times",
+    "timings",
+    _log_seconds_to_target,
+    _rounding,
+    ignored=math.log(NOTICEABLE),
+)
+OVERFITTING = Measure(
+    "overfitting (validation minus training loss in inference mode, after training)",
+    "nats",
+    "diagnostics",
+    _overfitting,
+    _rounding,
+)
 GRADIENT_DECAY = Measure(
     "gradient in the first hidden layer against the last, at initialization",
     "powers of ten",
     "diagnostics",
     _gradient_decay,
+    _rounding,
+)
+VARIANCE_CHANGE = Measure(
+    "change of deviation between first and last hidden layer, at initialization",
+    "powers of ten",
+    "diagnostics",
+    _variance_change,
     _rounding,
 )
 DRIFT = Measure(
@@ -158,7 +236,20 @@ DRIFT = Measure(
     _drift,
     _rounding,
 )
-DEAD = Measure("share of dead units, after training", "points", "diagnostics", _dead, _rounding)
+CENTRE = Measure(
+    "distance of the mean activation from 0, after training",
+    "deviations",
+    "diagnostics",
+    _centre,
+    _rounding,
+)
+ONE_SIDED = Measure(
+    "share of units that are never positive, after training",
+    "points",
+    "diagnostics",
+    _one_sided,
+    _rounding,
+)
 CLIP_COSINE = Measure(
     "cosine between the raw and the clipped gradient, at initialization",
     "",

@@ -50,7 +50,8 @@ class ArmSummary:
     last_epoch: float
     """Mean over seeds of the number of epochs trained."""
     epochs_to_target: Interval | None
-    """First epoch with the study's target accuracy, over the seeds that reach it; None: none."""
+    """Epochs until the study's target accuracy, interpolated, over the seeds that reach it; None:
+    none."""
     reached_share: float
     """Share of the arm's seeds that reach the target accuracy."""
     diverged_share: float

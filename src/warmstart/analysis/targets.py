@@ -18,10 +18,15 @@ def target_accuracy(arms: Iterable[Iterable[Record]]) -> float:
     return TARGET_SHARE * max(mean(last_epoch(trial)[0] for trial in trials) for trials in arms)
 
 
-def epochs_to_target(record: Record, target: float) -> int | None:
-    """The first epoch (from 1) whose validation accuracy is `target` or more; None where there is
-    none, or the trial diverged later on."""
+def epochs_to_target(record: Record, target: float) -> float | None:
+    """Epochs until the validation accuracy is `target` for the first time, on the straight line
+    between the epochs around it (before the first, accuracy counts as 0); None where it never is,
+    or the trial diverged later on."""
     if record.outcome == "diverged":
         return None
-    reached = (e for e, a in enumerate(record.epochs["val_accuracy"], start=1) if a >= target)
-    return next(reached, None)
+    before = 0.0
+    for epoch, accuracy in enumerate(record.epochs["val_accuracy"]):
+        if accuracy >= target:
+            return epoch + (target - before) / (accuracy - before or 1)
+        before = accuracy
+    return None

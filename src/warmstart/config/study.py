@@ -27,6 +27,7 @@ class Study(Frozen):
     """None, here and below: as in every study."""
     learning_rates: LearningRates | None = None
     seeds: Repetitions | None = None
+    most_seeds: Repetitions | None = None
 
     def problems(self) -> Iterator[str]:
         if bool(self.arms) == bool(self.cross):

@@ -102,7 +102,7 @@ def make_study(
         prepared=arms,
         learning_rates=chosen.learning_rates or options.learning_rates,
         seeds=seeds,
-        most_seeds=max(seeds, options.most_seeds or seeds),
+        most_seeds=max(seeds, chosen.most_seeds or options.most_seeds or seeds),
         margin=options.equivalence,
         profiles={key: contender(network, 1) for key, network in options.profiles(name).items()},
     )

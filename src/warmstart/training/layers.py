@@ -38,6 +38,9 @@ class LayerProbe:
     """`gradient_norm` over the norm of the kernel. NaN where the kernel is 0."""
     dead: float = math.nan
     """Share of units that put out 0 on every sample and pass no gradient on any."""
+    one_sided: float = math.nan
+    """Share of units that put out no positive value on any sample: they stay on the side on which
+    ReLU is flat. With ReLU these are the dead ones; a leaky unit there still learns."""
     saturated: float = math.nan
     """Share of units, over all samples, whose activation has less than a tenth of its largest
     slope. Only for the activations that are flat at both ends: sigmoid and tanh."""
@@ -56,6 +59,9 @@ class LayerProbe:
     network, the same for all its layers; NaN without clipping."""
     clip_cosine: float = math.nan
     """Cosine between the whole gradient before and after clipping, mean over mini-batches."""
+    training_loss: float = math.nan
+    """Mean loss on the samples of the probe in inference mode, as losses on validation samples are
+    measured. A number of the whole network."""
 
 
 _TYPES: dict[Any, str] = {int: "i8", str: "U64", float: "f8"}

@@ -96,6 +96,7 @@ class Probe:
             return backend.traced(function, everything) if often else function
 
         self._see, self._clip = prepare(self._layers), prepare(self._clipping)
+        self._measure = prepare(self._inference_loss)
 
     def use(self, x: np.ndarray, y: np.ndarray) -> None:
         """Look at other samples of the same shapes from now on."""
@@ -107,7 +108,9 @@ class Probe:
         with np.errstate(all="ignore"):  # of a network that explodes, numbers may not be finite
             norms = [_batch_norm(place.batch_norm) for place in self._places]
             of_input = _batch_norm(self._input_norm)
-            of_network = self._clipping_seen()
+            # first, since looking in training mode moves the statistics of batch norm
+            of_network = {"training_loss": float(self._measure())}
+            of_network |= self._clipping_seen()
             normalized, *layers = (_numpy(tensors) for tensors in self._see())
             probes = [
                 LayerProbe(
@@ -181,6 +184,11 @@ class Probe:
         count = len(self._places)
         return [normalized], outputs, slopes, gradients[:count], gradients[count:]
 
+    def _inference_loss(self) -> Any:
+        """The mean loss in inference mode."""
+        logits = self._model(keras.ops.copy(self._x), training=False)
+        return self._loss(keras.ops.copy(self._y), logits)
+
     def _clipping(self, x: Any, y: Any) -> tuple[list[Any], list[Any]]:
         """The loss's gradients on a mini-batch, as they are and as the optimizer clips them."""
 
@@ -247,10 +255,13 @@ def _kernel(kernel: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
 def _units(
     activation: keras.layers.Layer | None, outputs: np.ndarray, slopes: np.ndarray
 ) -> dict[str, float]:
-    """Shares of dead and saturated units, of outputs and slopes (samples, units)."""
+    """Shares of dead, one-sided and saturated units, of outputs and slopes (samples, units)."""
     if activation is None:
         return {}
-    shares = {"dead": float(((outputs == 0) & (slopes == 0)).all(axis=0).mean())}
+    shares = {
+        "dead": float(((outputs == 0) & (slopes == 0)).all(axis=0).mean()),
+        "one_sided": float((outputs <= 0).all(axis=0).mean()),
+    }
     largest = LARGEST_SLOPE.get(getattr(getattr(activation, "activation", None), "__name__", ""))
     if largest:
         shares["saturated"] = float((np.abs(slopes) < SATURATED * largest).mean())

@@ -1,6 +1,5 @@
 """A cohort's trials through its compiled program, one after another or many at once."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,6 +11,7 @@ from warmstart.config.arm import Arm
 from warmstart.data.split import draw
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
+from warmstart.training import backends
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
@@ -195,7 +195,7 @@ class Trainer:
         report: Callable[[], None],
     ) -> None:
         """Take `standing` to the epoch `until`, or to the one after which all trials are over."""
-        program, done = self._program, len(standing.rows)
+        program, done, clock = self._program, len(standing.rows), backends.current().clock
         if done not in self._phases:
             program.load(standing.states)
         for epoch in range(done, until):
@@ -210,9 +210,9 @@ class Trainer:
                 self._look(seats, standing, watch, ~watch.over)
             lives = ~watch.over
             orders = self._orders(seats, epoch, program.samples)
-            began = time.perf_counter()
+            began = clock()
             standing.rows.append(program.epoch(orders, ~watch.over))
-            standing.seconds += time.perf_counter() - began
+            standing.seconds += clock() - began
             watch.see(standing.rows[-1])
             last = watch.over | (epoch + 1 == self.cohort.epochs)
             on_the_way = np.array([seat.seed == 0 and is_due(epoch + 1) for seat in seats])

@@ -149,7 +149,8 @@ class Result:
     samples: int
     """Training samples in an epoch."""
     train_seconds: float
-    """Wall time of the epochs, without compilation; a share of it where trials train together."""
+    """Time of the epochs by `backends.….clock`, without compilation; a share of it where trials
+    train together."""
     probes: tuple[LayerProbe, ...] = ()
     """What the probe saw in the layers, epoch by epoch; empty where the trial was not probed."""
 

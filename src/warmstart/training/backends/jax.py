@@ -1,5 +1,6 @@
 """The epoch on JAX: state in, state out; of one trial or, stacked, of many."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,13 @@ def trials_at_once(bytes_per_trial: int) -> int:
         return 1
     memory = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
     return max(1, memory // 2 // bytes_per_trial)
+
+
+def clock() -> float:
+    """Seconds of training: of this process's processor time, which other work on the machine does
+    not lengthen; where an accelerator does the work, of wall time."""
+    on_cpu = jax.local_devices()[0].platform == "cpu"
+    return time.process_time() if on_cpu else time.perf_counter()
 
 
 def take(x: jax.Array, rows: jax.Array) -> jax.Array:
