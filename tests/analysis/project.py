@@ -31,14 +31,19 @@ def prepare(folder: Path) -> dict[str, Task]:
         task.write(folder / f"{name}.npz")
     standardization = Standardization(mean=np.array([0.5, 2, -3]), scale=np.array([1.0, 4, 0.25]))
     standardization.write(folder / "standardize.npz")
-    part = {part: {"n": n, "classes": {}} for part, n in SIZES.items()}
     about = {
-        name: part | {"digest": "d" * 64, "class_names": list(task.class_names)}
+        name: {part: {"n": n, "classes": _counts(task, part)} for part, n in SIZES.items()}
+        | {"digest": "d" * 64, "class_names": list(task.class_names)}
         for name, task in tasks.items()
     }
     card = {"name": "trees", "features": 3, "feature_shape": [3, 1], "tasks": about}
     write_json(folder / "card.json", card)
     return tasks
+
+
+def _counts(task: Task, part: str) -> dict[str, int]:
+    counts = np.bincount(getattr(task, f"y_{part}"), minlength=task.classes).tolist()
+    return dict(zip(task.class_names, counts, strict=True))
 
 
 def keep(folder: Path, records: Sequence[Record], best: int, model: str, hits: np.ndarray) -> None:

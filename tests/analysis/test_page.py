@@ -90,11 +90,11 @@ def test_the_numbers_are_in_both_forms(reports: Path) -> None:
     errors = np.array([19, 17, 15, 18, 16])  # of 200; 0.03 more of them are 6 more, each + ½
     ratio = np.exp(np.mean(np.log((errors + 0.5) / (errors + 6.5))))
     for page in both(reports):
-        assert "he_normal has the highest test accuracy" in page
+        assert "validation chooses he_normal: test accuracy" in page
         assert "91.5 % (90.5 to 92.5)" in page  # of 0.905 … 0.92, by hand: 0.915 ± 2.776·sd/√5
         assert "-3.0 points" in page
         assert "pretraining hurts" in page
-        assert f"error down by a factor of {ratio:.2f}" in page
+        assert f"{1 / ratio:.2f} times more errors" in page
         assert "contradicted" in page
         assert "Every pair" not in page
 
@@ -131,9 +131,9 @@ def cells(html: str, caption: str, arm: str) -> dict[str, str]:
 
 
 def test_ties_share_a_letter_and_verdicts_stand_in_the_answer(project: Path) -> None:
-    nearly = [a + d for a, d in zip(ACCURACIES, [0.01, -0.005, 0.01, 0.0, 0.01], strict=True)]
+    nearly = [a + d for a, d in zip(ACCURACIES, [0.02, -0.02, 0.01, 0.0, 0.01], strict=True)]
     far = [a - 0.1 - d for a, d in zip(ACCURACIES, [0.0, 0.01, 0.0, 0.02, 0.0], strict=True)]
-    near = [a - 0.003 for a in ACCURACIES]
+    near = [a - 0.0005 for a in ACCURACIES]
     arms = {"none": ACCURACIES, "norm": nearly, "value": far, "global_norm": near}
     records = [
         r
@@ -206,8 +206,8 @@ def test_times_of_training_are_in_the_report_alone(project: Path) -> None:
     }
     write_json(project / "results/compare/clipping/timings.json", timings)
     html = (run(project) / "report.html").read_text()
-    assert re.search(r"</i>norm</td>.*<td>3.0</td><td>100 %</td><td>0.06</td><td>20.0</td>", html)
-    assert re.search(r"</i>none</td>.*<td>3.0</td><td>100 %</td><td>–</td><td>–</td>", html)
+    assert re.search(r"</i>norm</td>.*<td>2.7</td><td>100 %</td><td>0.054</td><td>20.0</td>", html)
+    assert re.search(r"</i>none</td>.*<td>2.7</td><td>100 %</td><td>–</td><td>–</td>", html)
     assert "On 2 cores of c." in html
     times = json.loads((project / "reports/plots/times.json").read_text())
     assert [row["arm"] for row in times] == ["norm"] * 4
@@ -321,7 +321,7 @@ def test_of_many_starts_those_are_given_in_numbers_that_differ_from_scratch(
 ) -> None:
     shifts = {
         "scratch": [0.0] * 5,
-        "on_a": [0.01, -0.01, 0.0, 0.01, -0.01],
+        "on_a": [0.03, -0.03, 0.0, 0.01, -0.01],
         "on_stacked": [0.03, 0.03, 0.03, 0.03, 0.035],
         "on_a_head_only": [-0.01, 0.01, 0.0, 0.01, -0.01],
         "on_a_first_1": [0.01, 0.01, 0.0, -0.01, -0.01],
@@ -338,7 +338,7 @@ def test_of_many_starts_those_are_given_in_numbers_that_differ_from_scratch(
     line = next(line for line in text.splitlines() if line.startswith("**Transfer.**"))
     assert "B on A's layers is open whether better than from scratch, +0.0 points" in line
     assert "Better than from scratch: B on stacked autoencoders." in line
-    assert "Open whether better than from scratch: B on A (head only) and B on A (first 1)." in line
+    assert "Open whether better than from scratch: B on A (head only)" in line
     assert line.count("points") == 1
 
 
@@ -356,7 +356,7 @@ def test_one_learning_rate_and_missing_stages_are_tolerated(project: Path) -> No
     assert "The stage <code>transfer</code> was not run." in html
     assert "The stage <code>pretrain</code> was not run." in html
     assert "<h2>Activation</h2>\n<p>The study was not run: <code>dvc repro compare@activ" in html
-    assert "Too few seeds to judge arm norm" in html
+    assert "Open: arm norm." in html
 
 
 def test_without_data_and_results_there_is_still_a_page(tmp_path: Path) -> None:
@@ -500,6 +500,6 @@ def test_every_pair_of_classes_has_its_row() -> None:
     text = to_markdown(transfer_sections.pairs(found))
     assert "Over all 2 pairs of classes" in text
     rows = [line for line in text.splitlines() if line.startswith("| x, ")]
-    assert [row.split(" | ")[7] for row in rows] == ["helps", "open"]
+    assert [row.strip(" |").split(" | ")[7] for row in rows] == ["helps", "open"]
     assert "| 91.5 % (90.5 to 92.5) | 94.5 % (93.5 to 95.5) | +3.0 points" in rows[0]
     assert list(transfer_sections.pairs(None)) == []
