@@ -203,6 +203,12 @@ class Params(Frozen):
     compare: Compare
     executor: Executor
 
+    @property
+    def replicates(self) -> int:
+        """How many splits model B sees over its seeds, each with a model A and encoders of its
+        own."""
+        return self.transfer.seeds if self.data.splits == "resampled" else 1
+
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check `path`.

@@ -1,6 +1,5 @@
 """One study: its arms, each with its learning rate tuned, all on the same seeds."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def make_study(
         ]
 
     def arm(network: Arm) -> Contender:
-        made = from_scratch(
+        return from_scratch(
             network,
             task=whole.task,
             splits=seen(network.standardize),
@@ -90,7 +89,6 @@ def make_study(
             patience=options.patience,
             probed=probed,
         )
-        return replace(made, settings=made.settings | {"splits": splits})
 
     return Study(
         stage="compare",
@@ -106,7 +104,4 @@ def make_study(
 
 
 def _written(view: View, standardize: bool, folder: Path) -> Split:
-    task = view.task if standardize else view.raw().task
-    path = folder / f"{task.name}.npz"
-    task.write(path)
-    return Split(path, task.digest)
+    return Split.write(view.task if standardize else view.raw().task, folder)

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -22,7 +21,17 @@ from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
 from warmstart.training.shared import build, capacity, compile_program
 from warmstart.training.trainer import Trainer
-from warmstart.training.trials import SHOWN, Cohort, Learned, Progress, Result, Split, Store, Trial
+from warmstart.training.trials import (
+    SHOWN,
+    Cohort,
+    Learned,
+    Pretrained,
+    Progress,
+    Result,
+    Split,
+    Store,
+    Trial,
+)
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
@@ -33,16 +42,14 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
     results = {trial: store.read(cohort.key(trial)) for trial in cohort.trials}
     missing = [trial for trial, result in results.items() if result is None]
     progress(cohort.epochs * (len(cohort.trials) - len(missing)))
-    missing = _by_split(cohort, missing)
-    sizes = Counter(map(cohort.split, missing)).values()
+    missing = _by_data(cohort, missing)
+    sizes = Counter(_seen(cohort, trial) for trial in missing).values()
     at_once = min(max(sizes, default=0), capacity(cohort, _task(cohort, cohort.trials[0])))
     trainer = None
     while missing:
-        split = cohort.split(missing[0])
-        data = _data(split)
-        if cohort.autoencoder:
-            data = _codes(split, cohort.source, cohort.source_digest)
-        group = [trial for trial in missing[:at_once] if cohort.split(trial) == split]
+        split, below = seen = _seen(cohort, missing[0])
+        data = _codes(split, below) if cohort.autoencoder else _data(split)
+        group = [trial for trial in missing[:at_once] if _seen(cohort, trial) == seen]
         try:
             trainer = trainer or Trainer(cohort, data, at_once)
             trainer.data = data
@@ -69,7 +76,7 @@ def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[tuple[flo
     """Test loss and accuracy of every trial of `cohort`, from the weights in `store`."""
     models = {}  # what sets trials apart, but for the leaky slope, lies in their weights
     scores = {}
-    for trial in _by_split(cohort, cohort.trials):
+    for trial in _by_data(cohort, cohort.trials):
         task, activation = _task(cohort, trial), trial.network.activation
         if activation not in models:
             network = cohort.structure.model_copy(update={"activation": activation})
@@ -133,18 +140,24 @@ def _task(cohort: Cohort, trial: Trial) -> Task:
     return _data(cohort.split(trial)).task
 
 
-def _by_split(cohort: Cohort, trials: Iterable[Trial]) -> list[Trial]:
-    """`trials` with those of a split next to each other, so that its samples are loaded once."""
-    return sorted(trials, key=lambda trial: cohort.splits.index(cohort.split(trial)))
+def _seen(cohort: Cohort, trial: Trial) -> tuple[Split, Pretrained | None]:
+    """The samples of `trial`, and the network whose codes of them it is trained on, if any."""
+    return cohort.split(trial), cohort.source(trial) if cohort.autoencoder else None
+
+
+def _by_data(cohort: Cohort, trials: Iterable[Trial]) -> list[Trial]:
+    """`trials` with those that see the same next to each other, so that it is loaded once."""
+    seen = list(dict.fromkeys(_seen(cohort, trial) for trial in trials))
+    return sorted(trials, key=lambda trial: seen.index(_seen(cohort, trial)))
 
 
 @lru_cache(maxsize=1)
-def _codes(split: Split, source: Path | None, digest: str) -> Data:
+def _codes(split: Split, source: Pretrained | None) -> Data:
     """What an autoencoder on the codes of `source` is trained and validated on."""
     task = _data(split).task
     if not source:
         return Data.reconstructed(task, task.x_train, task.x_validation)
-    codes = autoencoder.codes(transfer.load(source))
+    codes = autoencoder.codes(transfer.load(source.file))
     parts = (task.x_train, task.x_validation)
     return Data.reconstructed(task, *(np.array(codes(part, training=False)) for part in parts))
 
@@ -155,4 +168,5 @@ def _trained(cohort: Cohort, trial: Trial, store: Store) -> keras.Sequential:
     assign(model.variables, store.weights(cohort.key(trial)))
     if not cohort.autoencoder:
         return model
-    return autoencoder.unroll(model, transfer.load(cohort.source) if cohort.source else None)
+    source = cohort.source(trial)
+    return autoencoder.unroll(model, transfer.load(source.file) if source else None)
