@@ -52,30 +52,22 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     with Stopwatch() as stopwatch, pool.start(params.executor, make.folder) as workers:
         trained = _train(workers, cohorts)
         for number in range(2, make.depth + 1) if "stacked" in last else ():
-            lower, below = trained[f"stacked_{number - 1}"], []
-            for trial in lower.chosen:
-                below.append(make.folder / str(trial.seed) / f"{trial.arm}.keras")
-                workers.export_autoencoder(lower.cohort, trial, below[-1])
+            lower = trained[f"stacked_{number - 1}"].to_save(make.folder / f"stacked_{number - 1}")
+            workers.export_autoencoders(lower)
+            below = [path for _, _, path in lower]
             trained |= _train(workers, {f"stacked_{number}": make.layer(number, below)})
         for known in METHODS:  # what an earlier run left would be a start for model B
             shutil.rmtree(models / known, ignore_errors=True)
-        learned = {
-            method: [
-                workers.export_encoder(
-                    trained[arm].cohort, trial, models / method / f"{trial.seed}.keras"
-                )
-                for trial in trained[arm].chosen
-            ]
-            for method, arm in last.items()
-        }
+        encoders = {m: trained[arm].to_save(models / m) for m, arm in last.items()}
+        learned = workers.export_encoders([one for every in encoders.values() for one in every])
     stopwatch.write(  # before the records: a publisher that sees them needs it
         output / "timings.json",
         arms={name: arm.by_seed() for name, arm in trained.items()},
         trained=workers.trained,
         facts=about,
     )
-    first = {method: encoders[0] for method, encoders in learned.items()}
-    _write_shown(output / "shown.npz", first, whole)
+    first = learned[:: params.replicates]
+    _write_shown(output / "shown.npz", dict(zip(encoders, first, strict=True)), whole)
     write_records(
         output / "records.parquet",
         [record for arm in trained.values() for record in arm.records(full.digest)],
@@ -107,10 +99,10 @@ class _Trained:
             of_seed[trial.seed].append(i)
         return tuple(min(positions, key=loss) for positions in of_seed.values())
 
-    @property
-    def chosen(self) -> list[Trial]:
-        """One for each seed."""
-        return [self.cohort.trials[i] for i in self.best]
+    def to_save(self, folder: Path) -> list[tuple[Cohort, Trial, Path]]:
+        """Each seed's best, and `folder/SEED.keras` for it."""
+        chosen = [self.cohort.trials[i] for i in self.best]
+        return [(self.cohort, trial, folder / f"{trial.seed}.keras") for trial in chosen]
 
     @property
     def losses(self) -> list[float]:

@@ -34,7 +34,7 @@ def build(cohort: Cohort, task: Task, network: Arm) -> keras.Sequential:
     if cohort.autoencoder:
         how, features = cohort.autoencoder, task.features
         if cohort.sources:
-            below = transfer.load(cohort.sources[0].file)
+            below = Source.read(cohort.sources[0]).model
             features = autoencoder.codes(below).output_shape[-1]
         return autoencoder.build(
             network,
