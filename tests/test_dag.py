@@ -94,10 +94,11 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
     for path in (
         "data/prepared/card.json",
         "models/a.keras",
+        "models/a/2.keras",
         "models/b.keras",
         "models/cards/b.json",
         "models/cards/clipping.json",
-        "models/autoencode/denoising.keras",
+        "models/autoencode/denoising/2.keras",
         "results/autoencode/shown.npz",
         "results/pretrain/kept.json",
         "results/transfer/kept.json",
@@ -201,10 +202,10 @@ def test_push_and_pull_carry_everything_to_a_fresh_clone(project: Path, tmp_path
     assert (clone / "models/b.keras").read_bytes() == (project / "models/b.keras").read_bytes()
     assert "up to date" in run(clone, "dvc", "repro")
     # the runs were never in this clone's MLflow: records bring them back
-    # 1 + 1 of A, 1 without labels, 9 + 3 of B and as many with another number of labels,
+    # 3 + 1 of A, 3 without labels, 9 + 3 of B and as many with another number of labels,
     # 12 + 2 of the study, one each of these four stages; the report, three models
     said = run(clone, sys.executable, "-m", "warmstart", "track")
-    assert said == "49 runs and models published, 0 were there already\n"
+    assert said == "53 runs and models published, 0 were there already\n"
 
 
 @pytest.mark.slow

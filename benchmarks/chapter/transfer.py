@@ -18,9 +18,9 @@ from warmstart.runtime import pool as executor
 from warmstart.runtime.pool import Workers
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
-from warmstart.stages.transfer import on_source
+from warmstart.stages.transfer import on_sources
 from warmstart.training.strategies import freeze_then_thaw
-from warmstart.training.trials import Cohort, Split, Trial
+from warmstart.training.trials import Cohort, Pretrained, Split, Trial
 
 RATE, EPOCHS, FROZEN_EPOCHS = 1e-3, 20, 4
 ALONE = "B alone"
@@ -74,20 +74,19 @@ def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) 
     with executor.start(Executor(), scratch) as pool:
         sources = _pretrain(pool, transfer, a, folder, scale)
         cohorts = _cohorts(transfer, b, folder, scale, sources)
-        members = [cohort for group in cohorts.values() for cohort in group]
-        pool.train(members, f"book, B, {transfer.name}")
-        scores = pool.evaluate(members)
+        pool.train([*cohorts.values()], f"book, B, {transfer.name}")
+        scores = pool.evaluate([*cohorts.values()])
     shutil.rmtree(scratch, ignore_errors=True)
     accuracies = {
-        arm: tuple(scores[c.key(trial)][1] for c in group for trial in c.trials)
-        for arm, group in cohorts.items()
+        arm: tuple(scores[cohort.key(trial)][1] for trial in cohort.trials)
+        for arm, cohort in cohorts.items()
     }
     return _rows(transfer, accuracies, len(b.y_test))
 
 
 def _pretrain(
     pool: Workers, transfer: Transfer, task: Task, folder: Path, scale: Scale
-) -> list[Path]:
+) -> list[Pretrained]:
     """A model A for each seed."""
     arm = _alone(transfer, folder / "a.npz", task)
     trials = _trials("a", arm.network, scale)
@@ -95,22 +94,21 @@ def _pretrain(
     paths = [folder / f"a_{trial.seed}.keras" for trial in trials]
     for trial, path in zip(trials, paths, strict=True):
         pool.export(arm.cohort, trial, path)
-    return paths
+    return list(map(Pretrained.of, paths))
 
 
 def _cohorts(
-    transfer: Transfer, task: Task, folder: Path, scale: Scale, sources: Sequence[Path]
-) -> dict[str, list[Cohort]]:
-    """Arm -> cohorts, whose trials are its seeds in order."""
+    transfer: Transfer, task: Task, folder: Path, scale: Scale, sources: Sequence[Pretrained]
+) -> dict[str, Cohort]:
+    """Arm -> the cohort whose trials are its seeds in order."""
     alone = _alone(transfer, folder / "b.npz", task)
-    cohorts = {ALONE: [replace(alone.cohort, trials=_trials(ALONE, alone.network, scale))]}
+    cohorts = {ALONE: replace(alone.cohort, trials=_trials(ALONE, alone.network, scale))}
+    stack = Stack.read(sources[0].file)
     for rate in transfer.thawed_rates:
         arm = f"B on A, thawed at {rate:g}"
-        cohorts[arm] = []
-        for source, trial in zip(sources, _trials(arm, alone.network, scale), strict=True):
-            recipe = freeze_then_thaw(Stack.read(source), _options(transfer, rate, scale))
-            cohort = on_source(source, "freeze_then_thaw", recipe, alone).cohort
-            cohorts[arm].append(replace(cohort, trials=(trial,)))
+        recipe = freeze_then_thaw(stack, _options(transfer, rate, scale))
+        on_a = on_sources(sources, "freeze_then_thaw", recipe, alone, "a")
+        cohorts[arm] = replace(on_a.cohort, trials=_trials(arm, alone.network, scale))
     return cohorts
 
 

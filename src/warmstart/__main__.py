@@ -91,10 +91,11 @@ def pretrain(
     output: Output = RESULTS / "pretrain",
     params: Params = PARAMS,
 ) -> None:
-    """Train model A on task A.
+    """Train model A on task A, once for each split that model B sees.
 
     Args:
-        model: where model A is saved (.keras)
+        model: where the best on validation is saved (PATH.keras); that of each seed becomes
+            PATH/SEED.keras
     """
     options = config.load(params)
     from warmstart.stages.pretrain import pretrain
@@ -113,7 +114,7 @@ def autoencode(
     """Pretrain encoders without labels.
 
     Args:
-        models: folder where the encoders are saved (.keras)
+        models: folder where the encoders are saved (METHOD/SEED.keras)
     """
     options = config.load(params)
     from warmstart.stages.autoencode import autoencode
@@ -124,7 +125,7 @@ def autoencode(
 @app.command
 def transfer(
     *,
-    a: str = str(MODELS / "a.keras"),
+    a: str = str(MODELS / "a"),
     encoders: Path = MODELS / "autoencode",
     data: Prepared = PREPARED,
     pretrained: Path = RESULTS / "pretrain",
@@ -135,8 +136,9 @@ def transfer(
     """Compare model B from scratch with B on pretrained layers.
 
     Args:
-        a: model A: a .keras file, or models:/NAME@ALIAS or models:/NAME/VERSION in MLflow
-        encoders: folder with further models to start on (.keras)
+        a: model A: a folder with SEED.keras; or one for all seeds: a .keras file, or
+            models:/NAME@ALIAS or models:/NAME/VERSION in MLflow
+        encoders: folder with further models to start on: folders with SEED.keras, or .keras files
         pretrained: folder with the records of model A
         model: where model B is saved (.keras)
     """
@@ -144,7 +146,11 @@ def transfer(
     from warmstart.stages.transfer import transfer
 
     with _file(a) as path:
-        others = {f"on_{encoder.stem}": encoder for encoder in sorted(encoders.glob("*.keras"))}
+        others = {
+            f"on_{place.stem}": place
+            for place in sorted(encoders.glob("*"))
+            if place.is_dir() or place.suffix == ".keras"
+        }
         transfer(options, data, {"on_a": path} | others, pretrained, model, output)
 
 

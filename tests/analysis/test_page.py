@@ -375,6 +375,7 @@ def test_the_kept_trial_of_every_encoder_is_shown(project: Path) -> None:
     records = [
         trial("denoising", 0, 0.03, val_loss=(0.5, 0.1234), val_accuracy=nan * 2, test=nothing()),
         trial("denoising", 0, 0.1, val_loss=(0.6, 0.4321), val_accuracy=nan * 2),
+        trial("denoising", 1, 0.1, val_loss=(0.5, 0.1236), val_accuracy=nan * 2, test=nothing()),
         trial("rotation", 0, 0.3, val_loss=(0.5,), val_accuracy=(0.875,), test=nothing()),
     ]
     write(folder, records)
@@ -387,8 +388,8 @@ def test_the_kept_trial_of_every_encoder_is_shown(project: Path) -> None:
         rotation_filters=draw.normal(size=(12, 4)),
     )
     html, markdown = both(run(project))
-    assert "| denoising | 0.03 | 0.1234 | 0.1234 | – |" in markdown
-    assert "| rotation | 0.3 | 0.5000 | 0.5000 | 87.5 % |" in markdown
+    assert "| denoising | 2 | 0.03 or 0.1 | 0.1235 | 0.1235 | – |" in markdown
+    assert "| rotation | 1 | 0.3 | 0.5000 | 0.5000 | 87.5 % |" in markdown
     assert "0.4321" not in markdown  # of a learning rate that was not chosen
     assert "after denoising." in html
     pngs = [base64.b64decode(uri) for uri in re.findall(r"base64,([^\"]+)", html)]

@@ -54,7 +54,7 @@ class Pool:
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         return {
-            cohort.key(trial): (0.5, (ON_A if cohort.source else ALONE)[trial.seed])
+            cohort.key(trial): (0.5, (ON_A if cohort.sources else ALONE)[trial.seed])
             for cohort in cohorts
             for trial in cohort.trials
         }
@@ -164,20 +164,21 @@ def test_a_limit_shrinks_every_part() -> None:
 
 def test_each_seed_of_b_starts_on_its_own_a(ran: tuple[list[Row], Pool]) -> None:
     _, pool = ran
-    on_a = [c for label, c, _ in pool.asked if label == "book, B, sandal or shirt" and c.source]
-    assert len(on_a) == 4  # 2 seeds at 2 rates
+    on_a = [c for label, c, _ in pool.asked if label == "book, B, sandal or shirt" and c.sources]
+    assert [len(cohort.trials) for cohort in on_a] == [2, 2]  # seeds at each of 2 rates
     for cohort in on_a:
-        (trial,) = cohort.trials
-        assert cohort.source.name == f"a_{trial.seed}.keras"
+        sources = [cohort.source(trial) for trial in cohort.trials]
+        assert [source.file.name for source in sources] == ["a_0.keras", "a_1.keras"]
+        assert sources[0].digest != sources[1].digest
         frozen, thawed = cohort.phases
         assert (frozen.epochs, thawed.epochs) == (4, 16)
         assert frozen.learning_rate_factor == 1
         assert dict(frozen.layer_factors) == {f"hidden_{n}": 0 for n in range(1, 6)} | {"logits": 1}
         assert set(dict(thawed.layer_factors).values()) == {1}
         assert cohort.copied == tuple(f"hidden_{n}" for n in range(1, 6))
-        rate = trial.learning_rate * thawed.learning_rate_factor
-        assert f"{rate:g}" == trial.arm.removeprefix("B on A, thawed at ")
-    assert len({cohort.source_digest for cohort in on_a}) == 2
+        for trial in cohort.trials:
+            rate = trial.learning_rate * thawed.learning_rate_factor
+            assert f"{rate:g}" == trial.arm.removeprefix("B on A, thawed at ")
 
 
 def test_rows_hold_the_books_number_and_ours(ran: tuple[list[Row], Pool]) -> None:

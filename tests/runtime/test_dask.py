@@ -16,7 +16,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.runtime import dask_client as cluster
 from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort, Split
+from warmstart.training.trials import Cohort, Pretrained, Split
 
 pytestmark = pytest.mark.slow
 
@@ -61,8 +61,7 @@ def everything(options: Executor, folder: Path, cohort: Cohort) -> dict[str, Any
         workers.export(cohort, cohort.trials[-1], a)
         on_a = replace(
             cohort,
-            source=a,
-            source_digest="a",
+            sources=(Pretrained.of(a),),
             copied=("hidden_1", "activation_1"),
             not_copied=("logits",),
             trials=cohort.trials[:2],

@@ -27,11 +27,13 @@ METHODS = ("stacked", "denoising", "rotation")
 def known(**changes: Any) -> Params:
     """Two small layers, one epoch."""
     loaded = params()
+    data = loaded.data.model_copy(update={"splits": "fixed"})
     network = Arm(hidden=(6, 4), activation=Activation(name="selu"))
     changes = {"methods": METHODS, "optimizer": Optimizer(name="sgd")} | changes
     changes |= {"epochs": 1, "learning_rates": (0.03,)}
     return loaded.model_copy(
         update={
+            "data": data,
             "pretrain": loaded.pretrain.model_copy(update={"network": network}),
             "autoencode": loaded.autoencode.model_copy(update=changes),
         }
@@ -96,7 +98,12 @@ def last_losses(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def models(folder: Path) -> dict[str, bytes]:
-    return {path.stem: path.read_bytes() for path in sorted((folder / "models").iterdir())}
+    """By their names below `models`, without `.keras`."""
+    found = sorted((folder / "models").rglob("*.keras"))
+    return {
+        str(path.relative_to(folder / "models").with_suffix("")): path.read_bytes()
+        for path in found
+    }
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +117,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With other held-out samples, without denoising, and with two models in its folder before."""
+    """With other held-out samples, without denoising, and with models in its folder before."""
     folder = tmp_path_factory.mktemp("spoilt")
     write_data(folder, spoilt=True)
-    (folder / "models").mkdir()
-    for name in ("mine", "denoising"):
+    for name in ("mine", "denoising/0", "stacked/7"):
+        (folder / f"models/{name}").parent.mkdir(parents=True, exist_ok=True)
         (folder / f"models/{name}.keras").write_text("here before")
     with pytest.MonkeyPatch.context() as monkeypatch:
         run(folder, known(methods=("stacked", "rotation")), monkeypatch)
@@ -123,8 +130,8 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_held_out_samples_teach_nothing(finished: Path, spoilt: Path) -> None:
     """Whatever is validated on, the same bytes are learned; and a run repeats to the byte."""
-    assert list(models(finished)) == sorted(METHODS)
-    for method in ("rotation", "stacked"):
+    assert list(models(finished)) == [f"{method}/0" for method in sorted(METHODS)]
+    for method in ("rotation/0", "stacked/0"):
         assert models(spoilt)[method] == models(finished)[method]
     losses = [last_losses(folder) for folder in (finished, spoilt)]
     for arm in losses[1]:  # though other validation samples have other losses
@@ -134,13 +141,13 @@ def test_held_out_samples_teach_nothing(finished: Path, spoilt: Path) -> None:
 
 def test_only_the_stages_own_models_are_removed(spoilt: Path) -> None:
     """A leftover of an earlier run would be a start for model B; the user's model is not ours."""
-    assert list(models(spoilt)) == ["mine", "rotation", "stacked"]
+    assert list(models(spoilt)) == ["mine", "rotation/0", "stacked/0"]
     assert models(spoilt)["mine"] == b"here before"
 
 
 def test_every_encoder_is_a_start_for_model_b(finished: Path) -> None:
     for method in METHODS:
-        source = transfer.load(finished / "models" / f"{method}.keras")
+        source = transfer.load(finished / "models" / method / "0.keras")
         hidden = [layer.name for layer in transfer.graft(source, 9, 2, seed=1).layers[:-1]]
         assert hidden == ["hidden_1", "activation_1", "hidden_2", "activation_2"]
 
@@ -156,7 +163,7 @@ def test_what_is_shown_is_what_was_learned(finished: Path) -> None:
         assert shown["stacked_reconstructions"].shape == (8, 9)
         assert "rotation_reconstructions" not in shown
         for method in METHODS:
-            source = transfer.load(finished / "models" / f"{method}.keras")
+            source = transfer.load(finished / "models" / method / "0.keras")
             kernel = np.array(source.get_layer("hidden_1").kernel)
             np.testing.assert_array_equal(shown[f"{method}_filters"], kernel.T)
 

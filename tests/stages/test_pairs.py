@@ -94,8 +94,8 @@ class MadeUp:
             accuracy = 0.9 - abs(trial.learning_rate - 0.03)
         else:
             accuracy = 0.9
-            if cohort.source:
-                self.b.append((task.class_names, cohort.source_digest))
+            if source := cohort.source(trial):
+                self.b.append((task.class_names, source.digest))
         epochs = dict.fromkeys(("loss", "accuracy", "val_loss"), (0.5,) * cohort.epochs)
         epochs["val_accuracy"] = (accuracy,) * cohort.epochs
         return Result(
@@ -108,7 +108,7 @@ class MadeUp:
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         return {
-            c.key(t): (0.3, 1 - errors(c.splits[0].digest, c.source is not None, t.seed) / N_TEST)
+            c.key(t): (0.3, 1 - errors(c.splits[0].digest, bool(c.sources), t.seed) / N_TEST)
             for c in cohorts
             for t in c.trials
         }

@@ -14,7 +14,7 @@ from warmstart.networks import autoencoder, choices, transfer
 from warmstart.runtime.store import Store
 from warmstart.training import worker
 from warmstart.training.program import Data, Numbers, Program
-from warmstart.training.trials import Autoencoder, Cohort, Phase, Split, Trial
+from warmstart.training.trials import Autoencoder, Cohort, Phase, Pretrained, Split, Trial
 
 LINEAR = Arm(hidden=(2,), activation=Activation(name="linear"), optimizer=Optimizer(name="sgd"))
 X = make_task(samples=40).x_train
@@ -98,8 +98,7 @@ def cohort(folder: Path, hidden: int, how: Autoencoder, source: Path | None = No
         splits=(Split(folder / "task.npz", task.digest),),
         batch_size=16,
         root_seed=1,
-        source=source,
-        source_digest="below" if source else "",
+        sources=(Pretrained.of(source),) if source else (),
         autoencoder=how,
         trials=(Trial(arm="arm", network=network, seed=0, learning_rate=0.1),),
     )
@@ -131,6 +130,38 @@ def test_a_layer_learns_the_codes_of_the_layers_below(tmp_path: Path) -> None:
     moved = Store(tmp_path).weights(second.key(second.trials[0]))[0]
     fresh = autoencoder.build(second.structure, 5, 1, noise=0.0, tied=True, first=2)
     assert not np.array_equal(moved, np.array(fresh.get_layer("hidden_2").kernel))
+
+
+def test_each_seed_learns_the_codes_of_its_own_source(tmp_path: Path) -> None:
+    """As if it were alone, in one piece of work with the others."""
+    first = cohort(tmp_path, 5, Autoencoder(noise=0.0, tied=False))
+    trials = tuple(replace(first.trials[0], seed=seed) for seed in (0, 1))
+    first = replace(first, trials=trials)
+    worker.train(first, Store(tmp_path), lambda _: None)
+    below = []
+    for trial in trials:
+        below.append(tmp_path / f"{trial.seed}.keras")
+        export(first, trial, tmp_path, below[-1])
+    how = Autoencoder(noise=0.0, tied=False, first=2)
+    second = replace(cohort(tmp_path, 3, how, below[0]), sources=tuple(map(Pretrained.of, below)))
+    second = replace(
+        second,
+        trials=tuple(
+            replace(second.trials[0], seed=seed, learning_rate=rate)
+            for rate in (0.1, 0.05)
+            for seed in (0, 1)
+        ),
+    )
+    together = worker.train(second, Store(tmp_path / "together"), lambda _: None)
+    for trial, found in zip(second.trials, together, strict=True):
+        only = replace(second, sources=(second.sources[trial.seed],), trials=(trial,))
+        (alone,) = worker.train(only, Store(tmp_path / "alone"), lambda _: None)
+        assert repr(alone.epochs) == repr(found.epochs)
+        export(second, trial, tmp_path / "together", tmp_path / "whole.keras")
+        lower, whole = (transfer.load(p) for p in (below[trial.seed], tmp_path / "whole.keras"))
+        kernels = [model.get_layer("hidden_1").get_weights()[0] for model in (lower, whole)]
+        assert np.array_equal(*kernels)
+    assert len({result.epochs["val_loss"] for result in together}) == 4
 
 
 def test_what_kind_of_autoencoder_it_is_belongs_to_a_trials_name(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from small_task import export, make_task
 from warmstart.config.arm import Activation, Arm, Clipping, Initializer, Optimizer
+from warmstart.errors import InputError
 from warmstart.networks import mlp, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
 from warmstart.training import backends, program, race, shared, worker
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
-from warmstart.training.trials import Cohort, Phase, Split, Trial, cut
+from warmstart.training.trials import Cohort, Phase, Pretrained, Split, Trial, cut
 
 HE, NORMAL = Initializer(name="he_normal"), Initializer(name="normal", stddev=1.0)
 RANDOM = Arm(hidden=(16, 12), activation=Activation(name="rrelu"), batch_norm="after", dropout=0.1)
@@ -484,7 +485,7 @@ def test_a_key_changes_with_whatever_the_result_depends_on(cohort: Cohort) -> No
         replace(cohort, batch_size=8).key(base),
         replace(cohort, root_seed=2).key(base),
         replace(cohort, splits=(Split(cohort.splits[0].file, "other"),)).key(base),
-        replace(cohort, source_digest="other").key(base),
+        replace(cohort, sources=(Pretrained(Path("a"), "other"),)).key(base),
         replace(cohort, phases=(Phase(epochs=3, learning_rate_factor=0.5),)).key(base),
         replace(cohort, patience=3).key(base),
         cohort.key(trial(network=PLAIN)),
@@ -513,7 +514,7 @@ def test_strategies_share_a_program_and_never_move_a(
     whole = replace(
         cohort,
         structure=network.structure(),
-        source=a,
+        sources=(Pretrained.of(a),),
         copied=first + second,
         not_copied=("logits",),
         phases=(phase(3, *first, *second),),
@@ -534,7 +535,7 @@ def test_strategies_share_a_program_and_never_move_a(
     load = transfer.load(other)
     load.set_weights([weight + 1 for weight in load.get_weights()])
     saving.save(load, other)
-    elsewhere = replace(whole, source=other, source_digest="of the other")
+    elsewhere = replace(whole, sources=(Pretrained.of(other),))
     on_other = train(elsewhere, tmp_path / "other")[1]
     assert not compiled  # one program for them all
     for i in range(len(load.weights) - 2):
@@ -557,6 +558,77 @@ def test_strategies_share_a_program_and_never_move_a(
         np.array_equal(x, y)
         for x, y in zip(source.get_weights(), transfer.load(a).get_weights(), strict=True)
     )
+
+
+def test_each_seed_starts_on_its_own_source_in_one_program(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed s on number s modulo their count, as if it were alone: what is copied and frozen is
+    there to the bit, batch norm's statistics too."""
+    network = Arm(hidden=(16, 12), batch_norm="after").resolve(6)
+    first = ("hidden_1", "activation_1", "batch_norm_1")
+    second = ("hidden_2", "activation_2", "batch_norm_2")
+    sources, pretrained = [], []
+    for number in range(3):
+        model = mlp.compile_for_use(mlp.build(network, 6, 5, seed=number))
+        model.set_weights([weight + number for weight in model.get_weights()])
+        saving.save(model, tmp_path / f"{number}.keras")
+        sources.append(Pretrained.of(tmp_path / f"{number}.keras"))
+        pretrained.append(model)
+    frozen = tuple((name, float(name == "logits")) for name in (*first, *second, "logits"))
+    together = replace(
+        cohort,
+        structure=network.structure(),
+        sources=tuple(sources),
+        copied=first,
+        not_copied=(*second, "logits"),
+        phases=(Phase(epochs=2, layer_factors=frozen),),
+        trials=tuple(
+            trial(seed, rate, network=network) for rate in (0.05, 0.1) for seed in (4, 0, 1, 2, 3)
+        ),
+    )
+    compiled = []
+    make = shared.Program
+    monkeypatch.setattr(shared, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
+    shared.compile_program.cache_clear()
+    metrics, weights = train(together, tmp_path / "together")
+    assert len(compiled) == 1
+    for i, one in enumerate(together.trials):
+        number = one.seed % 3
+        model = pretrained[number]
+        of_a = [w for layer in first for w in model.get_layer(layer).get_weights()]
+        for ours, theirs in zip(weights[i], of_a, strict=False):
+            assert np.array_equal(ours, theirs)
+        alone = replace(together, sources=(sources[number],), trials=(one,))
+        assert alone.key(one) == together.key(one)
+        (expected,), (kept,) = train(alone, tmp_path / f"alone_{i}")
+        assert metrics[i] == expected
+        for ours, theirs in zip(weights[i], kept, strict=True):
+            assert np.array_equal(ours, theirs)
+    assert len(compiled) == 1
+    assert len({repr(found) for found in metrics}) == len(together.trials)
+
+
+def test_sources_of_other_layers_are_refused(cohort: Cohort, tmp_path: Path) -> None:
+    """They would be trained with the first one's activation."""
+    sources = []
+    for name in ("relu", "tanh"):
+        network = Arm(hidden=(16,), activation=Activation(name=name)).resolve(6)
+        saving.save(
+            mlp.compile_for_use(mlp.build(network, 6, 5, seed=1)), tmp_path / f"{name}.keras"
+        )
+        sources.append(Pretrained.of(tmp_path / f"{name}.keras"))
+    network = Arm(hidden=(16,)).resolve(6)
+    both = replace(
+        cohort,
+        structure=network.structure(),
+        sources=tuple(sources),
+        copied=("hidden_1", "activation_1"),
+        not_copied=("logits",),
+        trials=(trial(0, network=network), trial(1, network=network)),
+    )
+    with pytest.raises(InputError, match=r"tanh.keras: expected the layers of .*relu.keras"):
+        train(both, tmp_path / "both")
 
 
 def test_cutting_keeps_every_trial_once_and_balances(cohort: Cohort) -> None:

@@ -82,8 +82,11 @@ def card(
 
 def _view(trial: Record, prepared: Path, seed: int) -> View:
     """What `trial` saw: its stage's task, or its split of it, standardized or raw."""
-    view = View.read(prepared, TASKS[trial.stage])
-    view = resplit(view, trial.split, seed)
+    name = TASKS[trial.stage]
+    view = View.read(prepared, name)
+    if trial.split:
+        whole = resplit(View.read(prepared, "full"), trial.split, seed)
+        view = whole.only(name, view.task.class_names)
     return view if trial.settings["standardize"] == "true" else view.raw()
 
 

@@ -1,7 +1,9 @@
 """The report's section about transfer: model B on pretrained layers."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from statistics import fmean
 
 from warmstart.analysis import pairs as every_pair
 from warmstart.analysis.answers import arm_name, transfer_answer
@@ -14,6 +16,7 @@ from warmstart.analysis.sections import figures, not_run, number, ranking, share
 from warmstart.analysis.series import Row
 from warmstart.analysis.words import accuracy, errors, percent, points
 from warmstart.config.params import Transfer
+from warmstart.records import Record
 
 
 def pretrain(results: Results | None) -> Iterator[Block]:
@@ -111,15 +114,27 @@ def encoders(seen: Encoders | None) -> Iterator[Block]:
         "The encoders that model B starts on saw the training samples of both tasks and none of "
         "their labels. The loss of an autoencoder is the mean squared error on standardized "
         "samples, where 1 is what the mean gives; that of rotation is the cross-entropy of four "
-        "turns."
+        "turns. Values are means over splits, each at its own best learning rate."
     )
+    by_arm: dict[str, list[Record]] = defaultdict(list)
+    for record in seen.chosen:
+        by_arm[record.arm].append(record)
+
+    def last(records: list[Record], metric: str) -> float:
+        return fmean(record.epochs[metric][-1] for record in records)
+
     yield table(
-        seen.chosen,
-        ("trained", "l", lambda record: record.arm.replace("_", ", layer ")),
-        ("learning rate", "r", lambda record: f"{record.learning_rate:g}"),
-        ("training loss", "r", lambda record: number(record.epochs["loss"][-1], ".4f")),
-        ("validation loss", "r", lambda record: number(record.epochs["val_loss"][-1], ".4f")),
-        ("validation accuracy", "r", lambda record: share(record.epochs["val_accuracy"][-1])),
+        [*by_arm.values()],
+        ("trained", "l", lambda records: records[0].arm.replace("_", ", layer ")),
+        ("splits", "r", len),
+        ("learning rate", "r", _rates),
+        ("training loss", "r", lambda records: number(last(records, "loss"), ".4f")),
+        ("validation loss", "r", lambda records: number(last(records, "val_loss"), ".4f")),
+        ("validation accuracy", "r", lambda records: share(last(records, "val_accuracy"))),
     )
     for caption, uri in seen.pictures.items():
         yield figure(f'<img src="{uri}" alt="">', caption)
+
+
+def _rates(records: list[Record]) -> str:
+    return " or ".join(f"{rate:g}" for rate in sorted({r.learning_rate for r in records}))

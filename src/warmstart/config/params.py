@@ -111,9 +111,6 @@ class Transfer(Frozen):
     """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`."""
     train_size: Count
     seeds: Annotated[int, Field(ge=2)]
-    """Of the first round."""
-    most_seeds: Annotated[int, Field(ge=2)] | None = None
-    """As `compare.most_seeds`."""
     learning_rates: LearningRates
     frozen_epochs: Count
     thawed_epochs: Count
@@ -205,6 +202,12 @@ class Params(Frozen):
     transfer: Transfer
     compare: Compare
     executor: Executor
+
+    @property
+    def replicates(self) -> int:
+        """How many splits model B sees over its seeds, each with a model A and encoders of its
+        own."""
+        return self.transfer.seeds if self.data.splits == "resampled" else 1
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

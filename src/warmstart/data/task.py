@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -161,6 +161,11 @@ class View:
             task=Task.read(prepared / f"{name}.npz"),
             standardization=Standardization.read(prepared / "standardize.npz"),
         )
+
+    def only(self, name: str, class_names: Sequence[str]) -> "View":
+        """The samples of the classes `class_names`, standardized as they are here."""
+        classes = [self.task.class_names.index(each) for each in class_names]
+        return replace(self, task=self.task.only(name, classes))
 
     def raw(self) -> "View":
         """These samples before they were standardized, but for rounding."""

@@ -34,8 +34,7 @@ class Cluster:
         names = [f"{cohort.key(trial)}.npz" for trial in cohort.trials]
         here = {name: path for name in names if (path := self._folder / name).exists()}
         self._files |= here | {split.digest: split.file for split in cohort.splits}
-        if cohort.source:
-            self._files[cohort.source_digest] = cohort.source
+        self._files |= {source.digest: source.file for source in cohort.sources}
         self._epochs |= {name: cohort.epochs for name in names if name not in here}
         return self._pool.submit(
             dask_worker.do, work, cohort, list(here), self._queue.name, self._backend

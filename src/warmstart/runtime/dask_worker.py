@@ -10,16 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from distributed import Queue, get_client, get_worker
 
 from warmstart.files import replacing
 from warmstart.runtime.processes import StoppedError
 from warmstart.training import setup
-from warmstart.training.trials import Cohort
+from warmstart.training.trials import Cohort, Pretrained, Split
 
 ASK_AGAIN_SECONDS = 60
+T = TypeVar("T", Split, Pretrained)
 
 _one_at_a_time = Lock()  # a worker that joined later may have several threads
 
@@ -41,12 +42,10 @@ def do(
         folder, kept = Path(name), here / "warmstart"
         for file in files:
             home.fetch(file, folder / file)
-        splits = tuple(
-            replace(split, file=home.fetch(split.digest, kept / split.digest / split.file.name))
-            for split in cohort.splits
-        )
-        source = cohort.source and home.fetch(
-            cohort.source_digest, kept / cohort.source_digest / cohort.source.name
+        there = replace(
+            cohort,
+            splits=tuple(home.brought(split, kept) for split in cohort.splits),
+            sources=tuple(home.brought(source, kept) for source in cohort.sources),
         )
         trials = {cohort.key(trial): trial for trial in cohort.trials}
         awaited = {f"{key}{end}" for key in trials for end in (".npz", ".keras")} - set(files)
@@ -59,7 +58,7 @@ def do(
                 awaited.remove(path.name)
 
         left = tuple(trial for key, trial in trials.items() if f"{key}.npz" not in sent)
-        answer = work(replace(cohort, splits=splits, source=source, trials=left), folder, send)
+        answer = work(replace(there, trials=left), folder, send)
         send()
     return answer
 
@@ -96,6 +95,11 @@ class _Home:
         with replacing(path) as unfinished:
             unfinished.write_bytes(content)
         return path
+
+    def brought(self, needed: T, folder: Path) -> T:
+        """`needed`, which home knows by its digest, with its file below `folder`."""
+        path = folder / needed.digest / needed.file.name
+        return replace(needed, file=self.fetch(needed.digest, path))
 
     def send(self, path: Path) -> None:
         self._queue.put([path.name, path.read_bytes(), None])

@@ -105,21 +105,24 @@ class Workers:
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
         """Save a trained trial as a plain Keras model; whether it is right on each validation
         sample."""
-        return self._export("export", cohort, trial, path)
+        (hits,) = self._export("export", [(cohort, trial, path)])
+        return hits
 
-    def export_autoencoder(self, cohort: Cohort, trial: Trial, path: Path) -> None:
-        """Save a trained autoencoder as a whole, for another to be trained on its codes."""
-        self._export("export_autoencoder", cohort, trial, path)
+    def export_autoencoders(self, trained: Sequence[tuple[Cohort, Trial, Path]]) -> None:
+        """Save trained autoencoders as a whole, for others to be trained on their codes."""
+        self._export("export_autoencoder", trained)
 
-    def export_encoder(self, cohort: Cohort, trial: Trial, path: Path) -> Learned:
-        """Save what of a trained trial other networks start from, and see what it has learned."""
-        return self._export("export_encoder", cohort, trial, path)
+    def export_encoders(self, trained: Sequence[tuple[Cohort, Trial, Path]]) -> list[Learned]:
+        """Save what of trained trials other networks start from, and see what they have learned."""
+        return self._export("export_encoder", trained)
 
-    def _export(self, job: Job, cohort: Cohort, trial: Trial, path: Path) -> Any:
-        (answer,) = self._run(partial(_do, job), [replace(cohort, trials=(trial,))])
-        with replacing(path) as unfinished:
-            shutil.move(self._store.model_path(cohort.key(trial)), unfinished)
-        return answer
+    def _export(self, job: Job, trained: Sequence[tuple[Cohort, Trial, Path]]) -> list[Any]:
+        pieces = [replace(cohort, trials=(trial,)) for cohort, trial, _ in trained]
+        answers = self._run(partial(_do, job), pieces)
+        for cohort, trial, path in trained:
+            with replacing(path) as unfinished:
+                shutil.move(self._store.model_path(cohort.key(trial)), unfinished)
+        return answers
 
     def _run(
         self,

@@ -1,6 +1,5 @@
 """One study: its arms, each with its learning rate tuned, all on the same seeds."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def make_study(
 
     def contender(network: Arm, count: int) -> Contender:
         numbers = range(count) if splits == "resampled" else [0]
-        made = from_scratch(
+        return from_scratch(
             network,
             task=whole.task,
             splits=[split(number, network.standardize) for number in numbers],
@@ -87,7 +86,6 @@ def make_study(
             patience=options.patience,
             probed=probed,
         )
-        return replace(made, settings=made.settings | {"splits": splits})
 
     def arms(count: int) -> dict[str, Contender]:
         return {key: contender(network, count) for key, network in options.arms(name).items()}
@@ -109,7 +107,4 @@ def make_study(
 
 
 def _written(view: View, standardize: bool, folder: Path) -> Split:
-    task = view.task if standardize else view.raw().task
-    path = folder / f"{task.name}.npz"
-    task.write(path)
-    return Split(path, task.digest)
+    return Split.write(view.task if standardize else view.raw().task, folder)

@@ -57,5 +57,9 @@ def from_scratch(
         probed=probed,
         trials=(),
     )
-    settings = network.settings() | {"batch_size": str(batch_size), "epochs": str(epochs)}
+    settings = network.settings() | {
+        "batch_size": str(batch_size),
+        "epochs": str(epochs),
+        "splits": "resampled" if len(splits) > 1 else "fixed",
+    }
     return Contender(network=network, cohort=cohort, settings=settings)

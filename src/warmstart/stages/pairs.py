@@ -67,13 +67,11 @@ def _check_sizes(full: Task, pairs: list[Pair], wanted: int) -> None:
 def _cohort(params: Params, full: Task, pair: Pair, rate: float, folder: Path) -> Cohort:
     """The one trial of the model A of `pair`; writes its task."""
     task = task_a(full, pair)
-    file = folder / f"{task.name}.npz"
-    task.write(file)
     options = params.pretrain
     arm = from_scratch(
         options.network,
         task=task,
-        splits=[Split(file, task.digest)],
+        splits=[Split.write(task, folder)],
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,

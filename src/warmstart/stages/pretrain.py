@@ -1,23 +1,23 @@
-"""Model A: the network of params.yaml on task A."""
+"""Model A: the network of params.yaml on task A, once for each split that model B sees."""
 
 from pathlib import Path
 
 from warmstart.config.params import Params
-from warmstart.data.task import Task
+from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import from_scratch
+from warmstart.stages.replicates import of_classes
 from warmstart.stages.study import Study, run
-from warmstart.training.trials import Split
 
 
 def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
-    """Train A at every learning rate, save the best on validation as `model` (a `.keras` file),
-    and write records and timings below `output`."""
-    file, options = data / "a.npz", params.pretrain
-    task = Task.read(file)
+    """Train A at every learning rate, save the best on validation as `model` (`PATH.keras`) and
+    that of each seed as `PATH/SEED.keras`, and write records and timings below `output`."""
+    options, folder = params.pretrain, UNFINISHED / "pretrain"
+    task, splits = of_classes("a", data, params.replicates, params.seed, folder)
     arm = from_scratch(
         options.network,
         task=task,
-        splits=[Split(file, task.digest)],
+        splits=splits,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,
@@ -27,9 +27,10 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
         name="",
         data_name=params.data.name,
         task=task,
-        file=file,
+        file=splits[0].file,
         arms={"a": arm},
         learning_rates=options.learning_rates,
-        seeds=1,
+        seeds=params.replicates,
+        keeps_all=True,
     )
-    run({output: study}, params.executor, model)
+    run({output: study}, params.executor, model, folder=folder)

@@ -63,6 +63,9 @@ class Study:
     """Probed at initialization, and not trained."""
     labels: int | None = None
     """Training samples that a trial sees, drawn by its seed; None: all of the task's."""
+    keeps_all: bool = False
+    """Whether beside the best network `PATH.keras` that of each seed is saved as `PATH/SEED.keras`;
+    for studies of one arm."""
 
     @property
     def title(self) -> str:
@@ -281,6 +284,8 @@ def _keep(
     trial, record = chosen[best_of([record for _, record in chosen], first)]
     cohort, _ = study.pair(trial)
     hits = workers.export(cohort, trial, model)
+    for other, _ in chosen if study.keeps_all else ():
+        workers.export(cohort, other, model.with_suffix("") / f"{other.seed}.keras")
     return Kept(
         record=record.digest,
         model=model.as_posix(),

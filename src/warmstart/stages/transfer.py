@@ -1,7 +1,6 @@
 """Model B with few labels: from scratch, or on copies of a pretrained model's layers by one
 strategy or another."""
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,9 +17,10 @@ from warmstart.records import read_records
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
+from warmstart.stages.replicates import of_classes
 from warmstart.stages.study import Study, run
 from warmstart.training.strategies import Strategy, strategies
-from warmstart.training.trials import Split
+from warmstart.training.trials import Pretrained, Split
 
 FROM_SCRATCH = "scratch"
 ON_A = "on_a"
@@ -36,20 +36,22 @@ def transfer(
     model: Path,
     output: Path,
 ) -> None:
-    """Compare B from scratch with B on each of `sources` (arm name -> `.keras` file) over seeds,
-    save the best on validation as `model`, and write records and timings below `output`; and below
-    `output/labels/N` the records with N labels, for each of `label_counts`. If `task_b` is
-    `all_pairs`, every pair of classes is a task B besides, from scratch against the chapter's
-    recipe on a model A of its own: their records go below `output/pairs/L-M`.
+    """Compare B from scratch with B on each of `sources` over seeds, save the best on validation
+    as `model`, and write records and timings below `output`; and below `output/labels/N` the
+    records with N labels, for each of `label_counts`. If `task_b` is `all_pairs`, every pair of
+    classes is a task B besides, on the prepared split, from scratch against the chapter's recipe on
+    a model A of its own: their records go below `output/pairs/L-M`.
 
     The first source is reused by every strategy of params.yaml, the others by the chapter's recipe.
-    All arms see the same labels, which are drawn by the seed, and train for the same number of
+    All arms see the same samples and labels, which the seed draws, and train for the same number of
     epochs.
 
     Args:
         params: of the run.
         data: folder that `prepare` wrote.
-        sources: pretrained models; model A first.
+        sources: arm name -> where it starts; model A first. A folder with `SEED.keras` for each
+            seed, pretrained on what trains in that seed's split; or one `.keras` file for all
+            seeds, which then all see the prepared split: what another one tests it may have seen.
         pretrained: folder with the records of `pretrain`: where there are models A of other pairs,
             they get the learning rate that was chosen there.
         model: where model B is saved (`.keras`).
@@ -58,10 +60,11 @@ def transfer(
     Raises:
         InputError: if more labels are asked for than task B has, or a source does not fit.
     """
-    options, file = params.transfer, data / "b.npz"
-    task = Task.read(file)
+    options, unfinished = params.transfer, UNFINISHED / "transfer"
+    replicates = _replicates(sources, params.replicates)
+    task, splits = of_classes("b", data, replicates, params.seed, unfinished)
     counts = _label_counts(options, len(task.y_train))
-    own = _study(params, "", task, file, _arms(params, task, file, sources))
+    own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources))
     few = {
         name: arm
         for name, arm in own.arms.items()
@@ -81,6 +84,7 @@ def transfer(
         {output: own} | labels | {output / "pairs" / name: s for name, s in others.items()},
         params.executor,
         model,
+        folder=unfinished,
     )
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,27 +102,52 @@ def _study(
         arms=arms,
         learning_rates=options.learning_rates,
         seeds=options.seeds,
-        most_seeds=max(options.seeds, options.most_seeds or options.seeds),
         reference=FROM_SCRATCH,
         margin=params.compare.equivalence,
         labels=options.train_size,
     )
 
 
+def _replicates(sources: Mapping[str, Path], wanted: int) -> int:
+    """How many splits B sees: `wanted`, or 1 where a source is one model for all seeds."""
+    alone = [source for source in sources.values() if not source.is_dir()]
+    if not alone or wanted == 1:
+        return wanted
+    print(f"transfer: {alone[0]} is one model for all seeds: all see the prepared split")
+    return 1
+
+
+def _pretrained(source: Path, count: int) -> list[Pretrained]:
+    """The models in the folder `source` of the first `count` seeds, or the one in that file.
+
+    Raises:
+        InputError: if one is missing.
+    """
+    if not source.is_dir():
+        return [Pretrained.of(source)]
+    paths = [source / f"{seed}.keras" for seed in range(count)]
+    if missing := [path for path in paths if not path.exists()]:
+        raise InputError(
+            f"{missing[0]}: expected a model for each of {count} seeds, found none; run `dvc repro "
+            "pretrain autoencode`"
+        )
+    return list(map(Pretrained.of, paths))
+
+
 def _arms(
     params: Params,
     task: Task,
-    file: Path,
+    splits: Sequence[Split],
     sources: Mapping[str, Path],
     names: Sequence[StrategyName] | None = None,
 ) -> dict[str, Contender]:
     """B from scratch, on the first source by each of the strategies `names` (None: those of
-    params.yaml), and on the others by the recipe."""
+    params.yaml), and on the others by the recipe; its seeds see `splits`."""
     options = params.transfer
     scratch = from_scratch(
         params.pretrain.network,
         task=task,
-        splits=[Split(file, task.digest)],
+        splits=splits,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,
@@ -126,27 +155,30 @@ def _arms(
     arms = {FROM_SCRATCH: scratch}
     for name, source in sources.items():
         by = (names or options.strategies) if len(arms) == 1 else (RECIPE,)
-        for strategy, how in strategies(source, by, options).items():
+        models = _pretrained(source, len(splits))
+        for strategy, how in strategies(models[0].file, by, options).items():
             arm = name if strategy == RECIPE else f"{name}_{strategy}"
             if isinstance(how, str):
                 print(f"transfer: {arm} is left out: {how}")
             else:
-                arms[arm] = on_source(source, strategy, how, scratch)
+                arms[arm] = on_sources(models, strategy, how, scratch, source.name)
     return arms
 
 
-def on_source(source: Path, name: str, strategy: Strategy, scratch: Contender) -> Contender:
-    """`scratch` as the arm that starts on copies of layers of `source`, by the strategy `name`."""
+def on_sources(
+    sources: Sequence[Pretrained], name: str, strategy: Strategy, scratch: Contender, start: str
+) -> Contender:
+    """`scratch` as the arm whose seeds start on copies of layers of `sources`, which records call
+    `start`, by the strategy `name`."""
     cohort = replace(
         scratch.cohort,
-        source=source,
-        source_digest=hashlib.sha256(source.read_bytes()).hexdigest(),
+        sources=tuple(sources),
         copied=strategy.copied,
         not_copied=strategy.not_copied,
         phases=strategy.phases,
     )
     settings = {
-        "start": source.name,
+        "start": start,
         "strategy": name,
         "copied": ", ".join(strategy.copied),
         "not_copied": ", ".join(strategy.not_copied),
@@ -158,13 +190,11 @@ def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[s
     """The study of each pair of classes, by its name; all files lie below `folder`."""
     full = Task.read(data / "full.npz")
     records = read_records(pretrained / "records.parquet")
-    rate = next(record.learning_rate for record in records if record.chosen)
+    rate = next(r.learning_rate for r in records if r.chosen and r.seed == 0)
     studies = {}
     for pair, source in models_a(params, full, rate, folder).items():
         task = pairs.task_b(full, pair)
-        file = folder / f"{task.name}.npz"
-        task.write(file)
-        arms = _arms(params, task, file, {ON_A: source}, (RECIPE,))
+        arms = _arms(params, task, [Split.write(task, folder)], {ON_A: source}, (RECIPE,))
         nothing = np.empty((0, task.features), np.float32)
         # the samples of all pairs would fill the memory
         light = replace(task, x_train=nothing, x_validation=nothing, x_test=nothing)

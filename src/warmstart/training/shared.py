@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,7 +15,7 @@ from warmstart.training import backends
 from warmstart.training.fed import Factors, feed_slope
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, Program
-from warmstart.training.trials import Cohort
+from warmstart.training.trials import Cohort, Pretrained
 
 
 def capacity(cohort: Cohort, task: Task) -> int:
@@ -31,11 +30,12 @@ def capacity(cohort: Cohort, task: Task) -> int:
 
 def build(cohort: Cohort, task: Task, network: Arm) -> keras.Sequential:
     """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
-    or that of the cohort's source, or an autoencoder; its weights are not those of a trial."""
+    or that of the cohort's sources, or an autoencoder; its weights are not those of a trial."""
     if cohort.autoencoder:
         how, features = cohort.autoencoder, task.features
-        if cohort.source:
-            features = autoencoder.codes(transfer.load(cohort.source)).output_shape[-1]
+        if cohort.sources:
+            below = Source.read(cohort.sources[0]).model
+            features = autoencoder.codes(below).output_shape[-1]
         return autoencoder.build(
             network,
             features,
@@ -44,9 +44,9 @@ def build(cohort: Cohort, task: Task, network: Arm) -> keras.Sequential:
             tied=how.tied,
             first=how.first,
         )
-    if cohort.source is None:
+    if not cohort.sources:
         return mlp.build(network, task.features, task.classes, cohort.root_seed)
-    source = Source.read(cohort.source, cohort.source_digest).model
+    source = Source.read(cohort.sources[0]).model
     return transfer.graft(source, task.features, task.classes, cohort.root_seed)
 
 
@@ -59,11 +59,17 @@ class Source:
     model: keras.Sequential = field(compare=False)
 
     @classmethod
-    @lru_cache(maxsize=4)  # a load takes as long as hundreds of small epochs
-    def read(cls, path: Path, digest: str) -> "Source":
-        """The model at `path`, of which `digest` shows whether it is still the same."""
-        model = transfer.load(path)
+    @lru_cache(maxsize=64)  # a load takes as long as hundreds of small epochs
+    def read(cls, saved: Pretrained) -> "Source":
+        """The model in the file of `saved`.
+
+        Raises:
+            InputError: as `transfer.load`.
+        """
+        model = transfer.load(saved.file)
         layers = [(type(layer).__name__, layer.get_config()) for layer in model.layers[:-1]]
+        for _, config in layers:  # kernels are copied, or drawn as the trial says
+            config.pop("kernel_initializer", None)
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from warmstart.config.arm import Arm
 from warmstart.data.split import draw
+from warmstart.errors import InputError
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
 from warmstart.training import backends
@@ -22,6 +23,7 @@ from warmstart.training.trials import (
     Cohort,
     Outcome,
     Phase,
+    Pretrained,
     Progress,
     Result,
     Standing,
@@ -72,7 +74,7 @@ class Watch:
 class Trainer:
     """A cohort's model with its compiled program.
 
-    Cohorts that differ only in phases, trials, samples of the same shapes, or what they copy of
+    Trials and cohorts that differ only in phases, samples of the same shapes, or what they copy of
     pretrained models with the same layers are trained by the same program, which is kept for the
     next of them.
 
@@ -90,19 +92,15 @@ class Trainer:
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None)
         alike = replace(alike, splits=(), trials=())
         source = None
-        if cohort.source and not cohort.autoencoder:
-            source = Source.read(cohort.source, cohort.source_digest)
-            alike = replace(alike, source=None, source_digest="")
+        if cohort.sources and not cohort.autoencoder:
+            source = Source.read(cohort.sources[0])
+            alike = replace(alike, sources=())
         self.data = data
         """Samples that the next trials see; others of the same shapes may take their place."""
         shared = compile_program(alike, source, by_layer, data, at_once)
         self.model, self._program, self._probe = shared.model, shared.program, shared.probe
         self._starts: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
-        self._fresh = list(shared.fresh)
-        if source:
-            assign(self.model.variables, self._fresh)
-            transfer.copy(source.model, self.model, cohort.copied, cohort.not_copied)
-            self._fresh = [np.array(variable) for variable in self.model.variables]
+        self._fresh = shared.fresh
         self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
         for phase in cohort.phases:
@@ -248,7 +246,7 @@ class Trainer:
         """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
         the trial's initializers and seed in the layers not copied from a pretrained model."""
         place = {id(variable): i for i, variable in enumerate(self.model.variables)}
-        values = list(self._fresh)
+        values = list(self._copied(self.cohort.source(trial)))
         seed = derive(self.cohort.root_seed, "trial", trial.seed)
         for layer in self.model.layers:
             own = choices.layer_seed(seed, layer.name)
@@ -262,6 +260,26 @@ class Trainer:
                 state = keras.random.SeedGenerator(own).state
                 values[place[id(layer.seed_generator.state)]] = np.array(state)
         return values
+
+    @cache  # noqa: B019  a trainer is gone with its cohort
+    def _copied(self, source: Pretrained | None) -> list[np.ndarray]:
+        """Values of `model.variables` with the layers that come from `source`.
+
+        Raises:
+            InputError: if its layers are not those of the cohort's first source.
+        """
+        if source is None or self.cohort.autoencoder:
+            return self._fresh
+        pretrained, first = Source.read(source), self.cohort.sources[0]
+        if pretrained != Source.read(first):
+            raise InputError(
+                f"{source.file}: expected the layers of {first.file}, on which other seeds start, "
+                f"received {', '.join(layer.name for layer in pretrained.model.layers)} of other "
+                "settings; pretrain them alike"
+            )
+        assign(self.model.variables, self._fresh)
+        transfer.copy(pretrained.model, self.model, self.cohort.copied, self.cohort.not_copied)
+        return [np.array(variable) for variable in self.model.variables]
 
     def _numbers(self, trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Numbers:
         return Numbers(

@@ -5,11 +5,12 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
 from warmstart.config.arm import Arm
+from warmstart.data.task import Task
 from warmstart.training.layers import LayerProbe
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -72,6 +73,26 @@ class Split:
     digest: str
     """Of the task."""
 
+    @classmethod
+    def write(cls, task: Task, folder: Path) -> Self:
+        """Write `task` into `folder`, as a file of its name."""
+        path = folder / f"{task.name}.npz"
+        task.write(path)
+        return cls(path, task.digest)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The network that some seeds start on, in a `.keras` file."""
+
+    file: Path
+    digest: str
+    """SHA-256 of the file."""
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        return cls(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
@@ -84,18 +105,18 @@ class Cohort:
     """Of the same shapes; trials of seed s see number s modulo their count."""
     batch_size: int
     root_seed: int
-    source: Path | None = None
-    """Pretrained model whose stack of layers all trials have, instead of `network`'s own."""
-    source_digest: str = ""
+    sources: tuple[Pretrained, ...] = ()
+    """Of the same layers, which all trials have instead of `network`'s own; trials of seed s start
+    on number s modulo their count."""
     copied: tuple[str, ...] = ()
-    """Layers whose weights come from `source`."""
+    """Layers whose weights come from the trial's source."""
     not_copied: tuple[str, ...] = ()
-    """All other layers of `source`."""
+    """All other layers of the sources."""
     patience: int | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     autoencoder: Autoencoder | None = None
-    """None: a classifier. Else `source`, if given, is the unrolled autoencoder whose codes are the
-    samples."""
+    """None: a classifier. Else a trial's source, if any, is the unrolled autoencoder whose codes
+    are its samples."""
     probed: bool = False
     """Whether layers are probed: of the trial of seed 0 during training, of the others at
     initialization and at the end."""
@@ -117,15 +138,20 @@ class Cohort:
         """What `trial` sees."""
         return self.splits[trial.seed % len(self.splits)]
 
+    def source(self, trial: Trial) -> Pretrained | None:
+        """What `trial` starts on."""
+        return self.sources[trial.seed % len(self.sources)] if self.sources else None
+
     def key(self, trial: Trial) -> str:
         """Names the result of `trial`: equal keys, equal bytes. Holds no path."""
+        source = self.source(trial)
         content = {
             "network": trial.network.model_dump(),
             "phases": [asdict(phase) for phase in self.phases],
             "task": self.split(trial).digest,
             "batch_size": self.batch_size,
             "root_seed": self.root_seed,
-            "source": self.source_digest,
+            "source": source.digest if source else "",
             "copied": self.copied,
             "patience": self.patience,
             "autoencoder": asdict(self.autoencoder) if self.autoencoder else None,

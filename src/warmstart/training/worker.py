@@ -8,19 +8,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, choices, mlp, saving, transfer
+from warmstart.networks import autoencoder, choices, mlp, saving
 from warmstart.seeds import derive
 from warmstart.training import backends, race
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
-from warmstart.training.shared import build, capacity, compile_program
+from warmstart.training.shared import Source, build, capacity, compile_program
 from warmstart.training.trainer import GOOD, Trainer
 from warmstart.training.trials import (
     EPOCH_METRICS,
@@ -28,6 +27,7 @@ from warmstart.training.trials import (
     Cohort,
     Learned,
     Outcome,
+    Pretrained,
     Progress,
     Result,
     Split,
@@ -46,7 +46,7 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
     results = {trial: store.read(cohort.key(trial)) for trial in cohort.trials}
     missing = [trial for trial, result in results.items() if result is None]
     progress(cohort.epochs * (len(cohort.trials) - len(missing)))
-    sizes = Counter(map(cohort.split, missing)).values()
+    sizes = Counter(_seen(cohort, trial) for trial in missing).values()
     at_once = min(max(sizes, default=0), capacity(cohort, _task(cohort, cohort.trials[0])))
     train = _Groups(cohort, store, progress, at_once)
 
@@ -56,8 +56,8 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
         results[trial] = result
 
     rung = race.rung(cohort)
-    for split in dict.fromkeys(map(cohort.split, missing)):
-        left = [trial for trial in missing if cohort.split(trial) == split]
+    for seen in dict.fromkeys(_seen(cohort, trial) for trial in missing):
+        left = [trial for trial in missing if _seen(cohort, trial) == seen]
         early: dict[Trial, Standing] = {}
         if rung < cohort.epochs:
             early = dict(train([trial for trial in left if trial.rivals], until=rung))
@@ -127,12 +127,14 @@ class _Groups:
         standings: Mapping[Trial, Standing] | None = None,
         until: int | None = None,
     ) -> Iterator[tuple[Trial, Standing]]:
-        """Take `trials` of one split from their `standings` to the epoch `until`."""
+        """Take `trials` that see the same from their `standings` to the epoch `until`."""
         standings = standings or {}
         # only those after as many epochs can go on together
         left = sorted(trials, key=lambda trial: _epochs(standings.get(trial)))
         while left:
-            data, done = self._seen(left[0]), _epochs(standings.get(left[0]))
+            split, below = _seen(self._cohort, left[0])
+            data = _codes(split, below) if self._cohort.autoencoder else _data(split)
+            done = _epochs(standings.get(left[0]))
             group = [t for t in left[: self._at_once] if _epochs(standings.get(t)) == done]
             known = [standings[trial] for trial in group] if done else []
             try:
@@ -156,18 +158,12 @@ class _Groups:
             yield from zip(group, reached, strict=True)
             left = left[len(group) :]
 
-    def _seen(self, trial: Trial) -> Data:
-        split, cohort = self._cohort.split(trial), self._cohort
-        if cohort.autoencoder:
-            return _codes(split, cohort.source, cohort.source_digest)
-        return _data(split)
-
 
 def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[tuple[float, float]]:
     """Test loss and accuracy of every trial of `cohort`, from the weights in `store`."""
     models = {}  # what sets trials apart, but for the leaky slope, lies in their weights
     scores = {}
-    for trial in _by_split(cohort, cohort.trials):
+    for trial in _by_data(cohort, cohort.trials):
         task, activation = _task(cohort, trial), trial.network.activation
         if activation not in models:
             network = cohort.structure.model_copy(update={"activation": activation})
@@ -221,9 +217,9 @@ def export_autoencoder(cohort: Cohort, store: Store, progress: Progress) -> None
     saving.save(_trained(cohort, trial, store), store.model_path(cohort.key(trial)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)  # Fashion-MNIST's turned images are 0.7 GB a split
 def _data(split: Split) -> Data:
-    """What is in the file of `split`, once per process."""
+    """What is in the file of `split`, read once for all trials in turn that see it."""
     return Data.of(Task.read(split.file))
 
 
@@ -231,18 +227,24 @@ def _task(cohort: Cohort, trial: Trial) -> Task:
     return _data(cohort.split(trial)).task
 
 
-def _by_split(cohort: Cohort, trials: Iterable[Trial]) -> list[Trial]:
-    """`trials` with those of a split next to each other, so that its samples are loaded once."""
-    return sorted(trials, key=lambda trial: cohort.splits.index(cohort.split(trial)))
+def _seen(cohort: Cohort, trial: Trial) -> tuple[Split, Pretrained | None]:
+    """The samples of `trial`, and the network whose codes of them it is trained on, if any."""
+    return cohort.split(trial), cohort.source(trial) if cohort.autoencoder else None
+
+
+def _by_data(cohort: Cohort, trials: Iterable[Trial]) -> list[Trial]:
+    """`trials` with those that see the same next to each other, so that it is loaded once."""
+    seen = list(dict.fromkeys(_seen(cohort, trial) for trial in trials))
+    return sorted(trials, key=lambda trial: seen.index(_seen(cohort, trial)))
 
 
 @lru_cache(maxsize=1)
-def _codes(split: Split, source: Path | None, digest: str) -> Data:
+def _codes(split: Split, source: Pretrained | None) -> Data:
     """What an autoencoder on the codes of `source` is trained and validated on."""
     task = _data(split).task
     if not source:
         return Data.reconstructed(task, task.x_train, task.x_validation)
-    codes = autoencoder.codes(transfer.load(source))
+    codes = autoencoder.codes(Source.read(source).model)
     parts = (task.x_train, task.x_validation)
     return Data.reconstructed(task, *(np.array(codes(part, training=False)) for part in parts))
 
@@ -253,4 +255,5 @@ def _trained(cohort: Cohort, trial: Trial, store: Store) -> keras.Sequential:
     assign(model.variables, store.weights(cohort.key(trial)))
     if not cohort.autoencoder:
         return model
-    return autoencoder.unroll(model, transfer.load(cohort.source) if cohort.source else None)
+    source = cohort.source(trial)
+    return autoencoder.unroll(model, Source.read(source).model if source else None)
