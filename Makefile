@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 LOCK ?= requirements.lock
 EXTRA ?=
+MOST ?= 30
 BIN := .venv/bin
 READY := .venv/ready-$(notdir $(basename $(LOCK)))
 # hashes, every platform, and no address of a registry
@@ -18,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow more plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ run: setup ## run the whole DAG: data, model A, model B, the studies, the report
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
 	@$(BIN)/python -m flows
+
+more: setup ## go on where verdicts are open, with up to MOST seeds (30); finished trials are not trained again
+	@$(BIN)/$(TRACK) --during $(BIN)/dvc exp run --set-param compare.most_seeds=$(MOST)
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan

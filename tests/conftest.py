@@ -11,6 +11,7 @@ from postgres import Postgres, programs, running
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ["WARMSTART_TRIALS"] = "off"  # a test trains what it trains
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 

@@ -22,6 +22,7 @@ from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.runtime import processes
+from warmstart.runtime.finished import Finished
 from warmstart.runtime.store import Store
 from warmstart.training import setup
 from warmstart.training.layers import LayerProbe
@@ -57,14 +58,17 @@ class Place(Protocol):
 class Workers:
     """Train, evaluate and export. What they give depends neither on their number nor place."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
-        self._place, self._store = place, Store(folder)
+    def __init__(self, place: Place, folder: Path, finished: Finished | None = None) -> None:
+        self._place, self._store, self._finished = place, Store(folder), finished
         self.trained: list[Result] = []
-        """Since the start; a trial that goes on from a killed run's checkpoint counts whole."""
+        """Since the start, none that was finished before; a trial that goes on from a killed run's
+        checkpoint counts whole."""
 
     def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
         """Results of all trials, by their keys, with progress in epochs on standard error."""
         epochs = {c.key(trial): c.epochs for c in cohorts for trial in c.trials}
+        if self._finished:
+            self._finished.fetch(epochs, self._store)
         results = {key: result for key in epochs if (result := self._store.read(key))}
         missing = [key for key in epochs if key not in results]
         # cut as if nothing were done: a checkpoint belongs to trials that train together
@@ -85,6 +89,8 @@ class Workers:
         if lost := len(missing) - len(new):
             raise RuntimeError(f"{lost} of {len(epochs)} trials left no result")
         self.trained += new.values()
+        if self._finished:
+            self._finished.keep(epochs, self._store)
         return results | new
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
@@ -170,7 +176,7 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
     backend = setup.backend()
     if options.address is None:
         with processes.start(options.workers, folder, backend) as here:
-            yield Workers(here, folder)
+            yield Workers(here, folder, Finished.open(options.kept_gb))
         return
     try:  # Dask is loaded for those who ask for it
         from warmstart.runtime import dask_client
@@ -182,6 +188,7 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
             "warmstart[dask], or give null for workers on this machine"
         ) from None
     with dask_client.connect(options.address, options.resources, folder, backend) as there:
+        # what processors those workers have is not known: nothing finished fits for certain
         yield Workers(there, folder)
 
 
@@ -193,10 +200,11 @@ def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
 
 def _unfinished(cohort: Cohort, missing: Sequence[str]) -> Cohort:
     """`cohort` with its races of which a trial is missing: those that are done decide with it."""
+    wanted = set(missing)
     left = [
         trial
         for race in races(cohort.trials)
-        if any(cohort.key(trial) in missing for trial in race)
+        if any(cohort.key(trial) in wanted for trial in race)
         for trial in race
     ]
     return replace(cohort, trials=tuple(left))

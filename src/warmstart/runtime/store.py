@@ -58,6 +58,7 @@ class Store:
         with replacing(self.path(result.key)) as unfinished:
             np.savez(
                 unfinished,
+                key=np.array(result.key),
                 outcome=np.array(result.outcome),
                 samples=np.array(result.samples),
                 train_seconds=np.array(result.train_seconds),
@@ -78,6 +79,11 @@ class Store:
                 train_seconds=float(file["train_seconds"]),
                 probes=unpack(file["probes"]),
             )
+
+    def key(self, key: str) -> str:
+        """The key in the file of the trial called `key`."""
+        with np.load(self.path(key), allow_pickle=False) as file:
+            return str(file["key"])
 
     def weights(self, key: str) -> list[np.ndarray]:
         """A finished trial's values of `model.variables`."""
