@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 LOCK ?= requirements.lock
-EXTRA ?=
 MOST ?= 30
 BIN := .venv/bin
 READY := .venv/ready-$(notdir $(basename $(LOCK)))

@@ -1,13 +1,12 @@
-"""Whether a verdict holds when the run is repeated: the same studies on several root seeds.
+"""Whether a verdict holds when the run is repeated: the same stages on several root seeds.
 
-    python benchmarks/replicate.py --roots 8 --studies activation initializer
+    python benchmarks/replicate.py --roots 8
 
 Every root seed draws its own splits, weights and batch orders, as another user's run would. Of all
-pairs of arms in a study (without the arms of `TRIVIAL`, which anybody could have told apart) it is
-counted how many are decided, by the paired t-test with Holm's correction and by the pooled error
-with the studentized range (`inference.all_pairs`); how often another root's run decides them the
-same way, leaves them open or reverses them; and how often an interval holds the mean of the other
-runs.
+pairs of arms of a study (without the arms of `TRIVIAL`, which anybody could have told apart) it is
+counted how many are decided (better, worse or practically equal); how often another root's run
+decides them the same way, leaves them open, decides otherwise or reverses them; and how often an
+interval holds the mean of the other runs. Claims and advice are compared in the same way.
 """
 
 import argparse
@@ -15,25 +14,31 @@ import itertools
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from measuring import machine
-from warmstart.analysis.inference import LEVEL, all_pairs, interval
-from warmstart.analysis.results import DataCard, Results, read_results
-from warmstart.analysis.statistics import pairwise_p_values
+from warmstart.analysis.inference import interval
+from warmstart.analysis.judging import Judgement, judge
+from warmstart.analysis.results import Results
+from warmstart.analysis.statistics import accuracies
 from warmstart.analysis.summary import Interval
 from warmstart.config import params as config
 from warmstart.config.params import Params
+from warmstart.contrasts import Contrasts, Difference, level_of
 from warmstart.files import write_json
+from warmstart.stages.autoencode import autoencode
 from warmstart.stages.compare import compare
 from warmstart.stages.prepare import prepare
+from warmstart.stages.pretrain import pretrain
+from warmstart.stages.transfer import transfer
 
 RESULTS = Path(__file__).parent / "results/replicate.json"
-TRIVIAL = ("zeros", "normal_1", "sigmoid")
+TRIVIAL = ("zeros", "normal_1", "sigmoid", "sigmoid_before")
+REVERSED = {"better": "worse", "worse": "better"}
 Pair = tuple[str, str]
 
 
@@ -41,32 +46,30 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--roots", type=int, default=8, help="how many root seeds, from 1 on")
-    parser.add_argument("--studies", nargs="+", default=["activation", "initializer"])
-    parser.add_argument("--splits", choices=["resampled", "fixed"], default="resampled")
-    parser.add_argument("--seeds", type=int, help="of every study; those of the file if left out")
+    parser.add_argument("--studies", nargs="+", help="those of the file, and transfer; default all")
+    parser.add_argument("--folder", type=Path, help="results that lie here are not made again")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
     if options.roots < 2:
         parser.error(f"--roots: expected 2 or more to compare, received {options.roots}")
     known = config.load(options.params)
-    if unknown := [study for study in options.studies if study not in known.compare.studies]:
+    names = [*known.compare.studies, "transfer"]
+    chosen = options.studies or names
+    if unknown := [study for study in chosen if study not in names]:
         parser.error(
-            f"--studies: expected some of {', '.join(known.compare.studies)}, "
-            f"received {', '.join(unknown)}"
+            f"--studies: expected some of {', '.join(names)}, received {', '.join(unknown)}"
         )
-    given = _changed(known, options)
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        runs = [_run(given, root, options.studies, Path(folder)) for root in _roots(options)]
-        for study in options.studies:
-            for rule in ("paired", "pooled"):
-                row = {"study": study, "rule": rule}
-                rows.append(row | table([run[study] for run in runs], rule))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        runs = [
+            run(known.model_copy(update={"seed": root}), chosen, folder / str(root))
+            for root in range(1, 1 + options.roots)
+        ]
+    rows = [*studies(runs, chosen), claims(runs), advice(runs)]
     content = {
         "command": shlex.join(["python", "benchmarks/replicate.py", *argv]),
         "machine": machine.describe(),
         "versions": machine.versions(),
-        "splits": options.splits,
         "roots": options.roots,
         "rows": rows,
     }
@@ -77,70 +80,109 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _roots(options: argparse.Namespace) -> range:
-    return range(1, options.roots + 1)
+def run(params: Params, chosen: Sequence[str], folder: Path) -> Judgement:
+    """The studies `chosen` on the root seed of `params`, judged."""
+    data, models, results = (folder / name for name in ("prepared", "models", "results"))
+    if not data.exists():
+        prepare(params, data)
+    for study in chosen:
+        output = results / ("transfer" if study == "transfer" else f"compare/{study}")
+        if (output / "records.parquet").exists():
+            continue
+        if study == "transfer":
+            pretrain(params, data, models / "a.keras", results / "pretrain")
+            autoencode(params, data, models / "autoencode", results / "autoencode")
+            starts = {f"on_{p.name}": p for p in sorted((models / "autoencode").iterdir())}
+            starts = {"on_a": models / "a"} | starts
+            transfer(params, data, starts, results / "pretrain", models / "b.keras", output)
+        else:
+            compare(params, study, data, models / f"{study}.keras", output)
+    return judge(params, results, data)
 
 
-def _changed(params: Params, options: argparse.Namespace) -> Params:
-    """`params` with the splits and the number of seeds that `options` asks for."""
-    data = params.data.model_copy(update={"splits": options.splits})
-    compare = params.compare
-    if options.seeds:
-        studies = {
-            name: study.model_copy(update={"seeds": options.seeds})
-            for name, study in compare.studies.items()
-        }
-        compare = compare.model_copy(update={"seeds": options.seeds, "studies": studies})
-    return params.model_copy(update={"data": data, "compare": compare})
+def studies(runs: Sequence[Judgement], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each study, and one for all of them."""
+    rows, everything = [], list[tuple[str, str]]()
+    for name in chosen:
+        found = [next(r for r in one.everything if r.name == name) for one in runs]
+        row, follow = table(found)
+        rows.append({"study": name} | row)
+        everything += follow
+    decided, pairs = (sum(row[key] for row in rows) for key in ("decided", "pairs"))
+    return [*rows, {"study": "all", "pairs": pairs, "decided": decided} | _again(everything)]
 
 
-def _run(params: Params, root: int, studies: Sequence[str], folder: Path) -> dict[str, Results]:
-    """The `studies` on the root seed `root`."""
-    params, folder = params.model_copy(update={"seed": root}), folder / str(root)
-    prepare(params, folder / "prepared")
-    data, found = DataCard.read(folder / "prepared"), {}
-    for study in studies:
-        output = folder / "results" / study
-        compare(params, study, folder / "prepared", folder / f"{study}.keras", output)
-        results = read_results(output, data)
-        assert results  # it was written a moment ago
-        found[study] = results
-    return found
-
-
-def table(runs: Sequence[Results], rule: str) -> dict[str, Any]:
-    """What several runs of one study say of each other.
+def table(runs: Sequence[Results]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """What several runs of one study say of each other, and the verdicts of ordered pairs of runs
+    where the first decides.
 
     Returns:
-        `pairs` tested over all runs, `decided` among them; of ordered pairs of runs the shares in
-        which a decision of the first is given `again`, `open` or `reversed` in the second (None
-        where nothing was decided); `coverage_difference` and `coverage_arm`, the shares of
-        intervals that hold the mean of the other runs, with `nominal`, what that share is for
-        intervals that are right; `best`, the share of pairs of runs that name the same best arm.
+        `pairs` judged over all runs; `decided` among them, and `equal` among those; the shares of
+        `_again`; `coverage_difference` and `coverage_arm`, the shares of 95 % intervals that hold
+        the mean of the other runs, with `nominal`, what that share is for intervals that are
+        right; `best`, the share of pairs of runs that name the same best arm.
     """
     arms = [arm for arm in runs[0].arms if arm not in TRIVIAL]
     pairs = list(itertools.combinations(arms, 2))
-    decisions = [_decisions(run, arms, rule) for run in runs]
+    seen = [differences(run, pairs) for run in runs]
+    margin = runs[0].summary.margin
+    verdicts = [{pair: d.verdict(margin) for pair, d in one.items()} for one in seen]
+    decided = [verdict for one in verdicts for verdict in one.values() if verdict != "open"]
     follow = [
         (one[pair], other[pair])
-        for one, other in itertools.permutations(decisions, 2)
+        for one, other in itertools.permutations(verdicts, 2)
         for pair in pairs
-        if one[pair]
+        if pair in one and pair in other and one[pair] != "open"
     ]
-    differences = [[_difference(run, pair) for run in runs] for pair in pairs]
+    points = [[one[pair].pointwise() for one in seen if pair in one] for pair in pairs]
     means = [[run.summary.arms[arm].test_accuracy for run in runs] for arm in arms]
-    best = [max(arms, key=lambda arm: run.summary.arms[arm].test_accuracy.mean) for run in runs]
-    return {
-        "pairs": len(pairs) * len(runs),
-        "decided": sum(bool(decision) for run in decisions for decision in run.values()),
-        "again": _share([a == b for a, b in follow]),
-        "open": _share([b == 0 for _, b in follow]),
-        "reversed": _share([a == -b for a, b in follow]),
-        "coverage_difference": _coverage(differences),
-        "coverage_arm": _coverage(means),
+    best = [next(arm for arm in run.summary.arms if arm not in TRIVIAL) for run in runs]
+    row = {
+        "pairs": sum(map(len, verdicts)),
+        "decided": len(decided),
+        "equal": decided.count("practically equal"),
+        **_again(follow),
+        "coverage_difference": _share([hit for row in points for hit in _held(row)]),
+        "coverage_arm": _share([hit for row in means for hit in _held(_bounds(row))]),
         "nominal": nominal(runs[0].summary.seeds, len(runs)),
         "best": _share([a == b for a, b in itertools.combinations(best, 2)]),
     }
+    return row, follow
+
+
+def _again(follow: Sequence[tuple[str, str]]) -> dict[str, float | None]:
+    """Shares of decisions that another run gives `again`, leaves `open`, decides `otherwise` or has
+    `reversed`; None where there are none."""
+    return {
+        "again": _share([a == b for a, b in follow]),
+        "open": _share([b == "open" for _, b in follow]),
+        "otherwise": _share([b not in (a, "open", REVERSED.get(a)) for a, b in follow]),
+        "reversed": _share([b == REVERSED.get(a) for a, b in follow]),
+    }
+
+
+def differences(run: Results, pairs: Sequence[Pair]) -> dict[Pair, Difference]:
+    """Those of `pairs`, as the report judges them."""
+    summary = run.summary
+    values = accuracies({arm: run.chosen(arm) for arm in run.arms}, summary.n_test)
+    found = Contrasts(
+        values,
+        aside=summary.aside,
+        resolution=1 / summary.n_test,
+        level=level_of(summary.seeds, run.records[0].first_round),
+    )
+    return {pair: d for pair in pairs if (d := found.between(*pair))}
+
+
+def _bounds(row: Sequence[Interval]) -> list[tuple[float, float]]:
+    return [(i.low, i.high) for i in row if i.low is not None and i.high is not None]
+
+
+def _held(row: Sequence[tuple[float, float]]) -> list[bool]:
+    """Which intervals of a row hold the mean of the others' centres."""
+    centres = np.array([(low + high) / 2 for low, high in row])
+    others = (centres.sum() - centres) / max(1, len(row) - 1)
+    return [low <= mean <= high for (low, high), mean in zip(row, others, strict=True)]
 
 
 def nominal(seeds: int, runs: int, *, draws: int = 200_000) -> float:
@@ -157,65 +199,59 @@ def nominal(seeds: int, runs: int, *, draws: int = 200_000) -> float:
     return float(np.mean(off <= factor * values.std(axis=1, ddof=1)))
 
 
-def _decisions(run: Results, arms: Sequence[str], rule: str) -> dict[Pair, int]:
-    """Pair of `arms` -> 1 where its first is better, -1 where it is worse, 0 where that is open."""
-    n_test = run.summary.n_test
-    errors = {
-        arm: {r.seed: round((1 - r.test["test_accuracy"]) * n_test) for r in run.chosen(arm)}
-        for arm in run.arms
-    }
-    p_values: Mapping[frozenset[str], float | None]
-    if rule == "paired":  # the trivial arms count in the correction, as they do in a study
-        every = list(itertools.combinations(run.arms, 2))
-        p_values = pairwise_p_values(errors, every, n_test=n_test)
-    else:
-        shares = np.array([[*errors[arm].values()] for arm in arms]) / n_test
-        pooled = all_pairs(shares, resolution=1 / n_test)
-        p_values = {
-            frozenset((arms[i], arms[j])): float(pooled[i, j])
-            for i, j in itertools.combinations(range(len(arms)), 2)
-        }
-    found = {}
-    for pair in itertools.combinations(arms, 2):
-        p = p_values[frozenset(pair)]
-        decided = p is not None and p < LEVEL
-        found[pair] = int(np.sign(_difference(run, pair).mean)) if decided else 0
-    return found
-
-
-def _difference(run: Results, pair: Pair) -> Interval:
-    accuracies: list[Mapping[int, float]] = [
-        {r.seed: r.test["test_accuracy"] for r in run.chosen(arm)} for arm in pair
+def claims(runs: Sequence[Judgement]) -> dict[str, Any]:
+    """A row for the claims that could have come out otherwise and were tested."""
+    verdicts: list[Mapping[str, str]] = [
+        {c.id: c.verdict for c in run.claims if not c.sanity and c.seeds} for run in runs
     ]
-    return interval(accuracies[0][seed] - accuracies[1][seed] for seed in accuracies[0])
+    decided = [verdict for one in verdicts for verdict in one.values() if verdict != "open"]
+    follow = [
+        (one[id], other[id])
+        for one, other in itertools.permutations(verdicts, 2)
+        for id in one.keys() & other.keys()
+        if one[id] != "open"
+    ]
+    shares = _again(follow)
+    opposite = {"supported": "contradicted", "contradicted": "supported"}
+    turned = [b == opposite.get(a) for a, b in follow]
+    shares |= {"reversed": _share(turned)}
+    shares["otherwise"] = _share([b not in (a, "open", opposite.get(a)) for a, b in follow])
+    return {"study": "claims", "pairs": sum(map(len, verdicts)), "decided": len(decided)} | shares
 
 
-def _coverage(rows: Sequence[Sequence[Interval]]) -> float | None:
-    """The share of intervals that hold the mean of the others in their row."""
-    return _share(
-        [
-            own.low <= np.mean([other.mean for j, other in enumerate(row) if j != i]) <= own.high
-            for row in rows
-            for i, own in enumerate(row)
-            if own.low is not None and own.high is not None
-        ]
-    )
+def advice(runs: Sequence[Judgement]) -> dict[str, Any]:
+    """A row for what is recommended: how often two runs recommend the same code."""
+    codes = [run.advice.code for run in runs if run.advice]
+    same = _share([a == b for a, b in itertools.combinations(map(_network, codes), 2)])
+    return {"study": "advice", "pairs": len(codes), "again": same}
+
+
+def _network(code: str) -> str:
+    """The layers of the code, without the learning rate."""
+    return "\n".join(line for line in code.splitlines() if "learning_rate" not in line)
 
 
 def _share(hits: Sequence[bool]) -> float | None:
     return float(np.mean(hits)) if len(hits) else None
 
 
-def text(row: Mapping[str, Any]) -> str:
-    def percent(key: str) -> str:
-        return "–" if row[key] is None else f"{row[key]:.0%}"
+WORDS: Mapping[str, Callable[[Any], str]] = {
+    "decided": lambda row: f"{row['decided']} of {row['pairs']} decided",
+    "equal": lambda row: f"{row['equal']} of them practically equal",
+    **{
+        key: lambda row, key=key: f"{key} {row[key]:.0%}"
+        for key in ("again", "open", "otherwise", "reversed")
+    },
+    "coverage_difference": lambda row: f"intervals of differences hold {row[COVERAGE[0]]:.0%}",
+    "coverage_arm": lambda row: f"of arms {row[COVERAGE[1]]:.0%} (nominal {row['nominal']:.0%})",
+    "best": lambda row: f"same best arm {row['best']:.0%}",
+}
+COVERAGE = ("coverage_difference", "coverage_arm")
 
-    return (
-        f"{row['study']}, {row['rule']}: {row['decided']} of {row['pairs']} pairs decided; again "
-        f"{percent('again')}, open {percent('open')}, reversed {percent('reversed')}; intervals of "
-        f"differences hold the other runs' mean {percent('coverage_difference')}, of arms "
-        f"{percent('coverage_arm')} (nominal {percent('nominal')}); same best arm {percent('best')}"
-    )
+
+def text(row: Mapping[str, Any]) -> str:
+    said = [say(row) for key, say in WORDS.items() if row.get(key) is not None]
+    return f"{row['study']}: {'; '.join(said)}"
 
 
 if __name__ == "__main__":
