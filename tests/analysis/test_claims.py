@@ -131,6 +131,14 @@ def test_arms_are_practically_equal_where_the_90_percent_interval_lies_in_the_ma
     assert judge(found, margin).verdict == verdict
 
 
+@pytest.mark.parametrize(("chance", "verdict"), [(0.895, "open"), (0.89, "practically equal")])
+def test_arms_that_learn_nothing_are_not_equal(chance: float, verdict: str) -> None:
+    """On a thousand samples 0.912 is 1.8 standard errors above 0.895, and 2.2 above 0.89."""
+    found = {"initializer": results_of(finished("one", BASE) + finished("other", BASE), 1000)}
+    (claim,) = claims.judge(found, [RULE], margin=0.02, chance=chance)
+    assert claim.verdict == verdict
+
+
 def test_only_accuracies_have_a_margin() -> None:
     found = timed({"one": 0.0101, "other": 0.0100})
     assert judge(found, margin=0.5, measure=measures.SECONDS).verdict == "open"
