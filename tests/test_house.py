@@ -198,7 +198,7 @@ def test_dvc_runs_every_study_of_the_parameters(clean: Path) -> None:
 
 
 def test_the_studies_have_the_arms_of_the_chapter() -> None:
-    arms = {name: set(study["arms"]) for name, study in PARAMS["compare"]["studies"].items()}
+    arms = {n: set(study.get("arms", ())) for n, study in PARAMS["compare"]["studies"].items()}
     assert arms["initializer"] >= {
         f"{family}_{shape}"
         for family in ("glorot", "he", "lecun")

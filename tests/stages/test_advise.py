@@ -26,8 +26,14 @@ def test_advice_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     for arm, accuracy in (("relu", 0.9), ("selu", 0.95)):
         settings = COMPARE.arms("activation")[arm].resolve(64).settings()
         settings |= {"epochs": str(COMPARE.epochs), "batch_size": str(COMPARE.batch_size)}
-        records += finished(arm, [accuracy] * 5, study="activation", settings=settings)
-    full = {"class_names": ["x", "y", "z"], "digest": records[0].data_digest, "test": {"n": 100}}
+        records += finished(
+            arm, [accuracy] * 5, study="activation", settings=settings, val_accuracy=(accuracy,)
+        )
+    full = {
+        "class_names": ["x", "y", "z"],
+        "digest": records[0].data_digest,
+        "test": {"n": 100, "classes": {"x": 40, "y": 30, "z": 30}},
+    }
     card = {"name": "letters", "features": 64, "tasks": {"full": full}}
     write_json(tmp_path / "prepared" / "card.json", card)
     assert advise(tmp_path) == 2

@@ -1,5 +1,7 @@
 """Trials through a cohort: each as if it were alone, resumed, diverged, exported."""
 
+import itertools
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -473,6 +475,15 @@ def test_what_was_finished_is_not_trained_again(cohort: Cohort, tmp_path: Path) 
     assert [r.epochs for r in first] == [r.epochs for r in second]
     times = [(a.train_seconds, b.train_seconds) for a, b in zip(first, second, strict=True)]
     assert [a == b for a, b in times] == [True, True, False, True]
+
+
+def test_epochs_are_timed_in_processor_time(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read before and after each epoch, it advances by a second from one reading to the next."""
+    monkeypatch.setattr(time, "process_time", itertools.count().__next__)
+    (result, *_) = worker.train(cohort, Store(tmp_path), nothing)
+    assert result.train_seconds == cohort.epochs
 
 
 def test_a_key_changes_with_whatever_the_result_depends_on(cohort: Cohort) -> None:

@@ -4,6 +4,7 @@ Each rule is a paired comparison over seeds, each arm at its own best learning r
 tested at a family-wise error rate of LEVEL (Holm 1979), sanity checks apart.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -64,8 +65,11 @@ class _Evidence:
     """Whether the effect was shown to lie within the margin."""
     against: str = ""
     scope: str = ""
+    best: float = math.inf
+    """The higher mean of the measure, of both sides."""
+    resolution: float = 0.0
     missing: str = ""
-    """What it takes to have values."""
+    """What it takes to decide."""
 
     @property
     def mean(self) -> float:
@@ -78,6 +82,7 @@ def judge(
     *,
     margin: float,
     training_samples: int | None = None,
+    chance: float = 0.0,
 ) -> tuple[Claim, ...]:
     """Every rule with its verdict, p-values corrected over all counted rules that can be tested
     (Holm).
@@ -88,9 +93,11 @@ def judge(
         margin: accuracies that differ by less, a share, are practically equal.
         training_samples: of the studies' task, where known: some rules speak of large or of small
             training sets only.
+        chance: accuracy of always naming the most frequent class of the studies' task; arms that
+            all do no better are not equal, they have not learnt.
     """
     evidence = [_evidence(rule, results, margin, training_samples) for rule in rules]
-    pairs = list(zip(rules, evidence, strict=True))
+    pairs = [(r, _unless_at_chance(r, e, chance)) for r, e in zip(rules, evidence, strict=True)]
     counted = iter(holm([one.p_value for rule, one in pairs if not rule.sanity]))
     return tuple(
         _claim(rule, one, one.p_value if rule.sanity else next(counted)) for rule, one in pairs
@@ -138,7 +145,7 @@ def _compared(
     # rounded, since equal differences must stay equal: they would look like a spread of 1e-17
     values = tuple(round(ours[seed] - theirs[seed], 12) for seed in seeds)
     resolution = measure.resolution(study)
-    named = _named(against) or measure.show(zero)
+    named = _named(against) or f"{measure.show(zero)} {measure.unit}"
     if rule.expects == "no less":
         named += f" minus {100 * margin:g} points"
     return _Evidence(
@@ -153,7 +160,18 @@ def _compared(
         ),
         against=named,
         scope=_scope(study),
+        best=max(sum(side[s] for s in seeds) / len(seeds) for side in (ours, theirs)),
+        resolution=resolution,
     )
+
+
+def _unless_at_chance(rule: Rule, given: _Evidence, chance: float) -> _Evidence:
+    """`given`, but not as equal where no arm is better than chance by more than two standard errors
+    of a test part."""
+    luck = chance + 2 * math.sqrt(chance * (1 - chance) * given.resolution)
+    if not rule.measure.has_margin or given.best > luck:
+        return given
+    return replace(given, equal=False, missing="arms that learn: these are all at chance")
 
 
 def _mean_by_seed(rule: Rule, study: Results, arms: Sequence[str]) -> dict[int, float]:

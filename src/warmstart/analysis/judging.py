@@ -103,7 +103,7 @@ def judge(params: Params, results: Path, prepared: Path) -> Judgement:
         claims=claims.judge(
             {judged.name: judged for judged in (transfer, *studies, *more_labels) if judged},
             margin=params.compare.equivalence,
-            training_samples=data.content["tasks"]["full"]["train"]["n"] if data else None,
+            **_full_task(data),
         ),
         advice=_advice(params, studies, data, prepared),
         cards=dict(_cards(params, results, prepared, read, data)) if data else {},
@@ -145,6 +145,15 @@ def _advice(
         classes=len(data.content["tasks"]["full"]["class_names"]),
         task=prepared / "full.npz",
     )
+
+
+def _full_task(data: DataCard | None) -> dict[str, Any]:
+    """What claims need to know of the studies' task."""
+    if data is None:
+        return {}
+    task = data.content["tasks"]["full"]
+    chance = max(task["test"]["classes"].values(), default=0) / task["test"]["n"]
+    return {"training_samples": task["train"]["n"], "chance": chance}
 
 
 def _pairs(read: Mapping[str, Results], prepared: Path) -> Pairs | None:
