@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from warmstart.analysis import label_efficiency, plots, sections, series, transfer_sections
+from warmstart.analysis import (
+    claim_sections,
+    label_efficiency,
+    plots,
+    sections,
+    series,
+    transfer_sections,
+)
 from warmstart.analysis.document import Block, to_html, to_markdown
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Picture, Shown
@@ -82,7 +89,7 @@ def _document(
     for name in judgement.params.compare.studies:
         if name not in shown:
             yield from sections.absent(name)
-    yield from sections.claims(judgement.claims)
+    yield from claim_sections.claims(judgement.claims)
     yield from sections.reproduce()
 
 

@@ -5,13 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from warmstart.analysis.answers import answer, arm_name, transfer_answer, warnings, within
-from warmstart.analysis.claims import Claim
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
     Block,
     bullets,
     code,
-    coloured,
     dotted,
     figure,
     heading,
@@ -24,7 +22,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.summary import Summary
 from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, listed, percent, points
+from warmstart.analysis.words import accuracy, percent, points
 from warmstart.contrasts import flattery
 
 CAPTIONS = {
@@ -238,39 +236,6 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
 
 def _spread(row: Mapping[str, Any], quantity: str) -> str:
     return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"
-
-
-def claims(judged: Sequence[Claim]) -> Iterator[Block]:
-    """The chapter's rules, and apart from them those whose answer was known beforehand."""
-    counted = [claim for claim in judged if not claim.sanity]
-    known = [claim for claim in judged if claim.sanity]
-    verdicts = [str(claim.verdict) for claim in counted]
-    kinds = ("supported", "contradicted", "practically equal", "open")
-    tally = listed([f"{verdicts.count(kind)} {kind}" for kind in kinds])
-    yield heading(2, "Claims")
-    texts = {
-        "Rules of the chapter, each held by a paired comparison over seeds against these data, "
-        f"split and trained anew: {tally}. p-values are corrected over all (Holm).": counted,
-        "Sanity checks, whose answers are known before the data are; they are not counted.": known,
-    }
-    for text, rows in texts.items():
-        if rows:
-            yield paragraph(text)
-            yield table(
-                rows,
-                ("rule", "p", lambda claim: claim.statement),
-                ("verdict", "l", lambda claim: coloured(claim.verdict)),
-                ("effect (95 %)", "p", lambda claim: claim.shown or None),
-                ("seeds", "r", lambda claim: claim.seeds or None),
-                ("p", "r", lambda claim: number(claim.p_value, ".2g")),
-                ("test, and what it lacks", "p", _test_of),
-            )
-
-
-def _test_of(claim: Claim) -> str:
-    """With the edition of the book where it is not the third, which the chapter is taken from."""
-    text = f"{claim.test} (2nd edition)" if "2nd edition" in claim.section else claim.test
-    return f"{text}. **It lacks** {claim.missing}" if claim.missing else text
 
 
 def reproduce() -> Iterator[Block]:
