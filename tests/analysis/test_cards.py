@@ -104,7 +104,7 @@ def test_a_model_is_better_if_its_interval_lies_above_zero() -> None:
     )
     decision = beats(model(champion), model(ours))
     assert not decision.better
-    assert decision.reason.endswith("not better beyond doubt")
+    assert decision.reason.endswith("not shown to be better")
     few = np.array([1] * 83 + [0] * 17)  # 0.03 ± 1.984 · 0.017: from -0.4 points
     assert not beats(model(few), model(champion)).better
     assert not beats(model(ours), model(ours)).better

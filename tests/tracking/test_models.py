@@ -155,7 +155,7 @@ def test_champion_is_who_beats_it(models: Path, prepared: Path, registry: Mlflow
     assert "Champion against version 1: +25.0 points" in said
     said = registry.get_model_version("warmstart-a", "2").description
     assert "Challenger against version 1: +1.7 points" in said
-    assert said.endswith("not better beyond doubt.")
+    assert said.endswith("not shown to be better.")
 
 
 def test_other_validation_data_are_no_contest(

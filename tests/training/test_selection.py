@@ -1,23 +1,39 @@
 import random
 
+import numpy as np
+import pytest
+
 from fabricated import trial
 from warmstart.training.selection import (
+    best_arm,
     best_of,
     beyond_the_edge,
     choose_learning_rates,
+    contenders,
+    is_at_chance,
     rate_scores,
 )
 
 
-def test_the_best_mean_over_seeds_wins():
+def test_each_seed_chooses_for_itself():
     records = [
         trial("a", 0, 0.01, val_accuracy=[0.99]),
         trial("a", 1, 0.01, val_accuracy=[0.81]),
         trial("a", 0, 0.1, val_accuracy=[0.92]),
         trial("a", 1, 0.1, val_accuracy=[0.90]),
     ]
-    assert rate_scores(records)["a"][0.01][0] == 0.9
-    assert choose_learning_rates(records) == {"a": 0.1}
+    assert rate_scores(records)["a"][0.01][0] == pytest.approx(0.9)
+    assert choose_learning_rates(records) == {("a", 0): 0.01, ("a", 1): 0.1}
+
+
+def test_who_was_dropped_is_not_chosen_however_good_it_was():
+    records = [
+        trial("a", 0, 0.01, val_accuracy=[0.99], outcome="dropped"),
+        trial("a", 0, 0.1, val_accuracy=[0.92, 0.9]),
+    ]
+    assert choose_learning_rates(records) == {("a", 0): 0.1}
+    assert beyond_the_edge(records) == {("a", 0): 1.0}  # of the grid that it was in
+    assert rate_scores(records)["a"] == {0.1: (0.9, 0.3)}
 
 
 def test_the_last_epoch_counts_not_the_best():
@@ -25,7 +41,7 @@ def test_the_last_epoch_counts_not_the_best():
         trial("a", 0, 0.01, val_accuracy=[0.95, 0.80], val_loss=[0.1, 0.9]),
         trial("a", 0, 0.1, val_accuracy=[0.70, 0.85], val_loss=[0.9, 0.8]),
     ]
-    assert choose_learning_rates(records) == {"a": 0.1}
+    assert choose_learning_rates(records) == {("a", 0): 0.1}
 
 
 def test_a_diverged_trial_counts_as_nothing():
@@ -37,7 +53,7 @@ def test_a_diverged_trial_counts_as_nothing():
         trial("a", 1, 0.1, val_accuracy=[0.5]),
     ]
     assert rate_scores(records)["a"][0.3] == (0.495, float("inf"))
-    assert choose_learning_rates(records) == {"a": 0.1}
+    assert choose_learning_rates(records) == {("a", 0): 0.3, ("a", 1): 0.1}
 
 
 def test_ties_go_to_the_lower_loss_then_to_the_lower_rate():
@@ -46,7 +62,7 @@ def test_ties_go_to_the_lower_loss_then_to_the_lower_rate():
         trial("a", 0, 0.1, val_loss=[0.4]),
         trial("a", 0, 0.3, val_loss=[0.4]),
     ]
-    assert choose_learning_rates(records) == {"a": 0.1}
+    assert choose_learning_rates(records) == {("a", 0): 0.1}
 
 
 def test_every_arm_chooses_for_itself_whatever_the_order():
@@ -57,7 +73,7 @@ def test_every_arm_chooses_for_itself_whatever_the_order():
         for seed in range(7)
     ]
     shuffled = random.Random(3).sample(records, len(records))
-    expected = {"up": 0.3, "down": 0.01}
+    expected = {(arm, s): rate for arm, rate in (("up", 0.3), ("down", 0.01)) for s in range(7)}
     assert choose_learning_rates(records) == expected
     assert choose_learning_rates(shuffled) == expected
     assert rate_scores(records)["up"] == rate_scores(shuffled)["up"]
@@ -71,8 +87,34 @@ def test_one_rate_beyond_an_end_that_is_best_at_the_grids_own_ratio():
         for rate in (0.3, 0.01, 1.0, 0.03)
         for seed in range(2)
     ]
-    assert beyond_the_edge(records) == {"high": 3.33, "low": 0.00333}  # 1 / 0.3, 0.01² / 0.03
+    assert beyond_the_edge(records) == {  # 1 / 0.3, 0.01² / 0.03
+        (arm, seed): rate for arm, rate in (("high", 3.33), ("low", 0.00333)) for seed in range(2)
+    }
     assert beyond_the_edge([r for r in records if r.learning_rate == 0.3]) == {}  # no ratio
+
+
+def test_more_seeds_are_for_what_is_open_and_not_for_what_is_worse():
+    """10 seeds with a spread of half a point on 1,000 samples: b is near a, and c far below."""
+    luck = np.random.default_rng(4)
+    means = {"a": 0.9, "b": 0.895, "c": 0.8}
+    records = [
+        trial(arm, seed, val_accuracy=[round(mean + luck.normal(0, 0.005), 3)])
+        for arm, mean in means.items()
+        for seed in range(10)
+    ]
+    given = {"margin": 0.005, "chance": 0.1, "samples": 1000, "level": 0.015}
+    assert contenders(records, reference=None, **given) == ["a", "b"]
+    assert contenders(records, reference="c", **given) == []  # both are shown to be better
+    assert contenders(records[:10] + records[20:], reference=None, **given) == []
+    assert best_arm(records) == "a"
+    wide = given | {"margin": 0.02}
+    assert contenders(records, reference=None, **wide) == []  # practically equal
+
+
+def test_chance_is_that_of_the_most_frequent_class():
+    """Two standard errors of 100 samples at 0.5 are 0.1."""
+    assert is_at_chance(0.6, 0.5, 100)
+    assert not is_at_chance(0.61, 0.5, 100)
 
 
 def test_kept_is_the_best_seed_of_the_best_arm_and_not_the_luckiest():
@@ -113,7 +155,7 @@ def test_the_test_set_has_no_say_in_what_is_kept():
         for seed in (0, 1)
     ]
     assert best_of(records, range(9)) == 3
-    assert rate_scores(records)["a"][0.1][0] == 0.805
+    assert rate_scores(records)["a"][0.1][0] == pytest.approx(0.805)
 
 
 def test_a_diverged_trial_is_kept_last():

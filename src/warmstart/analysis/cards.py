@@ -115,7 +115,7 @@ def beats(ours: Mapping[str, Any], champion: Mapping[str, Any]) -> Decision:
     text = f"{points(difference)} on {len(one):,} validation samples, paired by sample"
     if difference.low is not None and difference.low > 0:
         return Decision(True, text)
-    return Decision(False, f"{text}; not better beyond doubt")
+    return Decision(False, f"{text}; not shown to be better")
 
 
 def _hits(of: Mapping[str, Any]) -> np.ndarray:

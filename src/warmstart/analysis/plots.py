@@ -187,9 +187,10 @@ def critical_differences(
     """Arms by mean rank, best on the left, over bars that join arms that do not differ.
 
     After Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", with
-    seeds for data sets. The bars are the study's `groups` of ties, by paired t-tests with Holm's
-    correction, and not Nemenyi's test of the ranks, whose outcome for two arms depends on which
-    others are in the study (Benavoli et al. 2016). A dot on a bar is an arm that belongs to it.
+    seeds for data sets. The bars are the study's `groups`, by one pooled error and the
+    studentized range, and not Nemenyi's test of the ranks, whose outcome for two arms depends on
+    which others are in the study (Benavoli et al. 2016). A dot on a bar is an arm that belongs
+    to it.
     """
     ranks = dict(sorted(((r["arm"], r["mean_rank"]) for r in rows), key=lambda item: item[1]))
     bars = [group for group in groups if len(group) > 1]

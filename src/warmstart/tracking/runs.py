@@ -6,6 +6,7 @@ import json
 import math
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -103,7 +104,8 @@ def summary_runs(
 
 
 def _is_of(chosen: Sequence[Record], arm: ArmSummary) -> bool:
-    return {record.learning_rate for record in chosen} == {arm.learning_rate} and math.isclose(
+    rates = Counter(f"{record.learning_rate:g}" for record in chosen)
+    return rates == arm.rates and math.isclose(
         mean(last_epoch(record)[0] for record in chosen), arm.val_accuracy.mean, abs_tol=1e-12
     )
 
