@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
+from tqdm import tqdm
 
 from warmstart.files import replacing
 from warmstart.runtime import environment
@@ -148,4 +149,4 @@ def _digest(path: Path, content: bytes) -> bytes:
 
 
 def _say(line: str) -> None:
-    print(f"finished trials: {line}", file=sys.stderr, flush=True)
+    tqdm.write(f"finished trials: {line}", file=sys.stderr)  # print would write into its bar
