@@ -116,5 +116,5 @@ lock: ## resolve the lock files anew from pyproject.toml
 	$(RESOLVE) --extra jax-cuda --extra dask -o requirements-jax-cuda.lock
 	$(RESOLVE) --extra cpu --extra jax --extra dask --extra bench -o requirements-bench.lock
 
-clean: ## remove what the pipeline made, but not DVC's cache, MLflow's runs or .venv
+clean: ## remove what the pipeline made, but not DVC's cache, finished trials, MLflow's runs or .venv
 	rm -rf data/prepared models results reports .warmstart

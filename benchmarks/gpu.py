@@ -159,7 +159,7 @@ def _study(
         learning_rates=learning_rates(RATES),
         seeds=options.trials // (len(INITIALIZERS) * RATES),
     )
-    study.run({output: made}, Executor())
+    study.run({output: made}, Executor(kept_gb=0))
     timings = read_json(output / "timings.json")
     seconds = [arm["seconds_per_epoch"] for arm in timings["arms"].values()]
     return {"seconds": timings["seconds"], "seconds_per_epoch": seconds}

@@ -3,8 +3,9 @@
     python benchmarks/records.py BEFORE AFTER
 
 A refactoring step that changes a value is a bug. Every `records.parquet` below BEFORE is compared
-with the one of the same place below AFTER, both from the same parameters on the same machine, by
-all columns that both have; a NaN equals a NaN. What only one side has is named.
+with the one of the same place below AFTER, both from the same parameters on the same machine and
+trained (WARMSTART_TRIALS=off), by all columns that both have; a NaN equals a NaN. What only one
+side has is named.
 """
 
 import argparse

@@ -77,6 +77,7 @@ def picture_prefect(page: Page, home: Path) -> None:
     with serving("prefect", "server", "start", **settings) as url:
         flows = [sys.executable, "-m", "flows"]
         known = {**os.environ, **settings, "PREFECT_API_URL": f"{url}/api", "PYTHONPATH": "src"}
+        known["WARMSTART_TRIALS"] = "off"  # pictured is a run that trains
         served = subprocess.Popen([*flows, "--serve"], cwd=ROOT, env=known)
         try:
             how = ["--revision", "HEAD", "--set", "seed=43", "--force"]

@@ -11,9 +11,9 @@ from postgres import Postgres, programs, running
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ["WARMSTART_TRIALS"] = "off"  # a test trains what it trains
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ["WARMSTART_TRIALS"] = "off"  # tests that want finished trials have a folder of their own
 
 import prefect.main  # noqa: F401  (before Keras, whose log handler it would close)
 

@@ -173,6 +173,23 @@ def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_fresh_clone_trains_nothing_again(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMSTART_TRIALS", str(tmp_path / "trials"))
+    run(project, "dvc", "repro", "--force")
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "--quiet", str(project), str(clone))
+    run(clone, "dvc", "repro")  # it has no outputs, and no cache of DVC's
+    assert digests(clone) == digests(project)
+    for folder, trains in ((project, True), (clone, False)):
+        paths = list((folder / "results").rglob("timings.json"))
+        assert len(paths) == 4
+        for path in paths:
+            assert bool(json.loads(path.read_text())["trial_epochs"]) == trains, path
+
+
+@pytest.mark.slow
 def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
     said = run(project, "dvc", "exp", "run", "-S", "compare.seeds=3")
     assert "Running stage 'compare@clipping'" in said

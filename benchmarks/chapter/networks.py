@@ -126,7 +126,7 @@ def repeat(question: Question, images: data.Images, scale: Scale, folder: Path) 
         learning_rates=(question.learning_rate,),
         seeds=scale.seeds,
     )
-    records = run({folder / "results": study}, Executor())
+    records = run({folder / "results": study}, Executor(kept_gb=0))
     rows = {
         arm: Row(
             experiment=question.name,

@@ -71,7 +71,7 @@ def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) 
     for task in (a, b):
         task.write(folder / f"{task.name}.npz")
     scratch = UNFINISHED / f"book_{transfer.name.replace(' ', '_')}"
-    with executor.start(Executor(), scratch) as pool:
+    with executor.start(Executor(kept_gb=0), scratch) as pool:
         sources = _pretrain(pool, transfer, a, folder, scale)
         cohorts = _cohorts(transfer, b, folder, scale, sources)
         pool.train([*cohorts.values()], f"book, B, {transfer.name}")

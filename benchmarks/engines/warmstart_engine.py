@@ -16,7 +16,7 @@ def run(job: Job) -> Report:
     cohort = _cohort(job)
     with (
         tempfile.TemporaryDirectory() as folder,
-        pool.start(Executor(workers=job.cores), Path(folder)) as workers,
+        pool.start(Executor(workers=job.cores, kept_gb=0), Path(folder)) as workers,
     ):
         results = workers.train([cohort], job.engine)
     found = [results[cohort.key(trial)] for trial in cohort.trials]

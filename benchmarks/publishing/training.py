@@ -63,7 +63,7 @@ def _write_params(path: Path, quick: bool) -> Path:
     params = yaml.load((ROOT / "params.yaml").read_text())
     arms = {arm: {"initializer": ARMS[arm]} for arm in list(ARMS)[: 2 if quick else None]}
     params["data"]["name"] = "digits"
-    params["executor"] = {}
+    params["executor"] = {"kept_gb": 0}  # each repetition trains
     params["compare"] |= {
         "learning_rates": list(RATES[2:5] if quick else RATES),
         "seeds": 2 if quick else 8,

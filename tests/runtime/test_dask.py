@@ -87,6 +87,20 @@ def test_a_cluster_gives_what_local_processes_give(
     assert "1280/1280" in err
 
 
+def test_what_a_cluster_trained_is_kept_where_it_was_asked_for(
+    training: Dask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = make_cohort(tmp_path, NETWORK, trials=3)
+    monkeypatch.setenv("WARMSTART_TRIALS", str(tmp_path / "trials"))
+    with executor.start(Executor(address=training.address), tmp_path / "there") as workers:
+        found = workers.train([few], "there")
+        assert len(workers.trained) == 3
+    # its processors are this machine's, so it is found here too
+    with executor.start(Executor(workers=1), tmp_path / "here") as workers:
+        assert workers.train([few], "here") == found
+        assert workers.trained == []
+
+
 def test_a_worker_dies_and_nothing_is_lost_or_doubled(
     training: Dask, cohort: Cohort, expected: dict[str, Any], tmp_path: Path, capfd: Any
 ) -> None:

@@ -86,6 +86,21 @@ def test_finished_trials_are_not_trained_again(cohort: Cohort, tmp_path: Path, c
         assert pool.trained == []
 
 
+def test_another_stage_on_this_machine_trains_them_not_again(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMSTART_TRIALS", str(tmp_path / "trials"))
+    with executor.start(Executor(workers=1), tmp_path / "first") as pool:
+        found = pool.train([cohort], "first")
+        assert len(pool.trained) == 4
+    assert len(list((tmp_path / "trials").iterdir())) == 4
+    with executor.start(Executor(workers=1), tmp_path / "second") as pool:
+        assert pool.train([cohort], "second") == found
+        assert pool.trained == []
+    with executor.start(Executor(workers=1, kept_gb=0), tmp_path / "third") as pool:
+        assert pool._finished is None
+
+
 def test_a_failure_in_a_worker_is_raised_and_ends_the_others(
     cohort: Cohort, tmp_path: Path
 ) -> None:

@@ -169,10 +169,8 @@ class Executor(Frozen):
     resources: dict[Name, Positive] = Field(default_factory=dict)
     """Resources that each piece of work claims of a Dask worker: `GPU: 1` keeps it off workers
     without one."""
-
-    kept_gb: NonNegative = 2.0
-    """Gigabytes of finished trials that this machine keeps, so that no run trains them again; 0:
-    none."""
+    kept_gb: NonNegative = 2
+    """Gigabytes of finished trials that this machine keeps, of all projects; 0: none."""
 
     def problems(self) -> Iterator[str]:
         if self.address is None:

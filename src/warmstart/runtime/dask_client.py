@@ -11,6 +11,7 @@ from distributed import Client, KilledWorker, Queue
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.runtime import dask_worker, environment
+from warmstart.runtime.finished import decided_by
 from warmstart.training.trials import Cohort
 
 ANSWER_SECONDS = 8
@@ -21,9 +22,17 @@ class Cluster:
     """Dask workers, which know neither our files nor each other's."""
 
     def __init__(
-        self, client: Client, count: int, resources: Mapping[str, float], folder: Path, backend: str
+        self,
+        client: Client,
+        workers: list[str],
+        resources: Mapping[str, float],
+        folder: Path,
+        backend: str,
     ) -> None:
-        self.count = count
+        self.count = len(workers)
+        told = client.run(decided_by, backend, workers=workers)
+        self.decided_by: list[str] = list(told.values())
+        """Of each worker that was there at the start."""
         self._client, self._folder, self._backend = client, folder, backend
         self._pool = client.get_executor(resources=dict(resources), pure=False)
         self._queue = Queue(client=client)
@@ -77,9 +86,9 @@ def connect(
             "with `dask scheduler`, correct the address, or give null for workers on this machine"
         ) from None
     with client:
-        count = _check_workers(client, address, resources, backend)
+        workers = _check_workers(client, address, resources, backend)
         try:
-            yield Cluster(client, count, resources, folder, backend)
+            yield Cluster(client, workers, resources, folder, backend)
         except KilledWorker as error:
             raise InputError(
                 "executor.address: expected workers that live, received the death of "
@@ -97,8 +106,8 @@ def connect(
 
 def _check_workers(
     client: Client, address: str, resources: Mapping[str, float], backend: str
-) -> int:
-    """How many workers have `resources`, each of them fit for the work."""
+) -> list[str]:
+    """The workers that have `resources`, each of them fit for the work."""
     tags = f" --resources {_tags(resources)}" if resources else ""
     start = f"`dask worker {address} --nthreads 1{tags}`"
     try:
@@ -134,7 +143,7 @@ def _check_workers(
     ]
     if problems:
         raise InputError(*problems)
-    return len(workers)
+    return list(workers)
 
 
 def _versions(client: Client, workers: list[str], backend: str) -> dict[str, Any]:

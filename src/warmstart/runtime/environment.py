@@ -1,5 +1,6 @@
 """What this machine has: packages, processor, GPUs. Nothing here loads a backend."""
 
+import json
 import os
 import platform
 import re
@@ -8,11 +9,17 @@ from ctypes.util import find_library
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from warmstart import __version__
+from warmstart.training import setup
 from warmstart.training.setup import backend as chosen_backend
 
 DEVICES = Path("/dev")  # where Linux has one nvidiaN per GPU
+PROCESSORS = Path("/proc/cpuinfo")
+_MODEL = r"(?m)^(?:model name|cpu family|model|stepping|flags|CPU \w+|Features)\s*:.*$"
+_TENSORFLOW = ("TF_CUDNN", "TF_DETERMINISTIC", "TF_DISABLE", "TF_ENABLE", "TF_XLA")
+_SETTINGS = (*_TENSORFLOW, "JAX_", "NVIDIA_TF32", "XLA_")  # TF_ is Terraform's too
 
 
 def gpus(backend: str) -> list[str]:
@@ -40,9 +47,13 @@ def gpu_names() -> list[str]:
     return []
 
 
-def device_name() -> str:
-    """What workers train on: the names of their GPUs, else of the processor."""
-    if used := gpus(chosen_backend()):
+def device_name(backend: str | None = None) -> str:
+    """What workers train on: the names of their GPUs, else of the processor.
+
+    Args:
+        backend: None: the chosen one.
+    """
+    if used := gpus(backend or chosen_backend()):
         names = gpu_names()
         visible = [names[int(n)] for n in used if n.isdigit() and int(n) < len(names)] or names
         return ", ".join(dict.fromkeys(visible)) or cpu_name()
@@ -51,7 +62,7 @@ def device_name() -> str:
 
 def cpu_name() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = PROCESSORS.read_text().splitlines()
     except OSError:
         return platform.processor() or "unknown"
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -71,6 +82,37 @@ def versions(backend: str | None = None) -> dict[str, str]:
         packages["tensorflow"] = _version("tensorflow") or _version("tensorflow-cpu")
     installed = {name: version or "none" for name, version in packages.items()}
     return {"warmstart": __version__} | installed
+
+
+def arithmetic(backend: str) -> dict[str, Any]:
+    """What of this machine may decide the last bit of a sum that `backend` computes, besides code:
+    versions, the processor with its instructions (two of one name may differ in them: virtual ones
+    do), GPUs and their libraries, and what the user has set."""
+    processor = PROCESSORS.read_text() if PROCESSORS.exists() else platform.processor()
+    variables = {k: v for k, v in os.environ.items() if k.startswith(_SETTINGS)}
+    flags = variables.pop("XLA_FLAGS", "").removesuffix(setup.XLA_FLAGS).strip()
+    libraries = metadata.distributions() if gpus(backend) else ()
+    return {
+        "backend": backend,
+        "versions": versions(backend),
+        "python": platform.python_version().rpartition(".")[0],
+        "device": device_name(backend),
+        "processor": sorted(set(re.findall(_MODEL, processor))) or processor,
+        "libraries": sorted(f"{d.name} {d.version}" for d in libraries if "nvidia" in d.name),
+        "flags": flags,
+        "variables": {k: v for k, v in variables.items() if k not in setup.VARIABLES},
+        "keras": _keras_settings(),
+    }
+
+
+def _keras_settings() -> dict[str, Any]:
+    """Of the user's own file, which Keras makes where there is none."""
+    home = os.environ.get("KERAS_HOME") or "~/.keras"
+    given: Any = {}
+    with suppress(OSError, ValueError):
+        given = json.loads((Path(home).expanduser() / "keras.json").read_text())
+    defaults = {"floatx": "float32", "epsilon": 1e-7}
+    return {key: given.get(key, default) for key, default in defaults.items()}
 
 
 def _version(package: str) -> str | None:

@@ -1,135 +1,152 @@
-"""Finished trials of this machine, which no run trains again: of other studies, other parameters,
-other worktrees and clones.
+"""Finished trials of all projects on this machine, so that none is trained twice.
 
-They lie outside DVC's outs and outside the repository, by their keys, in a folder that is named by
-all that decides a trial's bytes besides its key. A trial is linked from there into the folder of a
-stage's unfinished work, so whoever reads that folder sees no difference.
+They lie in one folder, a file each: the SHA-256 of its name and of what follows, which is what
+`Store` wrote. The name is made of the trial's key and of a digest of all else that decides its
+bytes. Several processes may read, write and remove files there at the same time: a file takes its
+place whole, and one that is gone is trained anew.
 """
 
 import hashlib
+import json
 import os
-import platform
-import shutil
 import sys
-import threading
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
-import platformdirs
+from platformdirs import user_cache_path
+from tqdm import tqdm
 
-import warmstart
+from warmstart.files import replacing
 from warmstart.runtime import environment
 from warmstart.runtime.store import Store
 
 PLACE = "WARMSTART_TRIALS"
-"""Environment variable: another folder, or `off`."""
-DECIDING = ("config", "data", "networks", "training", "seeds.py")
-"""What of this package decides the bytes of a trial."""
-GB = 1_000_000_000
+"""Environment variable: the folder, or OFF."""
+OFF = "off"
+SUFFIX = ".trial"
+SOURCE = ("config", "data", "networks", "training", "seeds.py", "runtime/store.py")
+"""What of the package decides a trial's bytes; the last one decides those of its file."""
+_PACKAGE = Path(__file__).parents[1]
+_DIGEST_SIZE = hashlib.sha256().digest_size
 
 
-def circumstances() -> str:
-    """A digest of what equal keys need to give equal bytes: code, packages, device, processor."""
-    package = Path(warmstart.__file__).parent
-    content = hashlib.sha256()
-    for root in (package / name for name in DECIDING):
-        for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-            content.update(file.relative_to(package).as_posix().encode() + b"\0")
-            content.update(file.read_bytes() + b"\0")
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    about = (environment.versions(), environment.device_name(), environment.cpu_name(), python)
-    content.update(repr((*about, platform.machine())).encode())
-    return content.hexdigest()[:32]
+def decided_by(backend: str) -> str:
+    """Digest of all that decides what a process here makes of a trial, besides the trial's key:
+    the package's source and `environment.arithmetic`. Hexadecimal."""
+    digest = hashlib.sha256(json.dumps(environment.arithmetic(backend), sort_keys=True).encode())
+    for name in SOURCE:
+        place = _PACKAGE / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(_PACKAGE).as_posix()} {len(content)} ".encode())
+            digest.update(content)
+    return digest.hexdigest()
 
 
 class Finished:
-    """Args:
-    root: folder of all finished trials.
-    most: bytes that they may take; those that were not used for longest go first.
+    """Finished trials of workers that compute alike.
+
+    Args:
+        folder: made when the first trial is kept.
+        decided_by: as the function of that name says on each of the workers.
+        limit: bytes; those files go first that were not used for longest.
     """
 
-    def __init__(self, root: Path, most: float) -> None:
-        self._root, self._most, self._own = root, most, Store(root / circumstances())
+    def __init__(self, folder: Path, decided_by: str, limit: int) -> None:
+        self._folder, self._decided_by, self._limit = folder, decided_by[:16], limit
+        self._room = 0  # bytes that may be written before the folder has to be looked through
+        self._here: set[str] = set()  # keys of trials that need not be written
+        self._fails = False
 
     @classmethod
-    def open(cls, kept_gb: float) -> Self | None:
-        """Where PLACE or the user's cache has them; None where none are kept."""
-        chosen = os.environ.get(PLACE) or str(platformdirs.user_cache_path("warmstart") / "trials")
-        return None if chosen == "off" or not kept_gb else cls(Path(chosen), kept_gb * GB)
+    def of_machine(cls, decided_by: Collection[str], limit: int) -> "Finished | None":
+        """Those in the user's cache folder, or in the folder that the variable PLACE names; None
+        where none are to be kept, or workers compute differently and might train any of them.
 
-    def fetch(self, keys: Iterable[str], store: Store) -> None:
-        """Put those of the trials `keys` that are here into `store`. What is damaged is removed,
-        with a line on standard error."""
+        Args:
+            decided_by: of each worker.
+            limit: see `Finished`; 0: none are kept.
+        """
+        place = os.environ.get(PLACE) or user_cache_path("warmstart") / "trials"
+        alike = set(decided_by)
+        if place == OFF or not limit or len(alike) != 1:
+            return None
+        return cls(Path(place), alike.pop(), limit)
+
+    def fetch(self, keys: Collection[str], store: Store) -> set[str]:
+        """Copy those of the trials `keys` into `store` that are here -> which. What is damaged is
+        removed, and said in one line."""
+        found, damaged = set(), 0
         for key in keys:
-            path = self._own.path(key)
-            if store.path(key).exists() or not path.exists():
+            path = self._path(key)
+            try:
+                entry = path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
                 continue
-            if damage := _damage(path, key):
-                print(
-                    f"{path}: expected a finished trial, found {damage}; removed, "
-                    "the trial is trained again",
-                    file=sys.stderr,
-                )
+            except OSError:
+                entry = b""
+            if entry[:_DIGEST_SIZE] != _digest(path, content := entry[_DIGEST_SIZE:]):
+                damaged += 1
                 with suppress(OSError):
                     path.unlink()
                 continue
-            with suppress(OSError):  # removed by another run, which keeps to its bound
-                _link(path, store.path(key))
+            with replacing(store.path(key)) as unfinished:
+                unfinished.write_bytes(content)
+            found.add(key)
+            with suppress(OSError):  # somebody else's folder, or one that was removed
                 os.utime(path)
+        if damaged:
+            _say(f"{damaged} damaged or unreadable in {self._folder}: trained anew")
+        self._here |= found
+        return found
 
-    def keep(self, keys: Iterable[str], store: Store) -> None:
-        """Keep the trials `keys` of `store`. A place that cannot be written to is said and left."""
-        try:
-            for key in keys:
-                if not self._own.path(key).exists():
-                    _link(store.path(key), self._own.path(key))
-            _trim(self._root, self._most)
-        except OSError as error:
-            print(f"{self._root}: finished trials are not kept: {error.strerror}", file=sys.stderr)
+    def keep(self, keys: Collection[str], store: Store) -> None:
+        """Copy those of the trials `keys` here that are finished in `store`. Where that fails, as
+        on a full disk, one line says so and nothing more is kept."""
+        for key in keys:
+            if self._fails or key in self._here or not store.path(key).exists():
+                continue
+            try:
+                self._write(self._path(key), store.path(key).read_bytes())
+            except OSError as error:
+                self._fails = True
+                _say(f"none are kept in {self._folder}: {error.strerror}; {PLACE} names another")
+            self._here.add(key)
 
-
-def _link(source: Path, target: Path) -> None:
-    """A hard link, or a copy where the file systems differ. Neither file is ever written again:
-    both are only replaced."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    own = f"{os.getpid()}-{threading.get_ident()}"
-    unfinished = target.with_name(f".unfinished-{own}-{target.name}")
-    unfinished.unlink(missing_ok=True)
-    try:
-        try:
-            os.link(source, unfinished)
-        except OSError:
-            shutil.copyfile(source, unfinished)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _damage(path: Path, key: str) -> str:
-    """What is wrong with the file; empty: nothing. Every member carries a checksum (CRC-32)."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            if damaged := file.testzip():
-                return f"a damaged {damaged}"
-        found = Store(path.parent).key(key)
-    except Exception as error:  # whatever a damaged file makes zipfile and NumPy raise
-        return f"a damaged file ({type(error).__name__})"
-    return "" if found == key else "another one"
-
-
-def _trim(root: Path, most: float) -> None:
-    """Remove the files that were not used for longest until all take at most `most` bytes."""
-    files = []
-    for path in root.glob("*/*.npz"):
-        with suppress(OSError):
-            seen = path.stat()
-            files.append((seen.st_mtime_ns, seen.st_size, path))
-    size = sum(taken for _, taken, _ in files)
-    for _, taken, path in sorted(files):
-        if size <= most:
+    def _write(self, path: Path, content: bytes) -> None:
+        size = _DIGEST_SIZE + len(content)
+        if path.exists() or size > self._limit:
             return
-        path.unlink(missing_ok=True)
-        size -= taken
+        if size > self._room:
+            self._make_room(size)
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(_digest(path, content) + content)
+        self._room -= size
+
+    def _make_room(self, size: int) -> None:
+        """For `size` bytes or, so that this is seldom done, a twentieth of the limit."""
+        self._room = max(size, self._limit // 20)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for path in self._folder.glob(f"*{SUFFIX}"):  # half-written ones too; nothing but our own
+            with suppress(FileNotFoundError):  # another process was quicker
+                status = path.stat()
+                files.append((status.st_mtime_ns, path, status.st_size))
+        left = sum(length for *_, length in files)
+        for _, path, length in sorted(files):
+            if left + self._room <= self._limit:
+                break
+            path.unlink(missing_ok=True)
+            left -= length
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{self._decided_by}-{key}{SUFFIX}"
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode() + content).digest()
+
+
+def _say(line: str) -> None:
+    tqdm.write(f"finished trials: {line}", file=sys.stderr)  # print would write into its bar

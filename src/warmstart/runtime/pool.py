@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import (
     FIRST_EXCEPTION,
     CancelledError,
@@ -22,8 +22,8 @@ from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.runtime import processes
-from warmstart.runtime.finished import Finished
-from warmstart.runtime.store import Store
+from warmstart.runtime.finished import Finished, decided_by
+from warmstart.runtime.store import Store, begin
 from warmstart.training import setup
 from warmstart.training.layers import LayerProbe
 from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, cut, races
@@ -56,7 +56,13 @@ class Place(Protocol):
 
 
 class Workers:
-    """Train, evaluate and export. What they give depends neither on their number nor place."""
+    """Train, evaluate and export. What they give depends neither on their number nor place.
+
+    Args:
+        place: where they are.
+        folder: for the trials of this stage.
+        finished: trials that were trained before, by any stage; None: there is no such place.
+    """
 
     def __init__(self, place: Place, folder: Path, finished: Finished | None = None) -> None:
         self._place, self._store, self._finished = place, Store(folder), finished
@@ -67,24 +73,34 @@ class Workers:
     def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
         """Results of all trials, by their keys, with progress in epochs on standard error."""
         epochs = {c.key(trial): c.epochs for c in cohorts for trial in c.trials}
-        if self._finished:
-            self._finished.fetch(epochs, self._store)
+        fetched = self._fetch(epochs)
         results = {key: result for key in epochs if (result := self._store.read(key))}
         missing = [key for key in epochs if key not in results]
-        # cut as if nothing were done: a checkpoint belongs to trials that train together
-        pieces = cut([_only(cohort, epochs) for cohort in cohorts], self._place.count)
+        # as if this stage had done nothing: a checkpoint belongs to trials that train together
+        whole = [_unfinished(_only(cohort, epochs), epochs.keys() - fetched) for cohort in cohorts]
+        pieces = cut([cohort for cohort in whole if cohort.trials], self._place.count)
         left = [_unfinished(piece, missing) for piece in pieces]
+        before = f" ({len(fetched)} trained before)" if fetched else ""
         # a bar on a terminal, a line now and then in a log
         pause = 0.2 if sys.stderr.isatty() else 5
         with tqdm(
             total=sum(epochs.values()),
             initial=sum(epochs[key] for key in results),
-            desc=f"{label}, {len(epochs)} trials",
+            desc=f"{label}, {len(epochs)} trials{before}",
             unit="epoch",
             mininterval=pause,
             maxinterval=pause,
         ) as bar:
-            self._run(partial(_do, "train"), [piece for piece in left if piece.trials], bar.update)
+
+            def report(passed: int) -> None:
+                if bar.update(passed):  # whether the bar is drawn anew
+                    self._keep(epochs)
+
+            try:
+                todo = [piece for piece in left if piece.trials]
+                self._run(partial(_do, "train"), todo, report)
+            finally:
+                self._keep(epochs)
         new = {key: result for key in missing if (result := self._store.read(key))}
         if lost := len(missing) - len(new):
             raise RuntimeError(f"{lost} of {len(epochs)} trials left no result")
@@ -92,6 +108,18 @@ class Workers:
         if self._finished:
             self._finished.keep(epochs, self._store)
         return results | new
+
+    def _fetch(self, keys: Collection[str]) -> set[str]:
+        """Have in our folder what was trained before, by another stage -> which."""
+        if not self._finished:
+            return set()
+        unknown = [key for key in keys if not self._store.path(key).exists()]
+        return self._finished.fetch(unknown, self._store)
+
+    def _keep(self, keys: Collection[str]) -> None:
+        """Have other stages find those of the trials that are finished."""
+        if self._finished:
+            self._finished.keep(keys, self._store)
 
     def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
         """Test loss and accuracy of all trials, by their keys."""
@@ -168,7 +196,7 @@ class Workers:
 
 @contextmanager
 def start(options: Executor, folder: Path) -> Iterator[Workers]:
-    """Workers as params.yaml's `executor` says; finished trials are kept in `folder`.
+    """Workers as params.yaml's `executor` says; the trials of this stage lie in `folder`.
 
     Raises:
         InputError: if KERAS_BACKEND names none of ours, or no fitting Dask worker answers.
@@ -176,7 +204,7 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
     backend = setup.backend()
     if options.address is None:
         with processes.start(options.workers, folder, backend) as here:
-            yield Workers(here, folder, Finished.open(options.kept_gb))
+            yield _workers(here, folder, [decided_by(backend)], options)
         return
     try:  # Dask is loaded for those who ask for it
         from warmstart.runtime import dask_client
@@ -188,8 +216,13 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
             "warmstart[dask], or give null for workers on this machine"
         ) from None
     with dask_client.connect(options.address, options.resources, folder, backend) as there:
-        # what processors those workers have is not known: nothing finished fits for certain
-        yield Workers(there, folder)
+        yield _workers(there, folder, there.decided_by, options)
+
+
+def _workers(place: Place, folder: Path, decided_by: Collection[str], options: Executor) -> Workers:
+    begin(folder, decided_by)
+    limit = int(options.kept_gb * 1e9)
+    return Workers(place, folder, Finished.of_machine(decided_by, limit))
 
 
 def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
@@ -198,7 +231,7 @@ def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
     return getattr(worker, job)(cohort, Store(folder), progress)
 
 
-def _unfinished(cohort: Cohort, missing: Sequence[str]) -> Cohort:
+def _unfinished(cohort: Cohort, missing: Collection[str]) -> Cohort:
     """`cohort` with its races of which a trial is missing: those that are done decide with it."""
     wanted = set(missing)
     left = [
@@ -210,7 +243,7 @@ def _unfinished(cohort: Cohort, missing: Sequence[str]) -> Cohort:
     return replace(cohort, trials=tuple(left))
 
 
-def _only(cohort: Cohort, keys: Mapping[str, int] | Sequence[str]) -> Cohort:
+def _only(cohort: Cohort, keys: Collection[str]) -> Cohort:
     """`cohort` with one trial for each of `keys` that it has."""
     trials = {cohort.key(trial): trial for trial in cohort.trials}
     return replace(cohort, trials=tuple(t for key, t in trials.items() if key in keys))

@@ -1,13 +1,16 @@
 """Unfinished work of a stage, so that a run that was killed goes on where it stood.
 
-Finished trials lie in the folder as `KEY.npz`, those that were in training in `running/`, and what
-is to be trained stands in `trials.json`, for those who show trials as they finish. The
-folder lies outside DVC's outs, which DVC empties before it runs a stage.
+Finished trials lie in the folder as `KEY.npz`, those that were in training in `running/`, what
+is to be trained stands in `trials.json`, for those who show trials as they finish, and by which
+code and on what they are trained in `decided_by.json`. The folder lies outside DVC's outs, which
+DVC empties before it runs a stage. `runtime.finished` keeps trials beyond their stage.
 """
 
 import hashlib
+import shutil
+import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +23,29 @@ from warmstart.training.trials import EPOCH_METRICS, Outcome, Result, Standing
 UNFINISHED = Path(".warmstart")
 """Unfinished work, below the current folder; removed when its stage succeeds."""
 PLAN = "trials.json"
+_FINISHED = "[0-9a-f]" * 64 + ".npz"
+"""What matches the file of a finished trial and no other."""
+
+
+def begin(folder: Path, decided_by: Collection[str]) -> None:
+    """Drop the trials in `folder` that a killed run left there and that would be others now: keys
+    name neither code nor machine.
+
+    Args:
+        folder: of a stage.
+        decided_by: as `finished.decided_by` says on each worker.
+    """
+    file, now = folder / "decided_by.json", sorted(set(decided_by))
+    if file.exists() and read_json(file) == now:
+        return
+    shutil.rmtree(folder / "running", ignore_errors=True)
+    dropped = list(folder.glob(_FINISHED))
+    for path in dropped:
+        path.unlink()
+    if dropped:
+        line = f"{len(dropped)} trials of other code or another machine: trained anew"
+        print(f"{folder}: {line}", file=sys.stderr, flush=True)
+    write_json(file, now)
 
 
 def announce(
@@ -58,7 +84,6 @@ class Store:
         with replacing(self.path(result.key)) as unfinished:
             np.savez(
                 unfinished,
-                key=np.array(result.key),
                 outcome=np.array(result.outcome),
                 samples=np.array(result.samples),
                 train_seconds=np.array(result.train_seconds),
@@ -79,11 +104,6 @@ class Store:
                 train_seconds=float(file["train_seconds"]),
                 probes=unpack(file["probes"]),
             )
-
-    def key(self, key: str) -> str:
-        """The key in the file of the trial called `key`."""
-        with np.load(self.path(key), allow_pickle=False) as file:
-            return str(file["key"])
 
     def weights(self, key: str) -> list[np.ndarray]:
         """A finished trial's values of `model.variables`."""

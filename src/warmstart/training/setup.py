@@ -11,6 +11,18 @@ from warmstart.errors import InputError
 BACKENDS = ("tensorflow", "jax")
 """Keras's backends that compile cohorts."""
 
+VARIABLES = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # oneDNN may change the order of sums, and announces that at every start
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+"""Environment variables that `enter` sets, whatever they were."""
+# Vectors as wide as the processor's, where XLA's default is 256 bits: deep networks gain 4 %.
+# The alternative to Eigen's matrix products, which run on one thread here, is unrolled code
+# for each small one: no faster, and it takes twice as long to compile.
+XLA_FLAGS = "--xla_cpu_prefer_vector_width=512 --xla_cpu_multi_thread_eigen=true"
+"""What `enter` adds to the variable of that name."""
+
 _entered: str | None = None  # the backend that this process was set up for
 
 
@@ -44,16 +56,8 @@ def enter(backend: str) -> None:
         )
     if _entered:
         return
-    os.environ["KERAS_BACKEND"] = backend
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # oneDNN may change the order of sums, and announces that at every start
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    # Vectors as wide as the processor's, where XLA's default is 256 bits: deep networks gain 4 %.
-    # The alternative to Eigen's matrix products, which run on one thread here, is unrolled code
-    # for each small one: no faster, and it takes twice as long to compile.
-    flags = os.environ.get("XLA_FLAGS", "")
-    ours = "--xla_cpu_prefer_vector_width=512 --xla_cpu_multi_thread_eigen=true"
-    os.environ["XLA_FLAGS"] = f"{flags} {ours}".strip()
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {XLA_FLAGS}".strip()
+    os.environ |= VARIABLES | {"KERAS_BACKEND": backend, "XLA_FLAGS": flags}
     if backend == "tensorflow":
         import tensorflow as tf
 
