@@ -72,7 +72,7 @@ class Finished:
         alike = set(decided_by)
         if place == OFF or not limit or len(alike) != 1:
             return None
-        return cls(Path(place), alike.pop(), limit)
+        return cls(Path(place).expanduser(), alike.pop(), limit)
 
     def fetch(self, keys: Collection[str], store: Store) -> set[str]:
         """Copy those of the trials `keys` into `store` that are here -> which. What is damaged is
