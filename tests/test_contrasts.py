@@ -17,6 +17,7 @@ from warmstart.contrasts import (
     level_of,
     out_of_line,
     rounds,
+    widening,
 )
 
 RESOLUTION = 1e-6
@@ -252,3 +253,29 @@ def test_differences_that_matter_are_found_by_the_last_round() -> None:
             found[count] += difference.verdict(0.01) == "better"
     assert found[15] / 300 > 0.9
     assert found[5] / 300 < 0.6
+
+
+def test_intervals_for_new_data_are_wider() -> None:
+    """With 10 seeds and 2 test samples for 5 training samples: √(1 + 4)."""
+    assert widening(10, 0.4) == pytest.approx(math.sqrt(5))
+    seen = Difference(-0.02, 0.004, 20, 4, 0.05)
+    assert seen.verdict(0.01) == "worse"
+    assert seen.widened(2).verdict(0.01) == "open"
+    assert seen.widened(2).pointwise()[1] == pytest.approx(-0.02 + 2.086 * 0.008, abs=1e-5)
+
+
+def test_the_widened_interval_holds_on_new_data() -> None:
+    """Means of 200 observations whose splits share samples, as in the paper's model: tests of one
+    data set correlate by test / (test + train)."""
+    random, held, n = np.random.default_rng(15), {False: 0, True: 0}, 10
+    test, train = 200, 500
+    rho = test / (test + train)
+    for _ in range(2000):
+        common = random.normal(0, math.sqrt(rho))
+        values_of_seeds = common + random.normal(0, math.sqrt(1 - rho), n)
+        error = values_of_seeds.std(ddof=1) / math.sqrt(n)
+        for wide in held:
+            factor = widening(n, test / train) if wide else 1
+            held[wide] += abs(values_of_seeds.mean()) <= 2.262 * factor * error
+    assert 0.93 < held[True] / 2000 < 0.97
+    assert held[False] / 2000 < 0.7

@@ -14,7 +14,7 @@ any false difference in a study is at most LEVEL.
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -72,6 +72,10 @@ class Difference:
         other needs no correction either: each pair has to be (Berger 1982)."""
         far = (margin - abs(self.mean)) / self.error
         return margin > abs(self.mean) and float(stdtr(self.freedom, -far)) < self.level
+
+    def widened(self, factor: float) -> "Difference":
+        """The same with an error so many times as large."""
+        return replace(self, error=factor * self.error)
 
     def verdict(self, margin: float) -> Verdict:
         """About the first arm. A difference that is shown to be smaller than `margin` is
@@ -215,6 +219,17 @@ def flattery(arms: int, deviation: float, seeds: int) -> float:
     average, where none of the arms is better than the others."""
     draw: NDArray[np.float64] = np.random.default_rng(0).normal(size=(10_000, max(arms, 1)))
     return float(draw.max(axis=1).mean()) * deviation / math.sqrt(seeds)
+
+
+def widening(seeds: int, share: float) -> float:
+    """How many times as wide an interval over `seeds` splits of the same data has to be for new
+    data like these: √(1 + seeds · share). Splits share samples, so their spread is less than that
+    of new data sets (Nadeau and Bengio 2003, "Inference for the generalization error", section 4).
+
+    Args:
+        share: test samples for each training sample.
+    """
+    return math.sqrt(1 + seeds * share)
 
 
 @lru_cache(maxsize=256)

@@ -297,3 +297,24 @@ def test_shares_stay_between_0_and_1():
     assert found.arms["a"].test_accuracy.high == 1
     assert found.arms["b"].test_accuracy.low == 0
     assert found.arms["a"].test_accuracy.low < 0.9
+
+
+def test_of_new_data_less_is_shown():
+    """b is 1.2 points below a, c 8: with as many test as training samples only c is shown."""
+    random = np.random.default_rng(3)
+    records = [
+        record
+        for arm, mean in {"a": 0.9, "b": 0.888, "c": 0.82}.items()
+        for record in finished(
+            arm, np.round(mean + random.normal(0, 0.004, 8), 3), settings={"splits": "resampled"}
+        )
+    ]
+    given = {"data_name": "d", "n_test": 1000, "chance": 0.1, "margin": 0.01, "reference": "a"}
+    found = summarize(records, n_train=1000, **given)
+    assert found.widening == pytest.approx(3)  # √(1 + 8 · 1)
+    verdicts = {c.arm: (c.verdict, c.on_new_data) for c in found.contrasts.values()}
+    assert verdicts == {"b": ("worse", "open"), "c": ("worse", "worse")}
+    fixed = [dataclasses.replace(r, settings={"splits": "fixed"}) for r in records]
+    for unknown in (summarize(records, **given), summarize(fixed, n_train=1000, **given)):
+        assert unknown.widening is None
+        assert {c.on_new_data for c in unknown.contrasts.values()} == {"open"}

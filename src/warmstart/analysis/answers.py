@@ -56,7 +56,22 @@ def answer(results: Results) -> str:
         text += f" Worse: {_named(arms['worse'])}."
     if arms["open"]:
         text += f" Open: {_named(arms['open'])}."
-    return text
+    return f"{text} {_of_new_data(results)}".rstrip()
+
+
+def _of_new_data(results: Results) -> str:
+    """What also holds of other data from where these come from; empty where that is not known."""
+    summary = results.summary
+    if summary.widening is None:
+        return ""
+    held = {
+        verdict: [c.arm for c in summary.contrasts.values() if c.on_new_data == verdict]
+        for verdict in ("practically equal", "better", "worse")
+    }
+    said = [f"{verdict} {_named(arms)}" for verdict, arms in held.items() if arms]
+    if not said:
+        return "Nothing of that is shown for new data like these."
+    return f"That also holds of new data like these: {'; '.join(said)}."
 
 
 def _scope(results: Results) -> str:

@@ -37,12 +37,23 @@ class DataCard:
         """That of data which are in memory, of which `task` is all."""
         counts = np.bincount(task.y_test, minlength=task.classes).tolist()
         classes = dict(zip(task.class_names, counts, strict=True))
-        known = {"digest": task.digest, "test": {"n": len(task.y_test), "classes": classes}}
+        parts = {
+            "train": {"n": len(task.y_train)},
+            "test": {"n": len(task.y_test), "classes": classes},
+        }
+        known = {"digest": task.digest} | parts
         return cls({"name": name, "tasks": {task.name: known}})
 
     @property
     def name(self) -> str:
         return self.content["name"]
+
+    def training_samples(self, digest: str) -> int | None:
+        """Of the task with this digest; None: not said."""
+        tasks = self.content["tasks"].values()
+        return next(
+            (t["train"]["n"] for t in tasks if t["digest"] == digest and "train" in t), None
+        )
 
     def test_part(self, digest: str) -> dict[str, int] | None:
         """Class -> test samples of the task with this digest; None: it is another data set's."""
@@ -105,7 +116,8 @@ def read_results(folder: Path, data: DataCard | None, margin: float) -> Results 
     if data is None or not path.exists():
         return None
     records = read_records(path)
-    test = data.test_part(records[0].data_digest)
+    digest = records[0].data_digest
+    test = data.test_part(digest)
     if test is None:
         return None
     n_test = sum(test.values())
@@ -117,6 +129,7 @@ def read_results(folder: Path, data: DataCard | None, margin: float) -> Results 
             n_test=n_test,
             chance=max(test.values()) / n_test,
             margin=margin,
+            n_train=None if records[0].stage == "transfer" else data.training_samples(digest),
             reference=REFERENCES.get(records[0].stage),
         ),
         records=records,

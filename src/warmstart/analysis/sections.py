@@ -183,6 +183,11 @@ def _how_to_read(summary: Summary) -> str:
         f"“Practically equal” is {within(summary.margin)}; of all differences in this table that "
         "are called better or worse, any is false in at most 5 % of runs."
     )
+    if summary.widening:
+        sentences.append(
+            "Intervals speak of these data; for new data like these they are "
+            f"{summary.widening:.1f} times as wide with {summary.seeds} seeds."
+        )
     if summary.deviation:
         off = flattery(len(summary.arms), summary.deviation, summary.seeds)
         sentences.append(

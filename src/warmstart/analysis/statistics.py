@@ -15,7 +15,7 @@ from warmstart.analysis.inference import error_ratio, geometric_interval, interv
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.targets import epochs_to_target, target_accuracy
 from warmstart.analysis.ties import cliques
-from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
+from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line, widening
 from warmstart.records import Record
 from warmstart.training.selection import best_arm, is_at_chance, last_epoch, mean
 
@@ -33,6 +33,7 @@ def summarize(
     chance: float,
     margin: float,
     reference: str | None,
+    n_train: int | None = None,
 ) -> Summary:
     """What the trials of one study say.
 
@@ -44,6 +45,7 @@ def summarize(
         margin: mean accuracies that differ by less are practically equal.
         reference: the arm that the others are held against. None: the best on validation; the test
             set has no part in that choice.
+        n_train: training samples of a trial; None: not known, and nothing is said of new data.
 
     Raises:
         ValueError: if an arm has no chosen trial, or the reference is no arm.
@@ -72,6 +74,8 @@ def summarize(
     apart = [pair for pair, verdict in verdicts.items() if verdict in ("better", "worse")]
     equal = [pair for pair, verdict in verdicts.items() if verdict == "practically equal"]
     tied = set(between) - set(apart)
+    splits = first.settings.get("splits", "fixed")
+    share = n_test / n_train if n_train and splits == "resampled" else None
     return Summary(
         stage=first.stage,
         study=first.study,
@@ -85,7 +89,9 @@ def summarize(
         arms=arms,
         reference=against,
         contrasts={
-            f"{arm} against {against}": _contrast(arm, against, chosen, n_test, table, margin)
+            f"{arm} against {against}": _contrast(
+                arm, against, chosen, n_test, table, margin, share
+            )
             for arm in arms
             if arm != against
         },
@@ -93,8 +99,9 @@ def summarize(
         equals=tuple(group for group in cliques(list(arms), equal) if len(group) > 1),
         aside=aside,
         margin=margin,
+        widening=None if share is None else widening(seeds, share),
         deviation=table.deviation,
-        splits=first.settings.get("splits", "fixed"),
+        splits=splits,
     )
 
 
@@ -197,7 +204,13 @@ def _rank(arms: Mapping[str, ArmSummary]) -> dict[str, ArmSummary]:
 
 
 def _contrast(
-    arm: str, reference: str, chosen: Trials, n_test: int, table: Contrasts, margin: float
+    arm: str,
+    reference: str,
+    chosen: Trials,
+    n_test: int,
+    table: Contrasts,
+    margin: float,
+    share: float | None,
 ) -> Contrast:
     ours, theirs = ({t.seed: t.test for t in chosen[name]} for name in (arm, reference))
     seeds = [seed for seed in ours if seed in theirs]
@@ -215,6 +228,9 @@ def _contrast(
         p_value=seen.p_value if seen else None,
         level=table.level,
         verdict=seen.verdict(margin) if seen else "open",
+        on_new_data=seen.widened(widening(len(seeds), share)).verdict(margin)
+        if seen and share is not None
+        else "open",
     )
 
 

@@ -78,7 +78,10 @@ class Contrast:
     level: float
     """Below which p tells the two apart: what is spent on this round of seeds."""
     verdict: Verdict
-    """About `arm`."""
+    """About `arm`, on these data."""
+    on_new_data: Verdict
+    """The same with the interval widened for new data like these (`contrasts.widening`); `open`
+    where the seeds do not split the data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +113,9 @@ class Summary:
     """Arm -> why it shares no error with the others, in words."""
     margin: float
     """Mean accuracies that differ by less are practically equal."""
+    widening: float | None
+    """How many times as wide intervals have to be for new data like these, with `seeds` seeds;
+    None: not known, where seeds do not split the data or draw labels of their own."""
     deviation: float | None
     """Of one trial's test accuracy, pooled over arms; None: too few arms or seeds."""
     splits: str = "fixed"
