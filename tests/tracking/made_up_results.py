@@ -82,6 +82,7 @@ def _summary(
             rank=rank,
             mean_rank=rank + 0.25,
             learning_rate=rates[0],
+            rates={f"{rates[0]:g}": seeds},
             at_edge="lowest",
             test_accuracy=interval(0.97 - rank / 100),
             test_loss=unknown,
@@ -106,8 +107,9 @@ def _summary(
             loss_difference=unknown,
             error_factor=interval(1 - rank / 10),
             p_value=0.04 if rank == 1 else None,
-            verdict="worse" if rank == 1 else "undecided",
-            seeds_needed=None if rank == 1 else 12,
+            level=0.005,
+            verdict="worse" if rank == 1 else "open",
+            on_new_data="open",
         )
         for rank, arm in enumerate(arms[1:], start=1)
     }
@@ -122,8 +124,14 @@ def _summary(
         learning_rates=tuple(rates),
         target_accuracy=0.9,
         arms=of_arms,
+        reference=arms[0],
         contrasts=contrasts,
         groups=(tuple(arms[:1]), tuple(arms[1:])),
+        equals=(),
+        aside={},
+        margin=0.01,
+        widening=None,
+        deviation=0.01,
     )
 
 

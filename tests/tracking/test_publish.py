@@ -145,6 +145,7 @@ def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
             "arm": name,
             "study": "initializer",
             "learning_rate": "0.01",
+            "learning_rates": "0.01",
             "seeds": "3",
             "data": "digits",
         }
@@ -155,7 +156,7 @@ def numbers(found: Any) -> dict[str, float]:
     """Of an arm or a contrast, whose fields are plain numbers and intervals."""
     values = {}
     for name, value in dataclasses.asdict(found).items():
-        if name not in ("settings", "learning_rate"):
+        if name not in ("settings", "learning_rate", "rates"):
             parts = value if isinstance(value, dict) else {"mean": value}
             values |= {
                 name if part == "mean" else f"{name}_{part}": number

@@ -22,7 +22,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.summary import Summary
 from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, percent, points
+from warmstart.analysis.words import accuracy, percent, points, rates
 from warmstart.contrasts import flattery
 
 CAPTIONS = {
@@ -138,7 +138,7 @@ def ranking(shown: Shown) -> Iterator[Block]:
         (
             "learning rate",
             "r",
-            lambda row: f"{_rates(row[1].rates)}{'*' if row[1].at_edge else ''}",
+            lambda row: f"{rates(row[1].rates)}{'*' if row[1].at_edge else ''}",
         ),
         ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
     )
@@ -164,13 +164,6 @@ def ranking(shown: Shown) -> Iterator[Block]:
     )
     for warning in warnings(results):
         yield paragraph(warning, "warning")
-
-
-def _rates(chosen: Mapping[str, int]) -> str:
-    """`0.1 × 6, 0.3 × 2`: rates and the seeds that chose them."""
-    if len(chosen) == 1:
-        return next(iter(chosen))
-    return ", ".join(f"{rate} × {count}" for rate, count in chosen.items())
 
 
 def _how_to_read(summary: Summary) -> str:

@@ -1,6 +1,6 @@
 """Numbers as readers see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from warmstart.analysis.summary import Interval
 
@@ -38,6 +38,13 @@ def errors(factor: Interval) -> str:
         low, high = (1 / end if end else None for end in (factor.high, factor.low))
     text = f"{mean:.2f} times {word} errors"
     return text if low is None or high is None else f"{text} ({low:.2f} to {high:.2f})"
+
+
+def rates(chosen: Mapping[str, int]) -> str:
+    """`0.1 × 6, 0.3 × 2`: learning rates and the number of seeds that chose them."""
+    if len(chosen) == 1:
+        return next(iter(chosen))
+    return ", ".join(f"{rate} × {count}" for rate, count in chosen.items())
 
 
 def listed(names: Sequence[str]) -> str:

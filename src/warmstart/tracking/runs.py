@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
+from warmstart.analysis.words import rates
 from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record
 from warmstart.training.selection import last_epoch, mean
 
@@ -136,7 +137,8 @@ def _summary_run(
     }
     metrics = _numbers(arm)
     if contrast:
-        tags |= {f"warmstart.{key}": getattr(contrast, key) for key in ("verdict", "reference")}
+        named = ("verdict", "on_new_data", "reference")
+        tags |= {f"warmstart.{key}": getattr(contrast, key) for key in named}
         metrics |= _numbers(contrast)
     ours = {"arm": name, "study": summary.study, "seeds": summary.seeds, "data": summary.data_name}
     common = _tags("summary", summary.stage, summary.study, summary.data_digest, commit)
@@ -144,7 +146,11 @@ def _summary_run(
         digest=digest,
         name=_prefixed(summary.study, name),
         tags=_filled(common | tags),
-        params=_params(arm.settings | ours | {"learning_rate": arm.learning_rate}),
+        params=_params(
+            arm.settings
+            | ours
+            | {"learning_rate": arm.learning_rate, "learning_rates": rates(arm.rates)}
+        ),
         metrics=_scalars(metrics, 0) + _mean_curves(chosen),
     )
 
