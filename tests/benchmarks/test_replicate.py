@@ -1,15 +1,22 @@
 """What runs on several root seeds say of each other, by hand."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fabricated import finished
+from parameters import params
+from warmstart.analysis.claims import Claim
+from warmstart.analysis.judging import Judgement
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import new_data
+
 import replicate
 
 
@@ -22,26 +29,57 @@ def run(**arms: list[float]) -> Results:
 A = [0.80, 0.81, 0.79, 0.80, 0.80]
 BETTER = [0.90, 0.91, 0.89, 0.91, 0.90]
 WORSE = [0.70, 0.71, 0.69, 0.71, 0.70]
+OPEN = [0.80, 0.84, 0.77, 0.80, 0.81]
+EQUAL = [0.80, 0.81, 0.79, 0.80, 0.801]
 
 
-@pytest.mark.parametrize("rule", ["paired", "pooled"])
-def test_decisions_of_one_run_in_another(rule: str) -> None:
-    """b is better in two runs, worse in one, and open in the fourth: of the 9 ordered pairs of a
-    run that decides and another, 2 agree, 4 are reversed, and 3 are open."""
-    runs = [run(a=A, b=b, zeros=[0.1] * 5) for b in (BETTER, BETTER, WORSE, A)]
-    found = replicate.table(runs, rule)
-    assert (found["pairs"], found["decided"]) == (4, 3)
-    assert found["again"] == pytest.approx(2 / 9)
-    assert found["reversed"] == pytest.approx(4 / 9)
-    assert found["open"] == pytest.approx(3 / 9)
-    # b, b, a, and a tie, whose first counts
-    assert found["best"] == pytest.approx(2 / 6)
+def test_decisions_of_one_run_in_another() -> None:
+    """b is better in two runs, worse in one, open in one and equal in one: of the 16 ordered pairs
+    of a run that decides and another, 2 agree, 4 are open, 4 are reversed and 6 otherwise."""
+    runs = [run(a=A, b=b, zeros=[0.1] * 5) for b in (BETTER, BETTER, WORSE, OPEN, EQUAL)]
+    found, follow = replicate.table(runs)
+    assert (found["pairs"], found["decided"], found["equal"]) == (5, 4, 1)
+    assert len(follow) == 16
+    assert found["again"] == pytest.approx(2 / 16)
+    assert found["reversed"] == pytest.approx(4 / 16)
+    assert found["open"] == pytest.approx(4 / 16)
+    assert found["otherwise"] == pytest.approx(6 / 16)
 
 
 def test_intervals_hold_the_mean_of_the_other_runs() -> None:
     """Those of a hold it always, those of b never: the third run is far from the two others."""
     runs = [run(a=A, b=b) for b in (BETTER, BETTER, [0.95, 0.96, 0.94, 0.95, 0.95])]
-    assert replicate.table(runs, "paired")["coverage_arm"] == pytest.approx(3 / 6)
+    found, _ = replicate.table(runs)
+    assert found["coverage_arm"] == pytest.approx(3 / 6)
+    assert found["coverage_difference"] == 0
+
+
+def judgement(**given: Any) -> Judgement:
+    rest = dict.fromkeys(Judgement.__dataclass_fields__)
+    return Judgement(**rest | {"params": params(), "studies": ()} | given)  # type: ignore[arg-type]
+
+
+def test_claims_that_could_have_come_out_otherwise_are_counted() -> None:
+    def claim(id: str, verdict: Any, *, sanity: bool = False, seeds: int = 5) -> Claim:
+        rest = dict.fromkeys(Claim.__dataclass_fields__)
+        return Claim(
+            **rest | {"id": id, "verdict": verdict, "sanity": sanity, "seeds": seeds}  # type: ignore[arg-type]
+        )
+
+    one = judgement(
+        claims=(
+            claim("x", "supported"),
+            claim("y", "contradicted"),
+            claim("known", "supported", sanity=True),
+            claim("not run", "open", seeds=0),
+        )
+    )
+    other = replace(one, claims=(claim("x", "contradicted"), claim("y", "open")))
+    found = replicate.claims([one, other])
+    assert (found["pairs"], found["decided"]) == (4, 3)
+    # x supported: reversed; y contradicted: open; x contradicted: reversed
+    assert found["reversed"] == pytest.approx(2 / 3)
+    assert (found["open"], found["otherwise"]) == (pytest.approx(1 / 3), 0)
 
 
 def test_the_nominal_share() -> None:
@@ -49,3 +87,14 @@ def test_the_nominal_share() -> None:
     if its spread were known."""
     assert replicate.nominal(5, 10_000) == pytest.approx(0.95, abs=0.002)
     assert replicate.nominal(5, 2) == pytest.approx(0.878, abs=0.004)
+
+
+def test_wider_intervals_hold_the_mean_of_other_sets_more_often() -> None:
+    """Over 5 seeds √(1 + 5 · 0.23 / 0.57) = 1.74 times as wide: a third set two points away is
+    held by the wider one alone."""
+    shifted = [[a + d for a in A] for d in (0.0, 0.012, 0.0)]
+    sets = [run(a=a, b=[x - 0.1 for x in a]) for a in shifted]
+    plain, wide = new_data.table(sets, 5)
+    assert wide["factor"] == pytest.approx(1.737, abs=1e-3)
+    assert plain["coverage_arm"] < wide["coverage_arm"]
+    assert plain["coverage_difference"] == wide["coverage_difference"] == 1

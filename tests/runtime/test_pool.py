@@ -101,6 +101,23 @@ def test_another_stage_on_this_machine_trains_them_not_again(
         assert pool._finished is None
 
 
+def test_a_race_is_decided_with_those_that_were_finished(cohort: Cohort, tmp_path: Path) -> None:
+    """A trial of three is missing, as if its file had been lost: alone it could not lose."""
+    rates = (0.0001, 0.1, 0.2)
+    trials = tuple(replace(cohort.trials[0], learning_rate=rate, rivals=rates) for rate in rates)
+    racing = replace(cohort, phases=(Phase(epochs=6),), trials=trials)
+    with executor.start(Executor(workers=1), tmp_path / "scratch") as pool:
+        first = pool.train([racing], "first")
+        lost = [key for key, result in first.items() if result.outcome == "dropped"]
+        assert lost == [racing.key(trials[0])]
+        (tmp_path / f"scratch/{lost[0]}.npz").unlink()
+        again = pool.train([racing], "again")
+    assert {key: (r.outcome, r.epochs) for key, r in again.items()} == {
+        key: (r.outcome, r.epochs) for key, r in first.items()
+    }
+    assert len(pool.trained) == 4
+
+
 def test_a_failure_in_a_worker_is_raised_and_ends_the_others(
     cohort: Cohort, tmp_path: Path
 ) -> None:
