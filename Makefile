@@ -88,7 +88,7 @@ test-slow: setup ## run what takes longer: whole pipelines, kills, outages, brow
 test-jax: setup ## run the tests of networks and training on Keras's JAX backend
 	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/networks tests/training/test_program.py tests/training/test_probe.py tests/training/test_worker.py
 
-replicate: setup ## run two studies on eight root seeds: which verdicts hold when the run is repeated (8 minutes)
+replicate: setup ## run everything on eight root seeds: which verdicts hold when the run is repeated (an hour)
 	@$(BIN)/python benchmarks/replicate.py
 
 bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna and Ray Tune, and what MLflow costs (an hour)

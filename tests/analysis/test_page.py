@@ -164,6 +164,16 @@ def test_ties_share_a_letter_and_verdicts_stand_in_the_answer(project: Path) -> 
         assert word not in html
 
 
+def test_of_an_arms_rates_the_one_of_most_seeds_is_shown(project: Path) -> None:
+    test = {"test_accuracy": 0.9, "test_loss": 0.1}
+    records = [trial("none", s, (0.1, 0.3, 0.3)[s], test=test, study="clipping") for s in range(3)]
+    records += [trial("norm", s, 0.1, test=test, study="clipping") for s in range(3)]
+    write(project / "results/compare/clipping", records)
+    html = (run(project) / "report.html").read_text()
+    assert cells(html, "Clipping", "none")["learning rate"] == "0.3 (2 of 3)"
+    assert cells(html, "Clipping", "norm")["learning rate"] == "0.1"
+
+
 def test_an_arm_still_at_the_end_of_its_grid_is_named_with_its_rate(project: Path) -> None:
     test = {"test_accuracy": 0.9, "test_loss": 0.1}
     records = [

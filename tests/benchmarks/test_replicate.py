@@ -1,18 +1,25 @@
 """What runs on several root seeds say of each other, by hand."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import workers
+from ruamel.yaml import YAML
 
+import parameters
 from fabricated import finished
 from parameters import params
 from warmstart.analysis.claims import Claim
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
+from warmstart.files import read_json
+from warmstart.records import read_records
+from warmstart.runtime import pool
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import new_data
@@ -80,6 +87,51 @@ def test_claims_that_could_have_come_out_otherwise_are_counted() -> None:
     # x supported: reversed; y contradicted: open; x contradicted: reversed
     assert found["reversed"] == pytest.approx(2 / 3)
     assert (found["open"], found["otherwise"]) == (pytest.approx(1 / 3), 0)
+
+
+@pytest.mark.slow
+def test_three_roots_of_two_studies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole command on digits, with few arms and epochs: the table has what the runs left, and
+    results that are there are not made again."""
+    small = {
+        "one": {"arms": {"relu": {}, "tanh": {"activation": "tanh"}, "zeros": ZEROS}},
+        "two": {"arms": {"plain": {}, "raw": {"standardize": False}}},
+    }
+    content = parameters.content()
+    budget = {"seeds": 3, "most_seeds": None, "epochs": 2, "learning_rates": [0.1]}
+    content["compare"] |= budget | {"studies": small}
+    YAML().dump(content, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pool, "start", lambda options, folder: nullcontext(workers(folder)))
+    given = [
+        "--params",
+        "params.yaml",
+        "--roots",
+        "3",
+        "--folder",
+        "runs",
+        "--studies",
+        "one",
+        "two",
+    ]
+    assert replicate.main([*given, "--output", "first.json"]) == 0
+    rows = {row["study"]: row for row in read_json(tmp_path / "first.json")["rows"]}
+    assert list(rows) == ["one", "two", "all", "claims", "advice"]
+    assert (rows["one"]["pairs"], rows["two"]["pairs"], rows["all"]["pairs"]) == (3, 3, 6)
+    assert rows["two"]["decided"] <= 3
+    assert rows["advice"]["pairs"] == 3
+    records = [read_records(p) for p in sorted((tmp_path / "runs").rglob("records.parquet"))]
+    assert len(records) == 6
+    assert len({record.digest for one in records for record in one}) == sum(map(len, records))
+    monkeypatch.setattr(pool, "start", None)
+    assert replicate.main([*given, "--output", "again.json"]) == 0
+    assert read_json(tmp_path / "again.json")["rows"] == [*rows.values()]
+    assert "all: " in capsys.readouterr().out
+
+
+ZEROS = {"initializer": "zeros"}
 
 
 def test_the_nominal_share() -> None:

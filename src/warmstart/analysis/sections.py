@@ -20,9 +20,9 @@ from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
-from warmstart.analysis.summary import Summary
+from warmstart.analysis.summary import ArmSummary, Summary
 from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, percent, points, rates
+from warmstart.analysis.words import accuracy, percent, points
 from warmstart.contrasts import flattery
 
 CAPTIONS = {
@@ -138,7 +138,7 @@ def ranking(shown: Shown) -> Iterator[Block]:
         (
             "learning rate",
             "r",
-            lambda row: f"{rates(row[1].rates)}{'*' if row[1].at_edge else ''}",
+            lambda row: f"{_rate(row[1])}{'*' if row[1].at_edge else ''}",
         ),
         ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
     )
@@ -164,6 +164,12 @@ def ranking(shown: Shown) -> Iterator[Block]:
     )
     for warning in warnings(results):
         yield paragraph(warning, "warning")
+
+
+def _rate(arm: ArmSummary) -> str:
+    """That of most seeds, and of how many: `0.3 (12 of 15)`."""
+    rate, count = f"{arm.learning_rate:g}", sum(arm.rates.values())
+    return rate if len(arm.rates) == 1 else f"{rate} ({arm.rates[rate]} of {count})"
 
 
 def _how_to_read(summary: Summary) -> str:

@@ -8,8 +8,8 @@ Pair = tuple[int, int]
 """Two labels of the dataset, ascending."""
 
 VALIDATION = 1000
-"""Validation samples of a pair at most. They choose a learning rate by their mean over seeds, for
-which these are plenty; Fashion-MNIST's 2,800 take most of the time of an epoch with few labels."""
+"""Validation samples of a pair at most. They choose a learning rate on each seed, for which these
+are plenty; Fashion-MNIST's 2,800 take most of the time of an epoch with few labels."""
 
 
 def every_pair(classes: int) -> list[Pair]:
