@@ -1,14 +1,13 @@
 """The stage as a whole, in this process: its files, and that held-out samples teach it nothing."""
 
-import queue
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from in_process import workers
 
 from parameters import params
 from warmstart.config.arm import Activation, Arm, Optimizer
@@ -58,31 +57,9 @@ def write_data(folder: Path, shape: tuple[int, ...] = (3, 3), *, spoilt: bool = 
 _SIZES = {"train": 40, "validation": 8, "test": 8}
 
 
-class Here:
-    """One worker: this process."""
-
-    count = 1
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._reports = folder, queue.SimpleQueue[int | None]()
-
-    def submit(self, work: Any, cohort: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(work(cohort, self._folder, self._reports.put))
-        return done
-
-    def next_report(self) -> int | None:
-        return self._reports.get()
-
-    def end_reports(self) -> None:
-        self._reports.put(None)
-
-    def stop(self) -> None: ...
-
-
 @contextmanager
 def in_this_process(options: object, folder: Path) -> Iterator[Workers]:
-    yield Workers(Here(folder), folder)
+    yield workers(folder)
 
 
 def run(folder: Path, options: Params, monkeypatch: pytest.MonkeyPatch) -> None:

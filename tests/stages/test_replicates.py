@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_autoencode import Here
+from in_process import Here
 
 from parameters import params
 from warmstart.analysis.cards import _view
