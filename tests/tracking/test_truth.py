@@ -189,7 +189,7 @@ def arm_of(summary: Shown, arm: str, frame: pd.DataFrame, common: dict[str, str]
     tags = {"at_edge": of_arm["at_edge"], "current": "true", "arm": arm}
     for contrast in summary["contrasts"].values():
         if contrast["arm"] == arm:
-            tags |= {"verdict": contrast["verdict"], "reference": contrast["reference"]}
+            tags |= {k: contrast[k] for k in ("verdict", "on_new_data", "reference")}
             values |= numbers(contrast)
     chosen = frame[(frame["arm"] == arm) & frame["chosen"] & (frame["outcome"] == "completed")]
     curves = {
@@ -203,6 +203,7 @@ def arm_of(summary: Shown, arm: str, frame: pd.DataFrame, common: dict[str, str]
         "study": study,
         "seeds": str(summary["seeds"]),
         "learning_rate": str(of_arm["learning_rate"]),
+        "learning_rates": ", ".join(of_arm["rates"]),
         "data": summary["data_name"],
     }
     return described(summary, "summary", common, **tags) | {
