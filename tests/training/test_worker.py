@@ -98,7 +98,7 @@ def test_tasks_of_the_same_shapes_share_a_program_and_nothing_else(tmp_path: Pat
         return replace(result, train_seconds=0.0), weights
 
     first, second, first_again = (trained(trainers[i], str(n)) for n, i in enumerate((0, 1, 0)))
-    shared.compile_program.cache_clear()
+    shared.forget_programs()
     cohort = trainers[1].cohort
     alone = trained(Trainer(cohort, Data.of(tasks[1])), "alone")
     for ours, theirs in ((first, first_again), (second, alone)):
@@ -142,7 +142,7 @@ def test_trials_of_several_splits_share_a_program_and_nothing_else(tmp_path: Pat
         ]
 
     found = run(together, "together")
-    shared.compile_program.cache_clear()
+    shared.forget_programs()
     for i, one in enumerate(together.trials):
         split = splits[one.seed % 3]
         alone = replace(together, splits=(split,), trials=(one,))
@@ -256,9 +256,9 @@ def test_a_loss_out_of_bounds_has_diverged(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "LOSS_BOUND", 0.01)
-    shared.compile_program.cache_clear()  # the bound is compiled in
+    shared.forget_programs()  # the bound is compiled in
     result = worker.train(replace(cohort, trials=(trial(),)), Store(tmp_path), nothing)[0]
-    shared.compile_program.cache_clear()
+    shared.forget_programs()
     assert result.outcome == "diverged"
     assert len(result.epochs["loss"]) == 1
     assert 0.01 < result.epochs["loss"][0] < 10  # a number still
@@ -601,7 +601,7 @@ def test_each_seed_starts_on_its_own_source_in_one_program(
     compiled = []
     make = shared.Program
     monkeypatch.setattr(shared, "Program", lambda *a, **k: compiled.append(1) or make(*a, **k))
-    shared.compile_program.cache_clear()
+    shared.forget_programs()
     metrics, weights = train(together, tmp_path / "together")
     assert len(compiled) == 1
     for i, one in enumerate(together.trials):

@@ -139,9 +139,9 @@ class Program:
             self._epoch, self.variables, data.arrays, data.samples, trials
         )
 
-    def use(self, data: Data) -> None:
-        """Train on `data` of the same shapes from now on."""
-        self._compiled.use(data.arrays)
+    def use(self, data: Data | None) -> None:
+        """Train on `data` of the same shapes from now on; None: hold none in memory."""
+        self._compiled.use(data.arrays if data else ())
 
     def start(self, weights: Sequence[Sequence[np.ndarray]], numbers: Sequence[Numbers]) -> None:
         """Put each trial at `weights` (in the order of `model.variables`) with its `numbers`, and

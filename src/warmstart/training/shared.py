@@ -85,8 +85,31 @@ class Shared:
     """Values of `model.variables` where nothing is copied and no seed drawn."""
 
 
-@lru_cache(maxsize=4)  # many more would fill a GPU's memory with their states
-def compile_program(
+ALONE, STACKED = 32, 4
+"""Programs that a process keeps: those of one trial are small, a study's next round and its wider
+grid run them again; the states of many trials fill a GPU's memory."""
+_programs: dict[object, Shared] = {}  # the one that was used last comes last
+
+
+def program(
+    cohort: Cohort, source: Source | None, by_layer: bool, data: Data, at_once: int
+) -> Shared:
+    """The program of all cohorts like `cohort`, compiled now or before; arguments as `_compile`."""
+    # not `data` itself: what is kept must not keep samples in memory
+    key = cohort, source, by_layer, data.shapes, data.classes, at_once
+    shared = _programs.pop(key, None) or _compile(cohort, source, by_layer, data, at_once)
+    _programs[key] = shared
+    while len(_programs) > (ALONE if at_once == 1 else STACKED):
+        del _programs[next(iter(_programs))]
+    return shared
+
+
+def forget_programs() -> None:
+    """Free what `program` keeps."""
+    _programs.clear()
+
+
+def _compile(
     cohort: Cohort, source: Source | None, by_layer: bool, data: Data, at_once: int
 ) -> Shared:
     """The program of all cohorts like `cohort`, which has neither phases nor trials nor a task.

@@ -12,11 +12,11 @@ from warmstart.data.split import draw
 from warmstart.errors import InputError
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
-from warmstart.training import backends
+from warmstart.training import backends, shared
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
-from warmstart.training.shared import Source, compile_program
+from warmstart.training.shared import Source
 from warmstart.training.trials import (
     EPOCH_METRICS,
     Checkpoint,
@@ -97,14 +97,14 @@ class Trainer:
             alike = replace(alike, sources=())
         self.data = data
         """Samples that the next trials see; others of the same shapes may take their place."""
-        shared = compile_program(alike, source, by_layer, data, at_once)
-        self.model, self._program, self._probe = shared.model, shared.program, shared.probe
+        made = shared.program(alike, source, by_layer, data, at_once)
+        self.model, self._program, self._probe = made.model, made.program, made.probe
         self._starts: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
-        self._fresh = shared.fresh
+        self._fresh = made.fresh
         self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
         for phase in cohort.phases:
-            factors = shared.factors.of(phase.layer_factors) if shared.factors else ()
+            factors = made.factors.of(phase.layer_factors) if made.factors else ()
             self._phases[start] = phase, factors
             start += phase.epochs
 
@@ -147,6 +147,7 @@ class Trainer:
         progress((len(standing.rows) - known) * len(trials))
         until = until or self.cohort.epochs
         self._go_on(seats, standing, watch, checkpoint, until, lambda: progress(len(trials)))
+        self._program.use(None)
         progress(max(0, until - len(standing.rows)) * len(trials))
         return [standing.alone(i, len(trials)) for i in range(len(trials))]
 

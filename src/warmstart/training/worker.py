@@ -15,11 +15,11 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, choices, mlp, saving
 from warmstart.seeds import derive
-from warmstart.training import backends, race
+from warmstart.training import backends, race, shared
 from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
-from warmstart.training.shared import Source, build, capacity, compile_program
+from warmstart.training.shared import Source, build, capacity
 from warmstart.training.trainer import GOOD, Trainer
 from warmstart.training.trials import (
     EPOCH_METRICS,
@@ -148,7 +148,7 @@ class _Groups:
                     raise
                 tried, self._at_once = self._at_once, -(-self._at_once // 2)
                 self._trainer = None
-                compile_program.cache_clear()
+                shared.forget_programs()
                 print(
                     f"out of memory with {tried} trials at once: trying {self._at_once}",
                     file=sys.stderr,
