@@ -10,7 +10,8 @@ from chapter.rows import SEED, Row, Scale, difference, last
 from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.stages.contender import from_scratch
-from warmstart.stages.study import Study, run
+from warmstart.stages.run import run
+from warmstart.stages.study import Study
 from warmstart.training.trials import Split
 
 SECOND = "notebook of the 2nd edition, ageron/handson-ml2"

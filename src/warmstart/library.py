@@ -25,7 +25,7 @@ from warmstart.data.task import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.compare import make_study
-from warmstart.stages.study import run
+from warmstart.stages.run import run
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"

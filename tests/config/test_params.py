@@ -150,8 +150,8 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
         (
             {"compare.seedz": 3},
             "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, "
-            "most_seeds, equivalence, learning_rates, epochs, patience, batch_size, base, "
-            "studies; rename or remove it",
+            "most_seeds, most_trial_epochs, equivalence, learning_rates, epochs, patience, "
+            "batch_size, base, studies; rename or remove it",
         ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
         ({"seed": None}, "seed: expected a value, received nothing; add the key"),

@@ -14,7 +14,7 @@ from warmstart.config.params import Executor
 from warmstart.files import read_json
 from warmstart.runtime import pool
 from warmstart.runtime.finished import Finished
-from warmstart.stages.study import run
+from warmstart.stages.run import run
 
 Trained = set[tuple[str, int]]
 ONE = {"activation": "relu"}

@@ -15,7 +15,7 @@ from warmstart.files import read_json
 from warmstart.records import Record, read_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import Store, announced
-from warmstart.stages.study import run
+from warmstart.stages.run import run
 from warmstart.training.trials import EPOCH_METRICS, Cohort, Result, Trial
 
 
@@ -217,6 +217,27 @@ def test_once_all_is_decided_there_are_no_more_rounds(
     records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
     assert len(pools[0].calls) == 1
     assert {r.seed for r in records} == set(range(5))
+
+
+@pytest.mark.parametrize(
+    ("bound", "seeds"), [(60, 5), (149, 5), (150, 10), (209, 10), (210, 15), (None, 15)]
+)
+def test_no_round_begins_that_goes_beyond_the_bound_of_trial_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int | None, seeds: int
+) -> None:
+    """Of 2 epochs at 3 rates: 3 arms on 5 seeds take 90, two of them on 5 more 60 each time."""
+    made = study(
+        tmp_path,
+        seeds=5,
+        most_seeds=15,
+        most_trial_epochs=bound,
+        learning_rates=RATES,
+        studies=THREE,
+    )
+    started(monkeypatch, Scores)
+    records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
+    assert {r.seed for r in records if r.arm == "tanh"} == set(range(seeds))
+    assert sum(len(r.epochs["loss"]) for r in records) == {5: 90, 10: 150, 15: 210}[seeds]
 
 
 def test_more_rounds_go_on_with_the_trials_of_fewer(

@@ -28,6 +28,7 @@ class Study(Frozen):
     learning_rates: LearningRates | None = None
     seeds: Repetitions | None = None
     most_seeds: Repetitions | None = None
+    most_trial_epochs: Count | None = None
 
     def problems(self) -> Iterator[str]:
         if bool(self.arms) == bool(self.cross):
@@ -80,6 +81,8 @@ class Compare(Frozen):
     """Of the first round."""
     most_seeds: Repetitions | None = None
     """Rounds double the seeds of a study as long as something is open; None: there is one round."""
+    most_trial_epochs: Count | None = None
+    """Of a study, all trials together: no round begins that would go beyond; None: no bound."""
     equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Arms whose mean accuracies differ by less, a share, are practically equal."""
     learning_rates: LearningRates

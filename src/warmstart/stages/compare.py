@@ -10,7 +10,8 @@ from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
-from warmstart.stages.study import Study, run
+from warmstart.stages.run import run
+from warmstart.stages.study import Study
 from warmstart.training.trials import Split
 
 
@@ -101,6 +102,7 @@ def make_study(
         learning_rates=chosen.learning_rates or options.learning_rates,
         seeds=seeds,
         most_seeds=max(seeds, chosen.most_seeds or options.most_seeds or seeds),
+        most_trial_epochs=chosen.most_trial_epochs or options.most_trial_epochs,
         margin=options.equivalence,
         profiles={key: contender(network, 1) for key, network in options.profiles(name).items()},
     )

@@ -6,7 +6,8 @@ from warmstart.config.params import Params
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import from_scratch
 from warmstart.stages.replicates import of_classes
-from warmstart.stages.study import Study, run
+from warmstart.stages.run import run
+from warmstart.stages.study import Study
 
 
 def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:

@@ -18,7 +18,8 @@ from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.replicates import of_classes
-from warmstart.stages.study import Study, run
+from warmstart.stages.run import run
+from warmstart.stages.study import Study
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Pretrained, Split
 

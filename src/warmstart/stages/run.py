@@ -1,0 +1,159 @@
+"""Run studies: train them, choose on validation, and only then use the test set and write."""
+
+import dataclasses
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from warmstart.config.params import Executor
+from warmstart.files import write_json
+from warmstart.records import TEST_METRICS, Kept, Record, looks, write_looks, write_records
+from warmstart.runtime import pool
+from warmstart.runtime.store import UNFINISHED
+from warmstart.runtime.timings import Stopwatch, describe, facts
+from warmstart.stages import rounds
+from warmstart.stages.rounds import cohorts
+from warmstart.stages.study import Study
+from warmstart.training.selection import best_of, choose_learning_rates
+from warmstart.training.trials import Result, Trial
+
+
+def run(
+    studies: Mapping[Path, Study],
+    options: Executor,
+    model: Path | None = None,
+    *,
+    folder: Path | None = None,
+) -> tuple[Record, ...]:
+    """Train the trials of all `studies` in one pool of workers, round by round, choose, test, and
+    write the `records.parquet` of each.
+
+    Args:
+        studies: by the folder that each writes to. The first is the stage's own: beside its
+            records lie the `timings.json` of all, what was seen in its layers
+            (`diagnostics.parquet`), and `kept.json`.
+        options: where trials run.
+        model: where the network of the first study with the best validation accuracy is saved.
+        folder: for unfinished work; None: the stage's own.
+
+    Returns:
+        The records of the first study.
+    """
+    output, first = next(iter(studies.items()))
+    folder = folder or UNFINISHED / first.title
+    # where several have the same data, they are from the file of the first
+    data = {
+        s.task.digest: describe(s.task, s.data_name, s.file)
+        for s in reversed(list(studies.values()))
+    }
+    about = facts(data, options.address)
+    with Stopwatch() as stopwatch, pool.start(options, folder) as workers:
+        studies, trials, results = rounds.train(workers, studies, folder, about)
+        first = studies[output]
+        records = {
+            place: _tested(workers, study, trials[place], results)
+            for place, study in studies.items()
+        }
+        rows = [*_looks(first, records[output], trials[output], results)]
+        rows += _profiles(workers, first)
+        kept = _keep(workers, first, trials[output], records[output], model) if model else None
+    spent: dict[str, list[tuple[int, Result]]] = defaultdict(list)
+    for trial in trials[output]:
+        spent[trial.arm].append((trial.seed, results[first.key(trial)]))
+    # before the records: a publisher that sees them needs it
+    stopwatch.write(output / "timings.json", arms=spent, trained=workers.trained, facts=about)
+    if rows:
+        write_looks(output / "diagnostics.parquet", rows)
+    if kept:
+        write_json(output / "kept.json", dataclasses.asdict(kept))
+    for place, own in records.items():
+        write_records(place / "records.parquet", own)
+    shutil.rmtree(folder, ignore_errors=True)
+    return tuple(records[output])
+
+
+def _tested(
+    workers: pool.Workers, study: Study, trials: Sequence[Trial], results: Mapping[str, Result]
+) -> list[Record]:
+    """The records of `trials`, tested where their learning rate was chosen."""
+    records = [study.record(trial, results) for trial in trials]
+    rates = choose_learning_rates(records)
+    chosen = [trial for trial in trials if trial.learning_rate == rates[trial.arm, trial.seed]]
+    scores = workers.evaluate(cohorts([study.pair(trial) for trial in chosen]))
+    return [
+        replace(
+            record,
+            chosen=True,
+            test=dict(zip(TEST_METRICS, scores[study.key(trial)], strict=True)),
+        )
+        if record.learning_rate == rates[record.arm, record.seed]
+        else record
+        for trial, record in zip(trials, records, strict=True)
+    ]
+
+
+def _keep(
+    workers: pool.Workers,
+    study: Study,
+    trials: Sequence[Trial],
+    records: Sequence[Record],
+    model: Path,
+) -> Kept:
+    """Save the best network as `model`."""
+    chosen = [(t, r) for t, r in zip(trials, records, strict=True) if r.chosen]
+    # validation accuracies are those of the same samples, in other runs too
+    first = {t.seed for t, _ in chosen if study.arms[t.arm].sees_first(t)}
+    trial, record = chosen[best_of([record for _, record in chosen], first)]
+    cohort, _ = study.pair(trial)
+    hits = workers.export(cohort, trial, model)
+    for other, _ in chosen if study.keeps_all else ():
+        workers.export(cohort, other, model.with_suffix("") / f"{other.seed}.keras")
+    return Kept(
+        record=record.digest,
+        model=model.as_posix(),
+        # the same samples, whether they are standardized for its arm or not
+        data=study.task.digest,
+        validation_hits=np.packbits(hits).tobytes().hex(),
+        validation_samples=len(hits),
+    )
+
+
+def _looks(
+    study: Study,
+    records: Sequence[Record],
+    trials: Sequence[Trial],
+    results: Mapping[str, Result],
+) -> Iterator[dict[str, Any]]:
+    """Rows of the diagnostics, of trials at their chosen learning rate."""
+    for trial, record in zip(trials, records, strict=True):
+        if record.chosen:
+            yield from looks(
+                results[study.key(trial)].probes,
+                study=study.name,
+                arm=trial.arm,
+                seed=trial.seed,
+                learning_rate=trial.learning_rate,
+            )
+
+
+def _profiles(workers: pool.Workers, study: Study) -> list[dict[str, Any]]:
+    """Rows of the diagnostics, of networks that are not trained, on seed 0."""
+    if not study.profiles:
+        return []
+    cohorts = [
+        replace(
+            arm.cohort,
+            trials=(Trial(arm=name, network=arm.network, seed=0, learning_rate=np.nan),),
+        )
+        for name, arm in study.profiles.items()
+    ]
+    return [
+        row
+        for name, probes in zip(study.profiles, workers.profile(cohorts), strict=True)
+        for row in looks(probes, study=study.name, arm=name, seed=0, learning_rate=np.nan)
+    ]
