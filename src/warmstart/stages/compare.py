@@ -102,7 +102,9 @@ def make_study(
         seeds=seeds,
         most_seeds=max(seeds, chosen.most_seeds or options.most_seeds or seeds),
         margin=options.equivalence,
-        profiles={key: contender(network, 1) for key, network in options.profiles(name).items()},
+        profiles={
+            key: contender(network, seeds) for key, network in options.profiles(name).items()
+        },
     )
 
 

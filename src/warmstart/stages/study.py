@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import Executor
-from warmstart.contrasts import level_of, rounds
+from warmstart.contrasts import MINIMUM_SEEDS, level_of, rounds
 from warmstart.data.task import Task
 from warmstart.files import write_json
 from warmstart.records import TEST_METRICS, Kept, Record, looks, write_looks, write_records
@@ -315,20 +315,22 @@ def _looks(
 
 
 def _profiles(workers: pool.Workers, study: Study) -> list[dict[str, Any]]:
-    """Rows of the diagnostics, of networks that are not trained, on seed 0."""
+    """Rows of the diagnostics, of networks that are not trained, on as many seeds as it takes to
+    judge them."""
     if not study.profiles:
         return []
-    cohorts = [
-        replace(
-            arm.cohort,
-            trials=(Trial(arm=name, network=arm.network, seed=0, learning_rate=np.nan),),
-        )
+    trials = {
+        Trial(arm=name, network=arm.network, seed=seed, learning_rate=np.nan): arm.cohort
         for name, arm in study.profiles.items()
-    ]
+        for seed in range(min(study.seeds, MINIMUM_SEEDS))
+    }
+    cohorts = [replace(cohort, trials=(trial,)) for trial, cohort in trials.items()]
     return [
         row
-        for name, probes in zip(study.profiles, workers.profile(cohorts), strict=True)
-        for row in looks(probes, study=study.name, arm=name, seed=0, learning_rate=np.nan)
+        for trial, probes in zip(trials, workers.profile(cohorts), strict=True)
+        for row in looks(
+            probes, study=study.name, arm=trial.arm, seed=trial.seed, learning_rate=np.nan
+        )
     ]
 
 
