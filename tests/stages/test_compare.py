@@ -81,9 +81,10 @@ def test_fixed_splits_are_the_prepared_task(tmp_path: Path) -> None:
     assert {arm.settings["splits"] for arm in made.arms.values()} == {"fixed"}
 
 
-def test_profiles_are_looked_into_on_three_seeds(tmp_path: Path) -> None:
-    """Each where a trial of that seed would start, on its split."""
-    content = BASIC["studies"]["one"] | {"seeds": 4, "profiles": {"deep": {"hidden": [4, 4]}}}
+def test_profiles_as_deep_as_an_arm_are_looked_into_on_three_seeds(tmp_path: Path) -> None:
+    """Each where a trial of that seed would start, on its split; others on the first seed."""
+    profiles = {"deep": {"hidden": [4, 4]}, "like": {"activation": "selu"}}
+    content = BASIC["studies"]["one"] | {"seeds": 4, "profiles": profiles}
     made = study(tmp_path, splits="resampled", studies={"one": content})
     asked: list[Cohort] = []
 
@@ -95,7 +96,8 @@ def test_profiles_are_looked_into_on_three_seeds(tmp_path: Path) -> None:
     assert _profiles(Workers(), made) == []
     trained = {t.seed: c.split(t) for c, t in map(made.pair, made.grid(made.arms, range(3)))}
     seen = {c.trials[0].seed: c.split(c.trials[0]) for c in asked}
-    assert [(c.trials[0].arm, c.trials[0].seed) for c in asked] == [("deep", s) for s in range(3)]
+    looked_at = [(c.trials[0].arm, c.trials[0].seed) for c in asked]
+    assert looked_at == [("deep", 0), ("like", 0), ("like", 1), ("like", 2)]
     assert seen == trained
     assert len(set(seen.values())) == 3
 

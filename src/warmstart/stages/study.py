@@ -315,14 +315,16 @@ def _looks(
 
 
 def _profiles(workers: pool.Workers, study: Study) -> list[dict[str, Any]]:
-    """Rows of the diagnostics, of networks that are not trained, on as many seeds as it takes to
-    judge them."""
+    """Rows of the diagnostics, of networks that are not trained, on seed 0; where an arm has the
+    same hidden layers, on as many seeds as it takes to hold one against the other."""
     if not study.profiles:
         return []
+    alike = {arm.network.hidden for arm in study.arms.values()}
+    most = min(study.seeds, MINIMUM_SEEDS)
     trials = {
         Trial(arm=name, network=arm.network, seed=seed, learning_rate=np.nan): arm.cohort
         for name, arm in study.profiles.items()
-        for seed in range(min(study.seeds, MINIMUM_SEEDS))
+        for seed in range(most if arm.network.hidden in alike else 1)
     }
     cohorts = [replace(cohort, trials=(trial,)) for trial, cohort in trials.items()]
     return [
