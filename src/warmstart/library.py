@@ -126,7 +126,7 @@ class Comparison:
 
     def best_model(self) -> Any:
         """The seed that did best on validation, of the arm that did best there: a compiled
-        `keras.Sequential` of your own. The test set has no say in the choice.
+        Keras model of your own. The test set has no say in the choice.
 
         It takes raw samples `(batch, *feature_shape)` and returns logits `(batch, classes)`:
         `classes_[model.predict(x).argmax(axis=1)]` are labels. `evaluate` wants labels as numbers,

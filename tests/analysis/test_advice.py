@@ -1,5 +1,6 @@
 """What is recommended, from planted truth."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,31 @@ def test_what_was_run_otherwise_is_left_out(changed: dict[str, str]) -> None:
     found = advice(results_of({"relu": (0.9, BASE), "silu": (0.8, BASE)}), other)
     assert found
     assert "Of 2 networks none does better" in found.text
+
+
+def test_skip_connections_are_described_and_no_other_run_stands_for_them() -> None:
+    content = COMPARE.model_dump(exclude_unset=True, mode="json")
+    arms = content["studies"]["activation"]["arms"]
+    arms["silu"] = {"activation": "silu", "skip_connections": True}
+    compare = type(COMPARE).model_validate_json(json.dumps(content))
+    better = shifted(0.04, 0.05, 0.04, 0.05, 0.04)
+    tried = {"relu": (0.9, BASE), "silu": (0.95, better)}
+
+    def given(studies: Results) -> str:
+        found = advise(compare, [studies], features=64, classes=10, task=Path("data/full.npz"))
+        assert found
+        return found.text + found.code
+
+    with_skips = results_of(tried, skip_connections="true")
+    without = results_of(tried)
+    text = given(with_skips)
+    assert text.startswith(
+        "Use silu (activation): hidden layers 100-50-50-50-50, silu, he_normal, "
+    )
+    assert "skip connections, sgd at a learning rate" in text
+    assert "keras.layers.Add()([x, start])" in text
+    assert given(without).startswith("Use the default, relu (activation)")
+    assert advice(with_skips) is None  # what ran with them does not stand for what has none
 
 
 def test_without_the_default_among_the_arms_the_best_on_validation_is_named() -> None:

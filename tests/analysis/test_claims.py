@@ -439,7 +439,8 @@ def test_every_rule_names_arms_of_the_studies_there_are() -> None:
     for rule in chapter.RULES:
         for study, arms in ((rule.study, rule.arms), (rule.against_study, rule.against)):
             if study in compare.studies:
-                assert {*arms} <= set(compare.arms(study)), rule.id
+                known = compare.arms(study) | compare.profiles(study)
+                assert {*arms} <= set(known), rule.id
             else:
                 assert study in ("", "transfer", "labels_50"), rule.id
         if not rule.against_study and rule.study != "transfer":
@@ -451,6 +452,36 @@ def verdict(id: str, results: Results) -> str:
     (rule,) = (rule for rule in chapter.RULES if rule.id == id)
     (claim,) = claims.judge({rule.study: results}, [rule], margin=STRICT)
     return claim.verdict
+
+
+@pytest.mark.parametrize(
+    ("grown", "expected"), [(20.0, "supported"), (1.2, "contradicted"), (1.5, "open")]
+)
+def test_skip_connections_are_expected_to_break_self_normalization(
+    grown: float, expected: str
+) -> None:
+    """By the look of a profile, which has no records, against that of an arm before training. Plain
+    layers change the deviation by a half; after training they do so a hundredfold."""
+    rows = []
+    for seed in range(3):
+        noise = 1 + seed / 100
+        plain = [1.0, 1.2, 1.5 * noise, 1.0, 10.0, 100.0]
+        rows += looked_into("selu", seed, activation_deviation=plain, output_gradient=[1.0] * 6)
+        look = looked_into(
+            "selu_skip",
+            seed,
+            activation_deviation=[1.0, 1.1, grown * (1.01 if seed == 1 else 1.03)] * 2,
+            output_gradient=[1.0] * 6,
+        )
+        rows += [row for row in look if not row["epoch"]]
+    given = results_of(finished("selu", BASE[:4]), diagnostics=pd.DataFrame(rows))
+    assert verdict("selu-broken-by-skip", given) == expected
+    (rule,) = (rule for rule in chapter.RULES if rule.id == "selu-broken-by-skip")
+    assert rule.sanity
+    trained = pd.DataFrame([row for row in rows if row["arm"] == "selu"])
+    alone = dataclasses.replace(given, diagnostics=trained)
+    (claim,) = claims.judge({"depth": alone}, [rule], margin=STRICT)
+    assert claim.missing == "arms that depth did not have: selu_skip"
 
 
 def test_selu_is_expected_to_beat_elu() -> None:

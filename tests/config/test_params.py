@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import parameters
 from warmstart.config import params
 from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Initializer, Optimizer
 from warmstart.errors import InputError
+from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 GOOD = parameters.content()
 
@@ -116,6 +118,29 @@ def test_every_choice_has_its_words() -> None:
     }
     assert found["deep"].settings()["hidden"] == "20 × 100"
     assert found["norm"].settings()["batch_norm"] == "before(momentum=0.9)"
+
+
+def test_keys_and_settings_without_skip_connections_stay() -> None:
+    """The key was calculated by the program that knew none; it must name the same trial."""
+    network = Arm(hidden=(5, 5)).resolve(6)
+    trial = Trial(arm="a", network=network, seed=0, learning_rate=0.1)
+    cohort = Cohort(
+        structure=network.structure(),
+        phases=(Phase(epochs=2),),
+        splits=(Split(Path("task.npz"), "d"),),
+        batch_size=16,
+        root_seed=1,
+        trials=(trial,),
+    )
+    known = "7194e1131b424f55714f52ccbc15b7e8204a11524c7af6e3f1ec588dca389326"
+    assert cohort.key(trial) == known
+    assert list(network.settings()) == [
+        "hidden", "activation", "initializer", "head_initializer", "batch_norm", "dropout",
+        "alpha_dropout", "clipping", "optimizer", "standardize",
+    ]  # fmt: skip
+    skipping = network.changed_by(Arm(skip_connections=True))
+    assert cohort.key(replace(trial, network=skipping)) != known
+    assert skipping.settings() == network.settings() | {"skip_connections": "true"}
 
 
 def test_crossed_factors_give_every_combination() -> None:
@@ -245,6 +270,28 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
             {"pretrain.network.standardize": False, "pretrain.network.self_normalize": False},
             "pretrain.network.standardize: expected true, since B reuses A's layers on "
             "standardized features, received false; remove it",
+        ),
+        (
+            {ARM: {"hidden": [300, 100], "skip_connections": True}},
+            f"params.yaml: {ARM}.skip_connections: expected two hidden layers in a row of as many "
+            "units, as only such are skipped, received hidden layers 300-100; change hidden, or "
+            "set skip_connections to false",
+        ),
+        (
+            {f"{STUDY}.profiles": {"one": {"hidden": [7], "skip_connections": True}}},
+            f"params.yaml: {STUDY}.profiles.one.skip_connections: expected two hidden layers in a "
+            "row of as many units, as only such are skipped, received hidden layers 7; change "
+            "hidden, or set skip_connections to false",
+        ),
+        (
+            {ARM: {"activation": "selu", "self_normalize": True, "skip_connections": True}},
+            f"params.yaml: {ARM}.skip_connections: expected false because self_normalize is true, "
+            "received 'true'; change it, or set self_normalize to false",
+        ),
+        (
+            {"pretrain.network": {"hidden": "auto", "skip_connections": True}},
+            "params.yaml: pretrain.network.skip_connections: expected false, since B reuses A's "
+            "layers one after another, received true; remove it",
         ),
         (
             {"transfer.task_b": "all"},

@@ -62,6 +62,7 @@ ARM = st.fixed_dictionaries(
             ["none", "input", "before", "input+after"], before={"momentum": SHARE}
         ),
         "dropout": SHARE,
+        "skip_connections": st.just(False),
         "clipping": st.one_of(
             st.just("none"),
             st.fixed_dictionaries({"value": POSITIVE}),

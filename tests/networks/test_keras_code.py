@@ -81,6 +81,8 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
         network(activation="linear", initializer="orthogonal"),
         network(initializer="lecun_uniform", hidden=(5,)),
         network(initializer="zeros"),
+        network(skip_connections=True, hidden=(6, 6, 4, 4, 4), batch_norm="input+before"),
+        network(skip_connections=True, hidden=(4, 4, 3), activation="selu", alpha_dropout=0.1),
         network(initializer="ones", head_initializer={"uniform": {"bound": 0.5}}),
     ],
     ids=lambda made: str(list(made.settings().values())),

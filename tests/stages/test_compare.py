@@ -11,7 +11,8 @@ from warmstart.config.params import Compare, Splits
 from warmstart.data.split import resplit
 from warmstart.data.task import Standardization, Task, View
 from warmstart.stages.compare import make_study
-from warmstart.stages.study import Study
+from warmstart.stages.study import Study, _profiles
+from warmstart.training.trials import Cohort
 
 FEATURES = 4
 
@@ -78,6 +79,27 @@ def test_fixed_splits_are_the_prepared_task(tmp_path: Path) -> None:
     assert {task.digest for task in found.values()} == {make_task()[0].digest}
     assert not (tmp_path / "scratch").exists()
     assert {arm.settings["splits"] for arm in made.arms.values()} == {"fixed"}
+
+
+def test_profiles_as_deep_as_an_arm_are_looked_into_on_three_seeds(tmp_path: Path) -> None:
+    """Each where a trial of that seed would start, on its split; others on the first seed."""
+    profiles = {"deep": {"hidden": [4, 4]}, "like": {"activation": "selu"}}
+    content = BASIC["studies"]["one"] | {"seeds": 4, "profiles": profiles}
+    made = study(tmp_path, splits="resampled", studies={"one": content})
+    asked: list[Cohort] = []
+
+    class Workers:
+        def profile(self, cohorts: list[Cohort]) -> list[tuple[()]]:
+            asked.extend(cohorts)
+            return [()] * len(cohorts)
+
+    assert _profiles(Workers(), made) == []
+    trained = {t.seed: c.split(t) for c, t in map(made.pair, made.grid(made.arms, range(3)))}
+    seen = {c.trials[0].seed: c.split(c.trials[0]) for c in asked}
+    looked_at = [(c.trials[0].arm, c.trials[0].seed) for c in asked]
+    assert looked_at == [("deep", 0), ("like", 0), ("like", 1), ("like", 2)]
+    assert seen == trained
+    assert len(set(seen.values())) == 3
 
 
 def test_a_seed_is_the_same_split_in_every_arm(tmp_path: Path) -> None:

@@ -108,6 +108,49 @@ def test_every_number_against_numpy(name: str) -> None:
             assert 0.05 < probe.saturated < 0.95
 
 
+def test_skip_connections_against_numpy() -> None:
+    """A 6-5-5-5 ReLU network whose third and fourth layers add their input: their activations are
+    the sums, dead units those of the layer itself, and gradients come back both ways."""
+    weights: list[np.ndarray] = []
+
+    def keep(model: keras.Sequential) -> None:
+        biased(model)
+        model.get_layer("hidden_3").bias.assign([-1e3, -1e3, 0.1, 0.2, 0.3])  # two of five die
+        weights.extend(np.array(v).astype(float) for v in model.trainable_variables)
+
+    found = look(Arm(hidden=(6, 5, 5, 5), skip_connections=True), keep)
+    kernels, biases = weights[::2], weights[1::2]
+    x, skipped = X.astype(float), (2, 3)
+    inputs, before, after = [], [], []
+    for n, (w, b) in enumerate(zip(kernels, biases, strict=True)):
+        inputs.append(x)
+        before.append(x @ w + b)
+        x = before[-1] if n == 4 else np.maximum(before[-1], 0) + (x if n in skipped else 0)
+        after.append(x)
+    odds = np.exp(x - x.max(axis=1, keepdims=True))
+    back = odds / odds.sum(axis=1, keepdims=True) - np.eye(TASK.classes)[Y]
+    for n in (4, 3, 2, 1, 0):
+        delta = back * (1 if n == 4 else before[n] > 0)
+        gradient = inputs[n].T @ delta / len(X)
+        assert found[n].activation_mean == pytest.approx(after[n].mean(), rel=1e-5)
+        assert found[n].activation_deviation == pytest.approx(after[n].std(), rel=1e-5)
+        assert found[n].output_gradient == pytest.approx(np.sqrt((delta**2).mean()), rel=1e-4)
+        assert found[n].gradient_norm == pytest.approx(np.sqrt((gradient**2).sum()), rel=1e-4)
+        back = delta @ kernels[n].T + (back if n in skipped else 0)
+    assert found[2].dead == found[2].one_sided == 2 / 5
+    assert found[3].activation_deviation > 1.2 * np.maximum(before[3], 0).std()
+
+
+@pytest.mark.parametrize("batch_norm", ["input+before", "after"])
+def test_a_look_at_skip_connections_passes_through_all_layers(batch_norm: str) -> None:
+    """Batch norm on its way to the sum: the last layer puts out what the model does."""
+    network = Arm(hidden=(5, 5, 5), batch_norm=batch_norm, skip_connections=True)
+    model = mlp.build(network.resolve(TASK.features), TASK.features, TASK.classes, seed=2)
+    expected = np.array(model(X, training=True)).std()
+    head = Probe(model, model.variables, X, Y).look(0)[-1]
+    assert head.activation_deviation == pytest.approx(expected, rel=1e-5)
+
+
 def test_dead_units_are_counted() -> None:
     def kill(model: keras.Sequential) -> None:
         bias = np.zeros(8, "float32")

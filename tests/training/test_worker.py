@@ -207,6 +207,32 @@ def test_an_exported_trial_evaluates_to_what_was_recorded(cohort: Cohort, tmp_pa
     assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
 
 
+def test_a_trial_with_skip_connections_is_trained_tested_and_exported(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    network = RANDOM.changed_by(Arm(hidden=(9, 9, 9), skip_connections=True))
+    trials = (trial(0, network=network), trial(1, network=network))
+    skipping = replace(cohort, structure=trials[0].network.structure(), trials=trials)
+    results = worker.train(replace(skipping, probed=True), Store(tmp_path), nothing)
+    assert {probe.name for probe in results[0].probes} == {
+        "hidden_1", "hidden_2", "hidden_3", "logits"
+    }  # fmt: skip
+    results = worker.train(skipping, Store(tmp_path), nothing)
+    tested = worker.evaluate(skipping, Store(tmp_path), nothing)
+    export(skipping, trials[1], tmp_path, tmp_path / "model.keras")
+    model, task = keras.models.load_model(tmp_path / "model.keras"), make_task()
+    found = model.evaluate(task.x_validation, task.y_validation, verbose=0)
+    assert found == pytest.approx(
+        [results[1].epochs[m][-1] for m in ("val_loss", "val_accuracy")], rel=1e-5
+    )
+    assert tested[1] == pytest.approx(model.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-5)
+    assert [layer.name for layer in model.layers if "skip" in layer.name] == ["skip_2", "skip_3"]
+    plain = trial(1, network=network.changed_by(Arm(skip_connections=False)))
+    alone = replace(cohort, structure=plain.network.structure(), trials=(plain,))
+    (other,) = worker.train(alone, Store(tmp_path), nothing)
+    assert other.epochs["loss"] != results[1].epochs["loss"]
+
+
 def test_the_numbers_of_an_exported_trial_are_its_own(cohort: Cohort, tmp_path: Path) -> None:
     """Leaky slope, momentum, clip threshold are fed in training and constants in the file."""
     networks = [

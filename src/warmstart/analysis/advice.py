@@ -100,11 +100,16 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
             if arm not in study.summary.arms:
                 continue
             resolved = network.resolve(features)
-            wanted = resolved.settings() | {
-                "epochs": str(compare.epochs),
-                "batch_size": str(compare.batch_size),
-            }
-            if wanted.items() <= study.summary.arms[arm].settings.items():
+            without = {"skip_connections": "false"}  # what settings do not say
+            wanted = (
+                without
+                | resolved.settings()
+                | {
+                    "epochs": str(compare.epochs),
+                    "batch_size": str(compare.batch_size),
+                }
+            )
+            if wanted.items() <= (without | study.summary.arms[arm].settings).items():
                 candidate = _Candidate(study=study, arm=arm, network=resolved)
                 candidates.setdefault(resolved.model_dump_json(), candidate)
     return list(candidates.values())
@@ -187,6 +192,7 @@ def _described(candidate: _Candidate) -> str:
         *([f"alpha dropout {settings['alpha_dropout']}"] if network.alpha_dropout else []),
         *([f"clipping {settings['clipping']}"] if network.clipping.name != "none" else []),
         *([] if network.standardize else ["raw input"]),
+        *(["skip connections"] if network.skip_connections else []),
         f"{settings['optimizer']} at a learning rate of {summary.learning_rate:g}",
     ]
     return ", ".join(parts)

@@ -1,8 +1,7 @@
 """The chapter's rules as tests: which arms differ in what, and in which direction.
 
 What follows from algebra is no rule here but a unit test: that clipping by value turns a gradient,
-and that clipping by its whole norm does not, is in `tests/training/test_probe.py`. SELU's third
-condition, no skip connections, waits for networks that have some.
+and that clipping by its whole norm does not, is in `tests/training/test_probe.py`.
 
 Arms have the names of params.yaml; a crossed study names them after their parts, as
 `he_normal+relu`.
@@ -170,6 +169,12 @@ RULES = (
         _rule("selu-self-normalizes",
               "SELU self-normalizes: a plain deep stack keeps a deviation within twofold of 1",
               "selu", (), DRIFT, "less", threshold=TWOFOLD),
+    ),
+    *_rules(ACTIVATIONS, "depth",
+        # known beforehand: what is added to unit variance raises it, on any data
+        _rule("selu-broken-by-skip",
+              "SELU self-normalizes only with a plain stack (broken: skip connections)",
+              "selu_skip", "selu", VARIANCE_CHANGE, sanity=True),
     ),
     *_rules(ACTIVATIONS, "self_normalizing",
         _rule("selu-broken-by-glorot",

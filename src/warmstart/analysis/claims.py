@@ -122,7 +122,7 @@ def _evidence(
         if study not in results:
             holds = rule.how or f"with {', '.join(arms)}"
             return _Evidence(missing=f"the study {study}, which was not run: {holds}")
-        if absent := [arm for arm in arms if not results[study].chosen(arm)]:
+        if absent := [arm for arm in arms if not results[study].has(arm)]:
             return _Evidence(missing=f"arms that {study} did not have: {', '.join(absent)}")
     if rule.each:
         return _strictest(rule, [_compared(rule, results, margin, (a,)) for a in rule.against])

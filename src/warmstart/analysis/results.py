@@ -93,6 +93,11 @@ class Results:
         """The trials of `arm` at the learning rates chosen for them."""
         return [record for record in self.records if record.arm == arm and record.chosen]
 
+    def has(self, arm: str) -> bool:
+        """Whether `arm` was trained, or at least looked into, as a profile."""
+        looks = self.diagnostics
+        return bool(self.chosen(arm)) or (looks is not None and bool((looks["arm"] == arm).any()))
+
     def seconds_per_epoch(self, arm: str) -> float | None:
         return self.timings.get("arms", {}).get(arm, {}).get("seconds_per_epoch")
 

@@ -6,6 +6,7 @@ comes from the base network of its study.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -184,6 +185,9 @@ class Arm(Frozen):
     optimizer: Annotated[Optimizer, BeforeValidator(spread)] = Optimizer(name="sgd")
     standardize: bool = True
     """Whether it sees standardized features, or raw values."""
+    skip_connections: bool = False
+    """Whether a hidden layer with as many units as the one before it adds its input to what it puts
+    out, an identity shortcut (He et al. 2016): behind activation, batch norm and dropout."""
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 
@@ -227,16 +231,32 @@ class Arm(Frozen):
         neutral |= dict.fromkeys(["initializer", "head_initializer"], Initializer(name="zeros"))
         return self.model_copy(update=neutral | {"standardize": True})
 
+    @property
+    def skips(self) -> tuple[int, ...]:
+        """Numbers, from 1, of the hidden layers of a resolved network with a skip connection."""
+        pairs = enumerate(pairwise(self.hidden), start=2) if self.skip_connections else ()
+        return tuple(number for number, (before, units) in pairs if before == units)
+
     def conflicts(self) -> list[str]:
         """Contradictions in what this network asks for; empty when there are none."""
-        if not self.self_normalize:
-            return []
+        found = self._conflicts_of_selu() if self.self_normalize else []
+        # both networks that `auto` stands for have layers of 50 units in a row
+        if self.skip_connections and self.hidden != "auto" and not self.skips:
+            found.append(
+                "skip_connections: expected two hidden layers in a row of as many units, as only "
+                f"such are skipped, received hidden layers {_text(self.hidden)}; change hidden, or "
+                "set skip_connections to false"
+            )
+        return found
+
+    def _conflicts_of_selu(self) -> list[str]:
         wanted = [
             ("activation", self.activation.name, ("selu",)),
             ("initializer", self.initializer.name, ("auto", "lecun_normal")),
             ("batch_norm", self.batch_norm.name, ("none",)),
             ("dropout", self.dropout, (0.0,)),
             ("standardize", str(self.standardize).lower(), ("true",)),
+            ("skip_connections", str(self.skip_connections).lower(), ("false",)),
         ]
         return [
             f"{key}: expected {' or '.join(map(str, accepted))} because self_normalize is true, "
@@ -245,12 +265,15 @@ class Arm(Frozen):
             if received not in accepted
         ]
 
+    def content(self) -> dict[str, Any]:
+        """Every choice as plain values, for keys. Without skip connections nothing is said of them,
+        here and in `settings`: keys and records from before there were any stay as they are."""
+        return self.model_dump(exclude=None if self.skip_connections else {"skip_connections"})
+
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""
         return {
-            name: _text(getattr(self, name))
-            for name in type(self).model_fields
-            if name != "self_normalize"
+            name: _text(getattr(self, name)) for name in self.content() if name != "self_normalize"
         }
 
 

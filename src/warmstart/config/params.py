@@ -61,10 +61,17 @@ class Pretrain(Frozen):
     def problems(self) -> Iterator[str]:
         conflicts = self.network.conflicts()
         yield from (f"network.{conflict}" for conflict in conflicts)
-        if not (conflicts or self.network.standardize):
+        if conflicts:
+            return
+        if not self.network.standardize:
             yield (
                 "network.standardize: expected true, since B reuses A's layers on standardized "
                 "features, received false; remove it"
+            )
+        if self.network.skip_connections:
+            yield (
+                "network.skip_connections: expected false, since B reuses A's layers one after "
+                "another, received true; remove it"
             )
 
 

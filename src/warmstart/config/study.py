@@ -95,9 +95,14 @@ class Compare(Frozen):
 
     def problems(self) -> Iterator[str]:
         for study, options in self.studies.items():
-            where = f"studies.{study}.{'cross' if options.cross else 'arms'}"
-            for arm, network in self.arms(study).items():
-                yield from (f"{where}.{arm}.{conflict}" for conflict in network.conflicts())
+            trained = "cross" if options.cross else "arms"
+            for where, networks in (
+                (trained, self.arms(study)),
+                ("profiles", self.profiles(study)),
+            ):
+                for name, network in networks.items():
+                    for conflict in network.conflicts():
+                        yield f"studies.{study}.{where}.{name}.{conflict}"
 
     def arms(self, study: str) -> Arms:
         """The arms of `study` with everything filled in from the two bases."""

@@ -53,7 +53,7 @@ class RReLU(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def name_generators(model: keras.Sequential) -> None:
+def name_generators(model: keras.Model) -> None:
     """Have the dropout layers of `model` draw the same numbers from a generator that they name.
 
     With the generator that TensorFlow chooses, an epoch with dropout takes ten times as long under

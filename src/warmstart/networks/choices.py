@@ -157,6 +157,13 @@ def block(arm: Arm, units: int | str = UNITS, number: int = 1, seed: int = 0) ->
     return layers
 
 
+def skip(number: int) -> Call:
+    """Adds the input of hidden layer `number` to what it puts out, activation included: equations 1
+    and 2 of He et al. 2016, "Identity Mappings in Deep Residual Networks", with h and f the
+    identity. (Their "Deep Residual Learning for Image Recognition" adds before the activation.)"""
+    return Call("keras.layers.Add", name=f"skip_{number}")
+
+
 def head(classes: int, seed: int = 0, choice: Initializer = GLOROT_UNIFORM) -> Call:
     """The output layer: logits `(batch, classes)`."""
     kernel = initializer(choice, layer_seed(seed, HEAD))
@@ -189,9 +196,8 @@ def keras_code(
     output = str(head(classes, choice=arm.head_initializer))
     if arm.head_initializer == GLOROT_UNIFORM:
         output = str(Call("keras.layers.Dense", classes))  # it is Keras's default
-    inputs = [f"keras.Input(({features},))"]
-    if arm.batch_norm.on_input:
-        inputs.append(str(batch_norm(arm, "")))
+    norm = str(batch_norm(arm, "")) if arm.batch_norm.on_input else ""
+    connected = _skipping if arm.skips else _sequential
     lines = [
         "import keras",
         "import numpy as np",
@@ -199,12 +205,7 @@ def keras_code(
         "",
         *_data(task, arm.standardize),
         "",
-        f"layers = [{', '.join(inputs)}]",
-        f"for units in {arm.hidden}:",
-        "    layers += [",
-        *(f"        {layer}," for layer in layers),
-        "    ]",
-        f"model = keras.Sequential([*layers, {output}])",
+        *connected(f"keras.Input(({features},))", norm, arm.hidden, layers, output),
         "model.compile(",
         f"    optimizer={optimizer(arm, learning_rate)},",
         "    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),",
@@ -221,6 +222,38 @@ def keras_code(
         "",
     ]
     return "\n".join(lines)
+
+
+def _sequential(
+    inputs: str, norm: str, hidden: object, layers: Sequence[Call], output: str
+) -> list[str]:
+    return [
+        f"layers = [{', '.join(filter(None, (inputs, norm)))}]",
+        f"for units in {hidden}:",
+        "    layers += [",
+        *(f"        {layer}," for layer in layers),
+        "    ]",
+        f"model = keras.Sequential([*layers, {output}])",
+    ]
+
+
+def _skipping(
+    inputs: str, norm: str, hidden: object, layers: Sequence[Call], output: str
+) -> list[str]:
+    return [
+        f"inputs = {inputs}",
+        f"x, width = {norm}(inputs), None" if norm else "x, width = inputs, None",
+        f"for units in {hidden}:",
+        "    start = x",
+        "    for layer in [",
+        *(f"        {layer}," for layer in layers),
+        "    ]:",
+        "        x = layer(x)",
+        "    if units == width:",
+        "        x = keras.layers.Add()([x, start])",
+        "    width = units",
+        f"model = keras.Model(inputs, {output}(x))",
+    ]
 
 
 def _imports(layers: Sequence[Call]) -> list[str]:

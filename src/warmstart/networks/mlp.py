@@ -1,14 +1,17 @@
 """An arm as a plain Keras model: a multilayer perceptron that ends in logits."""
 
+from collections.abc import Iterable
+
 import keras
 
 from warmstart.config.arm import Arm
 from warmstart.networks import choices
 
 
-def build(network: Arm, features: int, classes: int, seed: int, first: int = 1) -> keras.Sequential:
+def build(network: Arm, features: int, classes: int, seed: int, first: int = 1) -> keras.Model:
     """The Keras model of a resolved `network`, input `(batch, features)`, output logits
-    `(batch, classes)`. Its hidden layers are numbered from `first`.
+    `(batch, classes)`: Sequential, unless it has skip connections. Its hidden layers are numbered
+    from `first`.
 
     Every layer draws from a stream of its own under `seed`, named after the layer.
     """
@@ -18,9 +21,25 @@ def build(network: Arm, features: int, classes: int, seed: int, first: int = 1) 
     for number, units in enumerate(network.hidden, start=first):
         assert isinstance(units, int)  # resolved: no "auto" left
         calls += choices.block(network, units, number, seed)
+        if number - first + 1 in network.skips:
+            calls.append(choices.skip(number))
     calls.append(choices.head(classes, seed, network.head_initializer))
     inputs = keras.Input((features,), name="features")
-    return keras.Sequential([inputs, *(call.build() for call in calls)], name="mlp")
+    return connect(inputs, [call.build() for call in calls])
+
+
+def connect(inputs: keras.KerasTensor, layers: Iterable[keras.layers.Layer]) -> keras.Model:
+    """A model of `layers` one after another, inputs first. An `Add` layer adds what the `Dense` one
+    before it took in to what arrives, both `(batch, units)`; a model without any is Sequential."""
+    layers = [layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)]
+    if not any(isinstance(layer, keras.layers.Add) for layer in layers):
+        return keras.Sequential([inputs, *layers], name="mlp")
+    x = start = inputs
+    for layer in layers:
+        if isinstance(layer, keras.layers.Dense):
+            start = x
+        x = layer([x, start]) if isinstance(layer, keras.layers.Add) else layer(x)
+    return keras.Model(inputs, x, name="mlp")
 
 
 def compile_for_use(

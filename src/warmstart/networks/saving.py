@@ -45,14 +45,14 @@ def _number_shared_objects(config: str) -> str:
 
 def load_raw(
     path: Path, feature_shape: tuple[int, ...], mean: np.ndarray, scale: np.ndarray
-) -> keras.Sequential:
+) -> keras.Model:
     """The network in the `.keras` file `path`, which takes standardized `(batch, features)`, behind
     layers that flatten and standardize `(batch, *feature_shape)`.
 
     It is compiled with the file's optimizer, which remembers nothing of its training.
 
     Args:
-        path: of a compiled `Sequential` model.
+        path: of a compiled model as `mlp.connect` makes it.
         feature_shape: of one raw sample.
         mean, scale: `(features,)` float: the value of a feature is standardized to
             `(value - mean) / scale`.
@@ -65,7 +65,7 @@ def load_raw(
     return _rebuilt(model, feature_shape, [*preprocessing, *model.layers])
 
 
-def portable(model: keras.Sequential) -> keras.Sequential:
+def portable(model: keras.Model) -> keras.Model:
     """`model` with the same predictions and none but Keras's own layers, for programs without this
     package: RReLU, which has a fixed slope outside training, as a LeakyReLU of that slope."""
     layers = [
@@ -78,9 +78,9 @@ def portable(model: keras.Sequential) -> keras.Sequential:
 
 
 def _rebuilt(
-    model: keras.Sequential, shape: tuple[int, ...], layers: list[keras.layers.Layer]
-) -> keras.Sequential:
+    model: keras.Model, shape: tuple[int, ...], layers: list[keras.layers.Layer]
+) -> keras.Model:
     """`layers` on raw input `(batch, *shape)`, compiled with a fresh optimizer like `model`'s."""
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     inputs = keras.Input(shape, name="raw")
-    return mlp.compile_for_use(keras.Sequential([inputs, *layers], name="mlp"), optimizer)
+    return mlp.compile_for_use(mlp.connect(inputs, layers), optimizer)

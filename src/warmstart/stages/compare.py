@@ -104,7 +104,9 @@ def make_study(
         most_seeds=max(seeds, chosen.most_seeds or options.most_seeds or seeds),
         most_trial_epochs=chosen.most_trial_epochs or options.most_trial_epochs,
         margin=options.equivalence,
-        profiles={key: contender(network, 1) for key, network in options.profiles(name).items()},
+        profiles={
+            key: contender(network, seeds) for key, network in options.profiles(name).items()
+        },
     )
 
 

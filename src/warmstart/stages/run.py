@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import Executor
+from warmstart.contrasts import MINIMUM_SEEDS
 from warmstart.files import write_json
 from warmstart.records import TEST_METRICS, Kept, Record, looks, write_looks, write_records
 from warmstart.runtime import pool
@@ -142,18 +143,22 @@ def _looks(
 
 
 def _profiles(workers: pool.Workers, study: Study) -> list[dict[str, Any]]:
-    """Rows of the diagnostics, of networks that are not trained, on seed 0."""
+    """Rows of the diagnostics, of networks that are not trained, on seed 0; where an arm has the
+    same hidden layers, on as many seeds as it takes to hold one against the other."""
     if not study.profiles:
         return []
-    cohorts = [
-        replace(
-            arm.cohort,
-            trials=(Trial(arm=name, network=arm.network, seed=0, learning_rate=np.nan),),
-        )
+    alike = {arm.network.hidden for arm in study.arms.values()}
+    most = min(study.seeds, MINIMUM_SEEDS)
+    trials = {
+        Trial(arm=name, network=arm.network, seed=seed, learning_rate=np.nan): arm.cohort
         for name, arm in study.profiles.items()
-    ]
+        for seed in range(most if arm.network.hidden in alike else 1)
+    }
+    cohorts = [replace(cohort, trials=(trial,)) for trial, cohort in trials.items()]
     return [
         row
-        for name, probes in zip(study.profiles, workers.profile(cohorts), strict=True)
-        for row in looks(probes, study=study.name, arm=name, seed=0, learning_rate=np.nan)
+        for trial, probes in zip(trials, workers.profile(cohorts), strict=True)
+        for row in looks(
+            probes, study=study.name, arm=trial.arm, seed=trial.seed, learning_rate=np.nan
+        )
     ]

@@ -81,7 +81,7 @@ def feed_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Fed]:
     return fed
 
 
-def feed_slope(model: keras.Sequential) -> Fed | None:
+def feed_slope(model: keras.Model) -> Fed | None:
     """Have all LeakyReLU layers of `model` read their slope from one variable, if it has any.
 
     The layers' own `call` cannot: TensorFlow's operation compiles its slope in.
@@ -112,7 +112,7 @@ class Factors:
     learning rate, AdamW's decay included, so that is the step at f times the rate.
     """
 
-    def __init__(self, model: keras.Sequential) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self.layers = tuple(layer.name for layer in model.layers if layer.weights)
         self.fed = Fed(np.ones(len(self.layers)))
         self._weights: list[tuple[keras.Variable, int]] = []

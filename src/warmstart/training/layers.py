@@ -24,7 +24,8 @@ class LayerProbe:
     name: str
     """The dense layer's (for layer 0 that of batch norm)."""
     activation_mean: float
-    """Over samples and units, of what the activation layer puts out (the head: the logits)."""
+    """Over samples and units, of what the activation layer puts out (the head: the logits); with a
+    skip connection, of the sum."""
     activation_deviation: float
     """The standard deviation of the same values."""
     output_gradient: float = math.nan

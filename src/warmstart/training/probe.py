@@ -38,6 +38,7 @@ class _Place:
     dense: keras.layers.Dense
     activation: keras.layers.Layer | None
     batch_norm: keras.layers.BatchNormalization | None
+    skip: keras.layers.Add | None
 
 
 class Probe:
@@ -47,7 +48,7 @@ class Probe:
     puts the values of `variables` back.
 
     Args:
-        model: a stack as `mlp.build` makes it.
+        model: as `mlp.build` makes it.
         variables: all that a look reads: the model's, and those from which its layers and the
             optimizer are fed.
         x: (samples, features), floating point.
@@ -59,7 +60,7 @@ class Probe:
 
     def __init__(
         self,
-        model: keras.Sequential,
+        model: keras.Model,
         variables: Sequence[keras.Variable],
         x: np.ndarray,
         y: np.ndarray,
@@ -80,7 +81,7 @@ class Probe:
         self._input_norm = layers.get("batch_norm_input")
         dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
         self._places = [
-            _Place(layer, layers.get(f"activation_{n}"), layers.get(f"batch_norm_{n}"))
+            _Place(layer, *(layers.get(f"{k}_{n}") for k in ("activation", "batch_norm", "skip")))
             for n, layer in enumerate(dense, start=1)
         ]
         # zeros that are added to what goes into an activation: the gradient with respect to them
@@ -111,13 +112,14 @@ class Probe:
             # first, since looking in training mode moves the statistics of batch norm
             of_network = {"training_loss": float(self._measure())}
             of_network |= self._clipping_seen()
-            normalized, *layers = (_numpy(tensors) for tensors in self._see())
+            normalized, summed, *layers = (_numpy(tensors) for tensors in self._see())
+            sums = iter(summed)
             probes = [
                 LayerProbe(
                     epoch=epoch,
                     layer=n,
                     name=place.dense.name,
-                    **_activations(outputs),
+                    **_activations(next(sums) if place.skip else outputs),
                     output_gradient=_rms(gradient * len(outputs)),
                     **_kernel(np.array(place.dense.kernel), of_kernel),
                     **_units(place.activation, outputs, slopes),
@@ -141,18 +143,23 @@ class Probe:
             return (first, *probes)
 
     def _layers(self) -> tuple[list[Any], ...]:
-        """What batch norm makes of the input, and per place: what the activation puts out, its
-        slopes, and the mean loss's gradients of the kernel and of what goes into the activation."""
+        """What batch norm makes of the input, the sums of skip connections, and per place: what the
+        activation puts out, its slopes, and the mean loss's gradients of the kernel and of what
+        goes into the activation."""
 
         def loss() -> tuple[Any, Any]:
             x = normalized = keras.ops.copy(self._x)
             ahead = list(self._zeros)
-            inputs, outputs = [], []
-            for layer in self._model.layers:
+            start, inputs, outputs, sums = x, [], [], []
+            for layer in layers:
+                if layer in dense:
+                    start = x
                 if layer in activations:
                     x = x + ahead.pop(0)
                     inputs.append(x)
-                x = _call(layer, x)
+                x = _call(layer, [x, start] if layer in skips else x)
+                if layer in skips:
+                    sums.append(x)
                 if layer is self._input_norm:
                     normalized = x
                 if layer is self._places[-1].dense:
@@ -162,13 +169,17 @@ class Probe:
                     outputs.append(x)
             return self._loss(keras.ops.copy(self._y), x), (
                 normalized,
+                sums,
                 inputs,
                 outputs,
             )
 
+        kind = keras.layers.InputLayer
+        layers = [layer for layer in self._model.layers if not isinstance(layer, kind)]
+        dense, skips = ([getattr(p, k) for p in self._places] for k in ("dense", "skip"))
         activations = [place.activation for place in self._places]
         kernels = [place.dense.kernel for place in self._places]
-        (_, (normalized, inputs, outputs)), gradients = self._tape.value_and_gradients(
+        (_, (normalized, sums, inputs, outputs)), gradients = self._tape.value_and_gradients(
             loss, [*kernels, *self._zeros]
         )
 
@@ -182,7 +193,7 @@ class Probe:
 
         slopes = self._tape.value_and_gradients(total, self._zeros)[1]
         count = len(self._places)
-        return [normalized], outputs, slopes, gradients[:count], gradients[count:]
+        return [normalized], sums, outputs, slopes, gradients[:count], gradients[count:]
 
     def _inference_loss(self) -> Any:
         """The mean loss in inference mode."""

@@ -98,7 +98,7 @@ class Program:
 
     def __init__(
         self,
-        model: keras.Sequential,
+        model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         data: Data,
         batch_size: int,
@@ -239,7 +239,7 @@ class Program:
         return keras.ops.stack([self._loss(y, logits), self._accuracy(y, logits)])
 
 
-def measure(model: keras.Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def measure(model: keras.Model, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Loss and accuracy of `model` on `x` (n, features), `y` (n,), in one pass."""
     logits = model(keras.ops.convert_to_tensor(x), training=False)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, logits)

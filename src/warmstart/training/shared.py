@@ -28,7 +28,7 @@ def capacity(cohort: Cohort, task: Task) -> int:
     return backends.current().trials_at_once(4 * (6 * weights + outputs))
 
 
-def build(cohort: Cohort, task: Task, network: Arm) -> keras.Sequential:
+def build(cohort: Cohort, task: Task, network: Arm) -> keras.Model:
     """The plain Keras model of `network`, which is the cohort's structure or one of its trials',
     or that of the cohort's sources, or an autoencoder; its weights are not those of a trial."""
     if cohort.autoencoder:
@@ -77,7 +77,7 @@ class Source:
 class Shared:
     """What cohorts of one program share."""
 
-    model: keras.Sequential
+    model: keras.Model
     factors: Factors | None
     program: Program
     probe: Probe | None

@@ -146,7 +146,7 @@ class Cohort:
         """Names the result of `trial`: equal keys, equal bytes. Holds no path."""
         source = self.source(trial)
         content = {
-            "network": trial.network.model_dump(),
+            "network": trial.network.content(),
             "phases": [asdict(phase) for phase in self.phases],
             "task": self.split(trial).digest,
             "batch_size": self.batch_size,

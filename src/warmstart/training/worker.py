@@ -249,7 +249,7 @@ def _codes(split: Split, source: Pretrained | None) -> Data:
     return Data.reconstructed(task, *(np.array(codes(part, training=False)) for part in parts))
 
 
-def _trained(cohort: Cohort, trial: Trial, store: Store) -> keras.Sequential:
+def _trained(cohort: Cohort, trial: Trial, store: Store) -> keras.Model:
     """The plain model of `trial`, an autoencoder unrolled."""
     model = build(cohort, _task(cohort, trial), trial.network)
     assign(model.variables, store.weights(cohort.key(trial)))
