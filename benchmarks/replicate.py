@@ -14,6 +14,7 @@ import itertools
 import shlex
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,9 @@ def table(runs: Sequence[Results]) -> tuple[dict[str, Any], list[tuple[str, str]
     Returns:
         `pairs` judged over all runs; `decided` among them, and `equal` among those; the shares of
         `_again`; `coverage_difference` and `coverage_arm`, the shares of 95 % intervals that hold
-        the mean of the other runs, with `nominal`, what that share is for intervals that are
-        right; `best`, the share of pairs of runs that name the same best arm.
+        the mean of the other runs, with their standard errors and `nominal`, what that share is
+        for intervals that are right; `best`, the share of pairs of runs that name the same best
+        arm.
     """
     arms = [arm for arm in runs[0].arms if arm not in TRIVIAL]
     pairs = list(itertools.combinations(arms, 2))
@@ -134,16 +136,18 @@ def table(runs: Sequence[Results]) -> tuple[dict[str, Any], list[tuple[str, str]
         for pair in pairs
         if pair in one and pair in other and one[pair] != "open"
     ]
-    points = [[one[pair].pointwise() for one in seen if pair in one] for pair in pairs]
-    means = [[run.summary.arms[arm].test_accuracy for run in runs] for arm in arms]
+    points = [
+        {n: one[pair].pointwise() for n, one in enumerate(seen) if pair in one} for pair in pairs
+    ]
+    means = [_bounds([run.summary.arms[arm].test_accuracy for run in runs]) for arm in arms]
     best = [next(arm for arm in run.summary.arms if arm not in TRIVIAL) for run in runs]
     row = {
         "pairs": sum(map(len, verdicts)),
         "decided": len(decided),
         "equal": decided.count("practically equal"),
         **_again(follow),
-        "coverage_difference": _share([hit for row in points for hit in _held(row)]),
-        "coverage_arm": _share([hit for row in means for hit in _held(_bounds(row))]),
+        **_coverage("difference", points),
+        **_coverage("arm", means),
         "nominal": nominal(runs[0].summary.seeds, len(runs)),
         "best": _share([a == b for a, b in itertools.combinations(best, 2)]),
     }
@@ -174,8 +178,27 @@ def differences(run: Results, pairs: Sequence[Pair]) -> dict[Pair, Difference]:
     return {pair: d for pair in pairs if (d := found.between(*pair))}
 
 
-def _bounds(row: Sequence[Interval]) -> list[tuple[float, float]]:
-    return [(i.low, i.high) for i in row if i.low is not None and i.high is not None]
+Bounds = Mapping[int, tuple[float, float]]
+"""Number of a run -> the interval that it has for an arm or a pair."""
+
+
+def _bounds(row: Sequence[Interval]) -> Bounds:
+    return {
+        n: (i.low, i.high) for n, i in enumerate(row) if i.low is not None and i.high is not None
+    }
+
+
+def _coverage(what: str, rows: Sequence[Bounds]) -> dict[str, float | None]:
+    """The share of intervals that hold the mean of the other runs, and its standard error: runs
+    are independent, the intervals of one are not."""
+    hits: dict[int, list[bool]] = defaultdict(list)
+    for row in rows:
+        for run, hit in zip(row, _held([*row.values()]), strict=True):
+            hits[run].append(hit)
+    of_runs = [float(np.mean(own)) for own in hits.values()]
+    error = float(np.std(of_runs, ddof=1)) / len(of_runs) ** 0.5 if len(of_runs) > 1 else None
+    share = _share([hit for own in hits.values() for hit in own])
+    return {f"coverage_{what}": share, f"coverage_{what}_error": error}
 
 
 def _held(row: Sequence[tuple[float, float]]) -> list[bool]:
@@ -243,11 +266,16 @@ WORDS: Mapping[str, Callable[[Any], str]] = {
         key: lambda row, key=key: f"{key} {row[key]:.0%}"
         for key in ("again", "open", "otherwise", "reversed")
     },
-    "coverage_difference": lambda row: f"intervals of differences hold {row[COVERAGE[0]]:.0%}",
-    "coverage_arm": lambda row: f"of arms {row[COVERAGE[1]]:.0%} (nominal {row['nominal']:.0%})",
+    "coverage_difference": lambda row: f"intervals of differences hold {_held_text(row, 0)}",
+    "coverage_arm": lambda row: f"of arms {_held_text(row, 1)} (nominal {row['nominal']:.0%})",
     "best": lambda row: f"same best arm {row['best']:.0%}",
 }
 COVERAGE = ("coverage_difference", "coverage_arm")
+
+
+def _held_text(row: Mapping[str, Any], which: int) -> str:
+    error = row[f"{COVERAGE[which]}_error"]
+    return f"{row[COVERAGE[which]]:.0%}" + (f" ± {error:.0%}" if error is not None else "")
 
 
 def text(row: Mapping[str, Any]) -> str:

@@ -59,6 +59,18 @@ def test_intervals_hold_the_mean_of_the_other_runs() -> None:
     found, _ = replicate.table(runs)
     assert found["coverage_arm"] == pytest.approx(3 / 6)
     assert found["coverage_difference"] == 0
+    assert found["coverage_arm_error"] == 0  # a half in each run
+
+
+def test_the_error_of_a_coverage_is_that_over_runs() -> None:
+    """Two of three runs hold the mean of the others, in both pairs: two pairs of the same runs say
+    no more than one. The sample deviation of 1, 0, 1 is 1 / √3."""
+    row = {0: (0.0, 4.0), 1: (0.0, 1.0), 2: (1.0, 2.0)}
+    found = replicate._coverage("arm", [row, row])
+    assert found == {
+        "coverage_arm": pytest.approx(2 / 3),
+        "coverage_arm_error": pytest.approx(1 / 3),
+    }
 
 
 def judgement(**given: Any) -> Judgement:
