@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "book.json"
 def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     try:
-        images, labels = fashion_mnist.read(Path("data/raw"))
+        images, labels, _ = fashion_mnist.read(Path("data/raw"))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

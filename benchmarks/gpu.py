@@ -150,6 +150,7 @@ def _study(
                 arm,
                 task=task,
                 splits=[Split(task_file, task.digest)],
+                drawn="fixed",
                 epochs=options.epochs,
                 batch_size=options.batch,
                 root_seed=42,

@@ -209,6 +209,15 @@ def test_wrong_arguments_are_named_as_in_params_yaml(arguments: dict, line: str)
     assert any(found.startswith(f"warmstart.compare: {line}") for found in lines), lines
 
 
+def test_arrays_in_memory_have_no_test_set_of_their_own() -> None:
+    with pytest.raises(InputError) as error:
+        warmstart.compare(*samples(), splits="official")
+    assert error.value.problems == (
+        "warmstart.compare: splits: expected resampled or fixed, since x and y have no test set of "
+        "their own, received official; choose one, or use the pipeline (docs/data.md)",
+    )
+
+
 def test_without_arms_it_is_the_activation_study() -> None:
     known = parameters.params()
     assert set(library._ARMS) == set(known.compare.studies["activation"].arms)

@@ -118,6 +118,7 @@ def repeat(question: Question, images: data.Images, scale: Scale, folder: Path) 
                 printed.network,
                 task=task,
                 splits=[Split(task_file, task.digest)],
+                drawn="fixed",
                 epochs=question.epochs,
                 batch_size=32,
                 root_seed=SEED,

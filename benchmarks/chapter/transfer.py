@@ -117,6 +117,7 @@ def _alone(transfer: Transfer, file: Path, task: Task) -> Contender:
         transfer.network,
         task=task,
         splits=[Split(file, task.digest)],
+        drawn="fixed",
         epochs=EPOCHS,
         batch_size=32,
         root_seed=SEED,

@@ -20,7 +20,7 @@ def write_tasks(paths: Mapping[int, Path]) -> None:
         InputError: if Fashion-MNIST is nowhere to be found.
     """
     # in Debian's folder or Keras's cache; a folder of the user's is not looked for
-    images, labels = fashion_mnist.read(fashion_mnist.DEBIAN)
+    images, labels, _ = fashion_mnist.read(fashion_mnist.DEBIAN)
     x, y = images.reshape(len(images), -1).astype(np.float32), labels.astype(np.int32)
     for samples, path in paths.items():
         _task(x, y, samples).write(path)

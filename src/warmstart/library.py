@@ -186,7 +186,8 @@ def compare(
         base: the network that all arms start from, such as `{"hidden": [100, 50]}`.
         seeds: repetitions of every arm, paired between arms; 2 or more.
         splits: `resampled`: each seed has a training, validation and test part of its own, drawn
-            from all samples; `fixed`: all have the same.
+            from all samples; `fixed`: all have the same. `official` is for the pipeline: `x` and
+            `y` have no test set of their own.
         learning_rates: the grid, the same for every arm.
         epochs: of every trial.
         patience: stop a trial after so many epochs without a lower validation loss; None: never.
@@ -211,6 +212,11 @@ def compare(
     budget |= {"base": {} if base is None else base, "studies": {_STUDY: study}}
     data = {"name": dataset.name, "path": "none"} | parts
     executor = {"workers": workers}
+    if splits == "official":
+        raise InputError(
+            f"{_WHERE}: splits: expected resampled or fixed, since x and y have no test set of "
+            "their own, received official; choose one, or use the pipeline (docs/data.md)"
+        )
     options = _options({"seed": seed, "data": data, "compare": budget, "executor": executor})
     with TemporaryDirectory(prefix="warmstart-") as name:
         return _run(dataset, labels, options, Path(name))
@@ -238,7 +244,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     assert advice  # every arm is a candidate
     kept = read_json(output / "kept.json")["record"]
     best = next(record for record in results.records if record.digest == kept)
-    view = resplit(whole, best.split, options.seed)
+    view = resplit(whole, best.split, options.seed, options.data.splits)
     raw = best.settings["standardize"] == "false"
     return Comparison(
         results=results,

@@ -50,7 +50,7 @@ class Record:
     @property
     def split(self) -> int:
         """Number of the split that it saw: see `data.split.resplit`."""
-        return self.seed if self.settings.get("splits") == "resampled" else 0
+        return 0 if self.settings.get("splits", "fixed") == "fixed" else self.seed
 
     @property
     def first_round(self) -> int | None:

@@ -12,6 +12,7 @@ from parameters import params
 from project import SIZES, keep, make_task, prepare
 from warmstart.analysis.cards import Decision, beats
 from warmstart.analysis.judging import judge
+from warmstart.config.params import Splits
 from warmstart.data.split import resplit
 from warmstart.data.task import View
 
@@ -70,14 +71,23 @@ def test_the_card_gives_the_last_epoch_and_the_test_set(tmp_path: Path) -> None:
     assert card["validation_hits"] == "dd"  # 1101 1101
 
 
-def test_a_trial_with_a_split_of_its_own_has_a_card_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("splits", "drawn"),
+    [
+        ("resampled", "each with its own split of these data"),
+        ("official", "each with its own split of these data but the test set that came with them"),
+    ],
+)
+def test_a_trial_with_a_split_of_its_own_has_a_card_of_its_own(
+    tmp_path: Path, splits: Splits, drawn: str
+) -> None:
     """Standardized by what it was trained on."""
-    card = card_of(tmp_path, splits="resampled")
-    own = resplit(View.read(tmp_path / "prepared", "full"), card["seed"], PARAMS.seed)
+    card = card_of(tmp_path, splits=splits)
+    own = resplit(View.read(tmp_path / "prepared", "full"), card["seed"], PARAMS.seed, splits)
     assert card["data"]["digest"] == own.task.digest != make_task("full").digest
     assert card["input"]["mean"] == own.standardization.mean.tolist()
     assert card["test_samples"] == 20
-    assert "each with its own split of these data" in card["limits"]
+    assert f"The interval is over seeds, {drawn}, not over other data." in card["limits"]
 
 
 def test_raw_input_is_not_standardized(tmp_path: Path) -> None:

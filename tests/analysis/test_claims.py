@@ -430,8 +430,14 @@ def test_a_claim_names_its_edition_and_what_it_speaks_of() -> None:
     old = judge(results_of(finished("one", BASE) + finished("other", BASE)), edition=2)
     assert "3rd edition" in new.section
     assert "2nd edition" in old.section
+    records = [dataclasses.replace(record, settings={"splits": "official"}) for record in records]
+    official = judge(results_of(records)).scope
     assert new.scope == "these data, split and trained anew"
+    assert official == "these data, all but the official test set split and trained anew"
     assert old.scope == "these data, trained anew"
+    few = results_of(records)
+    few = dataclasses.replace(few, summary=dataclasses.replace(few.summary, stage="transfer"))
+    assert claims._scope(few) == f"{official}, labels drawn anew"
 
 
 def test_every_rule_names_arms_of_the_studies_there_are() -> None:

@@ -1,6 +1,7 @@
 """The report holds the numbers, and nothing from elsewhere."""
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -162,6 +163,30 @@ def test_ties_share_a_letter_and_verdicts_stand_in_the_answer(project: Path) -> 
     assert "Open: arm norm." in html
     for word in ("beyond doubt", "certain", "ignificant"):
         assert word not in html
+
+
+def test_a_shared_test_set_is_said_and_nothing_of_new_data(project: Path) -> None:
+    records = [
+        record
+        for arm, values in {"none": ACCURACIES, "value": [a - 0.1 for a in ACCURACIES]}.items()
+        for record in finished(arm, values, study="clipping", settings={"splits": "official"})
+    ]
+    write(project / "results/compare/clipping", records)
+    official = PARAMS.data.model_copy(update={"splits": "official"})
+    text = (run(project, PARAMS.model_copy(update={"data": official})) / "report.md").read_text()
+    assert "On the official test set, all other data split and trained anew 5 times, " in text
+    assert (
+        "All seeds share the official test set: intervals speak of the other data split and "
+        "trained anew, not of other test samples or new data."
+    ) in text
+    assert "each with its own split of all data but the official test set and a learning" in text
+    assert "new data like these" not in text
+    # of splits of everything the same results say so
+    drawn = [dataclasses.replace(r, settings={"splits": "resampled"}) for r in records]
+    write(project / "results/compare/clipping", drawn)
+    text = (run(project) / "report.md").read_text()
+    assert "for new data like these they are" in text
+    assert "official" not in text
 
 
 def test_of_an_arms_rates_the_one_of_most_seeds_is_shown(project: Path) -> None:

@@ -315,6 +315,12 @@ def test_of_new_data_less_is_shown():
     verdicts = {c.arm: (c.verdict, c.on_new_data) for c in found.contrasts.values()}
     assert verdicts == {"b": ("worse", "open"), "c": ("worse", "worse")}
     fixed = [dataclasses.replace(r, settings={"splits": "fixed"}) for r in records]
-    for unknown in (summarize(records, **given), summarize(fixed, n_train=1000, **given)):
+    official = [dataclasses.replace(r, settings={"splits": "official"}) for r in records]
+    assert summarize(official, n_train=1000, **given).splits == "official"
+    for unknown in (
+        summarize(records, **given),
+        summarize(fixed, n_train=1000, **given),
+        summarize(official, n_train=1000, **given),  # no factor stands for another test set
+    ):
         assert unknown.widening is None
         assert {c.on_new_data for c in unknown.contrasts.values()} == {"open"}

@@ -216,7 +216,7 @@ def test_the_table_is_readable_and_written(
         in lines
     )
     assert "| 100 layers | selu − relu | difference | +9.92 | +10.00 | 3 |" in lines
-    monkeypatch.setattr(book.fashion_mnist, "read", lambda path: (None, None))
+    monkeypatch.setattr(book.fashion_mnist, "read", lambda path: (None, None, 0))
     monkeypatch.setattr(book, "repeat", lambda *_: iter(rows))
     assert book.main(["--quick", "--output", str(tmp_path / "book.json")]) == 0
     written = json.loads((tmp_path / "book.json").read_text())

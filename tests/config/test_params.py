@@ -183,7 +183,10 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
         ({"compare.seeds": "three"}, 'compare.seeds: expected a valid integer, received "three"'),
         ({"compare.seeds": True}, "compare.seeds: expected a valid integer, received true"),
         ({"compare.seeds": 1}, "compare.seeds: expected greater than or equal to 2, received 1"),
-        ({"data.splits": "folds"}, "data.splits: expected"),
+        (
+            {"data.splits": "folds"},
+            "data.splits: expected 'resampled', 'official' or 'fixed', received \"folds\"",
+        ),
         ({"seed": -1}, "seed: expected greater than or equal to 0, received -1"),
         ({"data.test_fraction": 1.5}, "data.test_fraction: expected less than 1, received 1.5"),
         (

@@ -16,6 +16,7 @@ import pytest
 from warmstart.config.params import Data
 from warmstart.data import fashion_mnist, idx
 from warmstart.data.sources import load
+from warmstart.data.split import rows
 from warmstart.errors import InputError
 
 
@@ -129,10 +130,11 @@ def test_training_files_come_before_test_files(
     put(places[0], tiny(9))
     expect(monkeypatch, tiny(9))
 
-    images, labels = fashion_mnist.read(places[0])
+    images, labels, n_test = fashion_mnist.read(places[0])
 
     assert images.shape == (3, 1, 1)
     assert labels.tolist() == [3, 4, 5]
+    assert n_test == 1
 
 
 def test_wrong_content_is_said_with_both_hashes(
@@ -275,9 +277,14 @@ debian = pytest.mark.skipif(
 
 @debian
 def test_debians_files_are_fashion_mnist(tmp_path: Path) -> None:
-    dataset = load(
-        Data(name="fashion_mnist", path=str(tmp_path), validation_fraction=0.2, test_fraction=0.2)
+    options = Data(
+        name="fashion_mnist",
+        path=str(tmp_path),
+        splits="official",
+        validation_fraction=0.2,
+        test_fraction=0.2,
     )
+    dataset = load(options)
 
     assert dataset.x.shape == (70_000, 784)
     assert dataset.feature_shape == (28, 28)
@@ -291,3 +298,7 @@ def test_debians_files_are_fashion_mnist(tmp_path: Path) -> None:
         "T-shirt/top",
     ]
     assert dataset.digest.startswith("a04e70d03297")
+    assert dataset.n_test == 10_000
+    chosen = rows(dataset, options, 42)
+    assert [len(part) for part in chosen.values()] == [46_000, 14_000, 10_000]
+    assert chosen["test"].tolist() == [*range(60_000, 70_000)]

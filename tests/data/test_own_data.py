@@ -71,12 +71,15 @@ def test_every_form_gives_the_same_dataset(tmp_path: Path) -> None:
         assert dataset.y.tolist() == Y.tolist()
         assert dataset.feature_shape == (3, 2)
         assert dataset.name == "mine"
+    assert [dataset.n_test for dataset in datasets] == [0, 0, 0, 4, 4]
 
 
 def test_the_test_pair_may_be_missing(tmp_path: Path) -> None:
     train_only = {name: array for name, array in IDX.items() if name.startswith("train")}
 
-    assert load_from(write_idx(tmp_path, train_only)).x.shape == (12, 6)
+    dataset = load_from(write_idx(tmp_path, train_only))
+
+    assert (dataset.x.shape, dataset.n_test) == ((12, 6), 0)
 
 
 def test_class_names_come_with_the_npz(tmp_path: Path) -> None:

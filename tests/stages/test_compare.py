@@ -9,7 +9,7 @@ import pytest
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import Standardization, Task, View
+from warmstart.data.task import PARTS, Standardization, Task, View
 from warmstart.stages.compare import make_study
 from warmstart.stages.study import Study, _profiles
 from warmstart.training.trials import Cohort
@@ -116,7 +116,7 @@ def test_a_seed_is_the_same_split_in_every_arm(tmp_path: Path) -> None:
     assert {len(arm.cohort.splits) for arm in made.arms.values()} == {6}
 
 
-@pytest.mark.parametrize("splits", ["fixed", "resampled"])
+@pytest.mark.parametrize("splits", ["fixed", "official", "resampled"])
 def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, splits: Splits) -> None:
     arms = {"plain": {}, "raw": {"standardize": False}}
     made = study(tmp_path, splits=splits, studies={"one": {"arms": arms}})
@@ -139,7 +139,7 @@ def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, splits: Splits) -> 
 def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path) -> None:
     task, standardization = make_task()
     whole = View(task=task, standardization=standardization)
-    own = [resplit(whole, seed, 42).standardization for seed in range(6)]
+    own = [resplit(whole, seed, 42, "resampled").standardization for seed in range(6)]
     for (_, _, seed), split in seen_by(study(tmp_path, splits="resampled")).items():
         trained, validated, tested = (
             samples(getattr(split, f"x_{part}"), own[seed])
@@ -147,3 +147,29 @@ def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path
         )
         assert (len(trained), len(validated), len(tested)) == (60, 15, 10)
         assert len(trained | validated | tested) == 85
+
+
+def test_no_seed_is_trained_or_validated_on_the_official_test_set(tmp_path: Path) -> None:
+    task, standardization = make_task()
+    x = [standardization.undo(getattr(task, f"x_{part}")) for part in PARTS]
+    raw = {int(sample[0].round()): sample for sample in np.concatenate(x)}
+    made = study(tmp_path, splits="official")
+    trained = {}
+    for (_, _, seed), seen in seen_by(made).items():
+        view = resplit(View(task=task, standardization=standardization), seed, 42, "official")
+        parts = {p: view.standardization.undo(getattr(seen, f"x_{p}"))[:, 0] for p in PARTS}
+        rows = {part: np.rint(numbers).astype(int).tolist() for part, numbers in parts.items()}
+        assert rows["test"] == [*range(400, 410)]
+        assert seen.y_test.tolist() == task.y_test.tolist()
+        known = rows["train"] + rows["validation"]
+        assert sorted(known) == [*range(500, 560), *range(1000, 1015)]
+        own = np.array([raw[row] for row in rows["train"]])
+        for part in PARTS:
+            expected = (np.array([raw[row] for row in rows[part]]) - own.mean(0)) / own.std(0)
+            np.testing.assert_allclose(getattr(seen, f"x_{part}"), expected, atol=1e-4)
+            ours, theirs = (np.bincount(getattr(each, f"y_{part}")) for each in (seen, task))
+            assert ours.tolist() == theirs.tolist()
+        trained[seed] = frozenset(rows["train"])
+    assert len(set(trained.values())) == len(trained) == 6
+    assert seen_by(made)["relu", 0.1, 0].digest == task.digest
+    assert {arm.settings["splits"] for arm in made.arms.values()} == {"official"}

@@ -124,6 +124,7 @@ def test_the_card_says_what_the_files_hold(digits: Path) -> None:
     assert list(card["classes"].values()) == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert card["digest"] == load_dataset(params().data).digest
     assert (card["seed"], card["validation_fraction"], card["test_fraction"]) == (42, 0.2, 0.2)
+    assert card["splits"] == PARAMS.data.splits
     assert card["tasks"]["b"]["labels_in_dataset"] == [5, 6]
     assert "allow_pickle=False" in card["how_to_read"]
     assert "CC BY" in card["licence"]
@@ -156,6 +157,11 @@ def test_it_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         ({"data": {"name": "digitz"}}, "did you mean data.name 'digits'"),
         ({"transfer": {"task_b": (5, 11)}}, "transfer.task_b: .*received '11'"),
+        (
+            {"data": {"splits": "official"}},
+            "^data.splits: expected resampled or fixed, since digits came without a test set, "
+            "received official; change it, or add the test set as docs/data.md says$",
+        ),
     ],
 )
 def test_nothing_is_written_when_something_is_wrong(
@@ -167,3 +173,27 @@ def test_nothing_is_written_when_something_is_wrong(
         prepare(params(**changes), tmp_path / "prepared")
 
     assert not (tmp_path / "prepared").exists()
+
+
+def test_a_test_set_that_came_with_the_data_stays_whole(tmp_path: Path) -> None:
+    y = np.tile([0, 1, 2, 3, 4], 20)
+    x = np.random.default_rng(0).normal(size=(100, 3))
+    np.savez(tmp_path / "m.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    data = {"name": "mine", "path": str(tmp_path / "m.npz"), "splits": "official"}
+    chosen = {"task_b": (3, 1), "train_size": 4}
+    prepare(params(data=data, transfer=chosen), tmp_path / "out")
+
+    full, b = (Task.read(tmp_path / f"out/{name}.npz") for name in ("full", "b"))
+    undo = Standardization.read(tmp_path / "out/standardize.npz")
+    np.testing.assert_allclose(full.x_test * undo.scale + undo.mean, x[60:], atol=1e-5)
+    assert full.y_test.tolist() == y[60:].tolist()
+    # a fifth of all 20 of each class validate, 8 test
+    assert np.bincount(full.y_train).tolist() == [8] * 5
+    assert np.bincount(full.y_validation).tolist() == [4] * 5
+    assert b.y_test.tolist() == [1, 0] * 8
+    card = read_json(tmp_path / "out/card.json")
+    assert (card["splits"], card["validation_fraction"], card["test_fraction"]) == (
+        "official",
+        0.2,
+        None,
+    )

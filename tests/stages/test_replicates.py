@@ -30,7 +30,7 @@ from warmstart.stages.pretrain import pretrain
 from warmstart.stages.transfer import transfer
 from warmstart.training.trials import Cohort, Trial
 
-SEEDS, N, CLASSES, B = 3, 150, 5, (1, 3)
+SEEDS, N, N_TEST, CLASSES, B = 3, 150, 30, 5, (1, 3)
 X = np.random.default_rng(3).integers(0, 200, (N, 9)).astype(float)
 Y = np.random.default_rng(4).permutation(np.arange(N) % CLASSES)
 ROWS = {x.astype(np.uint8).tobytes(): row for row, x in enumerate(X)}
@@ -130,7 +130,7 @@ class Project:
 
 def prepare(folder: Path, options: Params) -> None:
     names = [str(label) for label in range(CLASSES)]
-    samples = from_arrays(X, Y, names, name="d", where="d", source="s", licence="l")
+    samples = from_arrays(X, Y, names, name="d", where="d", source="s", licence="l", n_test=N_TEST)
     view = split_full(samples, options.data, options.seed)
     others = [label for label in range(CLASSES) if label not in B]
     for name, labels in {"full": [*range(CLASSES)], "a": others, "b": B}.items():
@@ -293,3 +293,35 @@ def test_a_seed_without_its_model_is_named(project: Project, tmp_path: Path) -> 
         pytest.raises(InputError, match=r"a/1.keras: expected a model for each of 3 seeds, found"),
     ):
         start(tmp_path, project.params, {"on_a": tmp_path / "a"})
+
+
+def test_nobody_is_trained_or_validated_on_the_official_test_set(tmp_path: Path) -> None:
+    """No A, no encoder and no B of any seed."""
+    project = run(tmp_path, "official", "stacked", "rotation")
+    official = {*range(N - N_TEST, N)}
+    of_b = {row for row in official if Y[row] in B}
+    trained = []
+    for seed in range(SEEDS):
+        assert project.rows(project.a, "a", seed, "test") == official - of_b
+        for arm in ARMS:
+            assert project.rows(project.b, arm, seed, "test") == of_b
+        learned = [(project.a, "a"), *((project.b, arm) for arm in ARMS)]
+        learned += [(project.encoders, arm) for arm in ("stacked_1", "stacked_2", "rotation")]
+        for seen, arm in learned:
+            assert not official & project.rows(seen, arm, seed, "train", "validation")
+        everything = project.rows(project.encoders, "stacked_1", seed, "train", "validation")
+        assert everything == {*range(N)} - official
+        trained.append(frozenset(project.rows(project.encoders, "stacked_1", seed, "train")))
+        # by NumPy: the standardization is that of what trains in this seed
+        x = X[[*trained[-1]]]
+        test = X[[row for row in sorted(official) if Y[row] in B]]
+        expected = (test - x.mean(axis=0)) / x.std(axis=0)
+        np.testing.assert_allclose(project.b.tasks["on_a", seed].x_test, expected, atol=1e-5)
+    assert len(set(trained)) == SEEDS
+    for record in project.records("transfer"):
+        assert (record.split, record.settings["splits"]) == (record.seed, "official")
+        seen = project.b.tasks[record.arm, record.seed].digest
+        assert _view(record, tmp_path / "data", project.params.seed).task.digest == seen
+    records = project.records("pretrain") + project.records("autoencode")
+    assert {record.settings["splits"] for record in records} == {"official"}
+    assert len({*project.b.sources.values()}) == 3 * SEEDS

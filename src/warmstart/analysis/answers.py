@@ -80,6 +80,8 @@ def _scope(results: Results) -> str:
     times = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else f"{max(seeds)}"
     if results.summary.splits == "resampled":
         return f"On these data, split and trained anew {times} times"
+    if results.summary.splits == "official":
+        return f"On the official test set, all other data split and trained anew {times} times"
     return f"On one split of these data, trained anew {times} times"
 
 

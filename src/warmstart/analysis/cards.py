@@ -4,19 +4,25 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import DataCard, Results
 from warmstart.analysis.words import points
+from warmstart.config.params import Splits
 from warmstart.data.split import resplit
 from warmstart.data.task import View
 from warmstart.records import Kept, Record
 
 TASKS = {"pretrain": "a", "transfer": "b", "compare": "full"}
 """Stage -> the task in the folder of `prepare` that its model was trained on."""
+_DRAWN = {
+    "resampled": "each with its own split of these data",
+    "official": "each with its own split of these data but the test set that came with them",
+    "fixed": "on one split of these data",
+}
 
 
 def card(
@@ -35,9 +41,7 @@ def card(
     view = _view(best, prepared, seed)
     task = view.task
     alike = results.chosen(best.arm)
-    classes = ", ".join(task.class_names)
-    resampled = best.settings.get("splits") == "resampled"
-    drawn = "each with its own split of these data" if resampled else "on one split of these data"
+    classes, splits = ", ".join(task.class_names), best.settings.get("splits", "fixed")
     return {
         "model": Path(saved.model).name,
         "stage": best.stage,
@@ -68,7 +72,7 @@ def card(
         "intended_use": f"telling {classes} of {data.name} apart: {task.features} features, "
         "standardized as `input` says, to one logit for each class in this order",
         "limits": f"Knows no other classes and was tested on {len(task.y_test)} samples of the "
-        f"same source. The interval is over seeds, {drawn}, not over other data. A "
+        f"same source. The interval is over seeds, {_DRAWN[splits]}, not over other data. A "
         "network picked as the best on validation is flattered by its validation accuracy; what "
         "to expect is the arm's mean.",
         "input": {
@@ -85,7 +89,8 @@ def _view(trial: Record, prepared: Path, seed: int) -> View:
     name = TASKS[trial.stage]
     view = View.read(prepared, name)
     if trial.split:
-        whole = resplit(View.read(prepared, "full"), trial.split, seed)
+        splits = cast(Splits, trial.settings["splits"])
+        whole = resplit(View.read(prepared, "full"), trial.split, seed, splits)
         view = whole.only(name, view.task.class_names)
     return view if trial.settings["standardize"] == "true" else view.raw()
 

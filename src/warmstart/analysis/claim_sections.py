@@ -18,7 +18,8 @@ def claims(judged: Sequence[Claim]) -> Iterator[Block]:
     yield heading(2, "Claims")
     texts = {
         "Rules of the chapter, each held by a paired comparison over seeds against these data, "
-        f"split and trained anew: {tally}. p-values are corrected over all (Holm).": counted,
+        f"split and trained anew as data.splits says: {tally}. p-values are corrected over all "
+        "(Holm).": counted,
         "Sanity checks, whose answers are known before the data are; they are not counted.": known,
     }
     for text, rows in texts.items():

@@ -17,6 +17,12 @@ from warmstart.contrasts import LEVEL, MINIMUM_SEEDS
 BOOK = "Géron, Hands-On Machine Learning"
 ORDINAL = {2: "2nd", 3: "3rd"}
 Decision = Literal["supported", "contradicted", "practically equal", "open"]
+_SCOPES = {
+    "resampled": "these data, split and trained anew",
+    "official": "these data, all but the official test set split and trained anew",
+    "fixed": "these data, trained anew",
+}
+"""`data.splits` -> what a claim speaks of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,10 +235,8 @@ def _as_expected(rule: Rule, given: _Evidence) -> bool:
 
 
 def _scope(study: Results) -> str:
-    if study.summary.stage == "transfer":
-        return "these data, split once, with labels drawn and networks trained anew"
-    split = "split and trained anew" if study.summary.splits == "resampled" else "trained anew"
-    return f"these data, {split}"
+    labels = ", labels drawn anew" if study.summary.stage == "transfer" else ""
+    return _SCOPES[study.summary.splits] + labels
 
 
 def _verdict(rule: Rule, given: _Evidence, p_value: float | None) -> Decision:

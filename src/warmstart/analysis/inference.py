@@ -4,7 +4,9 @@ Which arms of a study differ is decided by `warmstart.contrasts`, on all of them
 
 Where each seed has a split of its own (`data.splits: resampled`), they are independent draws given
 the data, and an interval speaks of these data split anew. Of new data it would have to be wider:
-the splits share samples (Nadeau and Bengio 2003, "Inference for the generalization error").
+the splits share samples (Nadeau and Bengio 2003, "Inference for the generalization error"). Where
+all seeds have the official test set, an interval holds nothing of what another test set would give,
+and no factor makes up for that: of new data nothing is said, nor where all have one split.
 """
 
 import dataclasses

@@ -23,6 +23,7 @@ from warmstart.analysis.series import observed_seed
 from warmstart.analysis.summary import ArmSummary, Summary
 from warmstart.analysis.ties import letters
 from warmstart.analysis.words import accuracy, percent, points
+from warmstart.config.params import Splits
 from warmstart.contrasts import flattery
 
 CAPTIONS = {
@@ -35,6 +36,11 @@ CAPTIONS = {
     "rates": "Last validation accuracy by learning rate; the large dot was chosen.",
 }
 """What a kind of picture shows, in the order of the page."""
+_DRAWN: dict[Splits, str] = {
+    "resampled": "each with its own split of the data and",
+    "official": "each with its own split of all data but the official test set and",
+    "fixed": "all on one split of the data, each with",
+}
 
 
 def head(judgement: Judgement) -> Iterator[Block]:
@@ -42,7 +48,7 @@ def head(judgement: Judgement) -> Iterator[Block]:
     trials = sum(results.summary.trials for results in judgement.everything)
     yield heading(1, f"How should a network start on {judgement.params.data.name}?")
     how = (
-        "every arm on the same seeds, each with its own split of the data and a learning rate that "
+        f"every arm on the same seeds, {_DRAWN[judgement.params.data.splits]} a learning rate that "
         "its validation part chose; the test part is looked at once and chooses nothing"
     )
     yield paragraph(f"{trials} trials; {how}.", "lead")
@@ -186,6 +192,11 @@ def _how_to_read(summary: Summary) -> str:
         sentences.append(
             "Intervals speak of these data; for new data like these they are "
             f"{summary.widening:.1f} times as wide with {summary.seeds} seeds."
+        )
+    if summary.splits == "official":
+        sentences.append(
+            "All seeds share the official test set: intervals speak of the other data split and "
+            "trained anew, not of other test samples or new data."
         )
     if summary.deviation:
         off = flattery(len(summary.arms), summary.deviation, summary.seeds)

@@ -81,7 +81,7 @@ class Contrast:
     """About `arm`, on these data."""
     on_new_data: Verdict
     """The same with the interval widened for new data like these (`contrasts.widening`); `open`
-    where the seeds do not split the data."""
+    where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +115,13 @@ class Summary:
     """Mean accuracies that differ by less are practically equal."""
     widening: float | None
     """How many times as wide intervals have to be for new data like these, with `seeds` seeds;
-    None: not known, where seeds do not split the data or draw labels of their own."""
+    None: not known, where seeds do not split the data, share the official test set or draw labels
+    of their own."""
     deviation: float | None
     """Of one trial's test accuracy, pooled over arms; None: too few arms or seeds."""
     splits: str = "fixed"
-    """`resampled`: each seed had its own split of the data, `fixed`: all had the same."""
+    """`resampled`: each seed had its own split of the data; `official`: of all but the test set
+    that came with them; `fixed`: all had the same."""
 
     @property
     def title(self) -> str:

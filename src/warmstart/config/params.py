@@ -26,7 +26,7 @@ KNOWN_CLASSES = {"digits": tuple("0123456789"), "fashion_mnist": _CLOTHES}
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Method = Literal["stacked", "denoising", "rotation"]
 METHODS: tuple[Method, ...] = get_args(Method)
-Splits = Literal["resampled", "fixed"]
+Splits = Literal["resampled", "official", "fixed"]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -40,10 +40,12 @@ class Data(Frozen):
     test_fraction: Fraction
     splits: Splits = "resampled"
     """What the seeds of a study see: each its own training, validation and test part, drawn from
-    all samples, or all the same parts."""
+    all samples; each its own training and validation part beside the test set that came with the
+    data, where `test_fraction` decides nothing; or all the same parts."""
 
     def problems(self) -> Iterator[str]:
-        if (total := self.validation_fraction + self.test_fraction) >= 1:
+        total = self.validation_fraction + self.test_fraction
+        if total >= 1 and self.splits != "official":
             yield (
                 "validation_fraction: expected a sum with test_fraction below 1, "
                 f"received {total:g}; leave something to train on"
@@ -216,7 +218,7 @@ class Params(Frozen):
     def replicates(self) -> int:
         """How many splits model B sees over its seeds, each with a model A and encoders of its
         own."""
-        return self.transfer.seeds if self.data.splits == "resampled" else 1
+        return 1 if self.data.splits == "fixed" else self.transfer.seeds
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

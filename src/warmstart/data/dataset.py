@@ -32,6 +32,8 @@ class Dataset:
     licence: str
     digest: str
     """SHA-256 of `x`, `y` and `class_names`, whatever files they came in."""
+    n_test: int = 0
+    """So many samples, the last ones, came as the test set; 0: the data have none of their own."""
 
 
 def content_digest(arrays: Mapping[str, NDArray], class_names: tuple[str, ...]) -> str:
@@ -53,6 +55,7 @@ def from_arrays(
     where: str,
     source: str,
     licence: str,
+    n_test: int = 0,
 ) -> Dataset:
     """A dataset from arrays, checked.
 
@@ -63,19 +66,15 @@ def from_arrays(
             `class_names`, and a text one of them.
         class_names: `(classes,)`, all different.
         where: what messages begin with, such as the file.
+        n_test: samples, the last ones, that came as the test set.
 
     Raises:
         InputError: with all problems, one line each.
     """
     x, y = np.asarray(x), np.asarray(y)
-    values, problems = _values(x)
+    values, problems = _values(x, "x")
     labels, names, more = _labels(y, None if class_names is None else np.asarray(class_names))
-    problems += more
-    if x.ndim and y.ndim and len(x) != len(y):
-        problems.append(
-            f"x and y: expected one label per sample, received {len(x)} samples and "
-            f"{len(y)} labels; make them equal"
-        )
+    problems += more + _length_problems(x, y, "")
     if problems:
         raise InputError(*(f"{where}: {problem}" for problem in problems))
     return Dataset(
@@ -87,17 +86,34 @@ def from_arrays(
         source=source,
         licence=licence,
         digest=content_digest({"x": values, "y": labels}, names),
+        n_test=n_test,
     )
 
 
-def _values(x: NDArray) -> tuple[NDArray[np.float32], list[str]]:
+def array_problems(x: NDArray, y: NDArray, suffix: str) -> list[str]:
+    """What is wrong with samples `x (n, ...)` and labels `y (n,)`, whatever the classes are;
+    messages call them `x` and `y` with `suffix`."""
+    _, problems = _values(x, f"x{suffix}")
+    return problems + _label_problems(y, f"y{suffix}") + _length_problems(x, y, suffix)
+
+
+def _length_problems(x: NDArray, y: NDArray, suffix: str) -> list[str]:
+    if not (x.ndim and y.ndim) or len(x) == len(y):
+        return []
+    return [
+        f"x{suffix} and y{suffix}: expected one label per sample, received {len(x)} samples and "
+        f"{len(y)} labels; make them equal"
+    ]
+
+
+def _values(x: NDArray, called: str) -> tuple[NDArray[np.float32], list[str]]:
     """`x` as `(n, features)` float32, and what is wrong with it."""
     nothing = np.empty((0, 0), np.float32)
     if x.dtype.kind not in "biuf":
-        return nothing, [f"x: expected numbers, received dtype {x.dtype}; convert it"]
+        return nothing, [f"{called}: expected numbers, received dtype {x.dtype}; convert it"]
     if x.ndim < 2 or x.size == 0:
         return nothing, [
-            f"x: expected shape (samples, features, …), none of them 0, received {x.shape}; "
+            f"{called}: expected shape (samples, features, …), none of them 0, received {x.shape}; "
             "reshape it"
         ]
     with np.errstate(over="ignore"):  # what overflows is infinite, and reported as such
@@ -107,8 +123,9 @@ def _values(x: NDArray) -> tuple[NDArray[np.float32], list[str]]:
         return values, []
     first = int(np.argmin(finite.all(axis=1)))
     return values, [
-        f"x: expected finite numbers that fit float32, received {np.sum(~finite)} values that are "
-        f"NaN, infinite or too large, the first in sample {first}; fill them or drop the samples"
+        f"{called}: expected finite numbers that fit float32, received {np.sum(~finite)} values "
+        f"that are NaN, infinite or too large, the first in sample {first}; fill them or drop the "
+        "samples"
     ]
 
 
@@ -117,21 +134,7 @@ def _labels(
 ) -> tuple[NDArray[np.int32], tuple[str, ...], list[str]]:
     """`y` as int32 positions in the class names, the class names, and what is wrong with both."""
     names, problems = _names(given)
-    if y.dtype.kind not in "iuU":
-        problems.append(
-            f"y: expected integers or text, received dtype {y.dtype}; "
-            "convert it with y.astype(int) or y.astype(str)"
-        )
-    elif y.ndim != 1 or y.size == 0:
-        problems.append(
-            f"y: expected one label per sample, shape (samples,), received {y.shape}; "
-            "y.ravel() flattens a column, y.argmax(axis=1) a one-hot table"
-        )
-    elif y.dtype.kind != "U" and y.min() < 0:
-        problems.append(
-            f"y: expected labels from 0, received {y.min()} in sample {y.argmin()}; renumber them"
-        )
-    if problems:
+    if problems := problems + _label_problems(y, "y"):
         return np.empty(0, np.int32), names, problems
     originals, positions = np.unique(y, return_inverse=True)
     if given is None:
@@ -145,11 +148,30 @@ def _labels(
         if unknown := [o.item() for o, place in zip(originals, places, strict=True) if place < 0]:
             problems.append(
                 f"y: expected labels from 0 to {len(names) - 1} or the {len(names)} class_names, "
-                f"received {_some(unknown)}; name every class"
+                f"received {some(unknown)}; name every class"
             )
             return np.empty(0, np.int32), names, problems
         positions = np.array(places)[positions]
     return positions.astype(np.int32), names, _count_problems(positions, names)
+
+
+def _label_problems(y: NDArray, called: str) -> list[str]:
+    if y.dtype.kind not in "iuU":
+        return [
+            f"{called}: expected integers or text, received dtype {y.dtype}; "
+            f"convert it with {called}.astype(int) or {called}.astype(str)"
+        ]
+    if y.ndim != 1 or y.size == 0:
+        return [
+            f"{called}: expected one label per sample, shape (samples,), received {y.shape}; "
+            f"{called}.ravel() flattens a column, {called}.argmax(axis=1) a one-hot table"
+        ]
+    if y.dtype.kind != "U" and y.min() < 0:
+        return [
+            f"{called}: expected labels from 0, received {y.min()} in sample {y.argmin()}; "
+            "renumber them"
+        ]
+    return []
 
 
 def _names(given: NDArray | None) -> tuple[tuple[str, ...], list[str]]:
@@ -163,7 +185,7 @@ def _names(given: NDArray | None) -> tuple[tuple[str, ...], list[str]]:
     names = tuple(str(name) for name in given)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         return names, [
-            f"class_names: expected different names, received {_some(twice)} more than once; "
+            f"class_names: expected different names, received {some(twice)} more than once; "
             "rename them"
         ]
     return names, []
@@ -171,17 +193,18 @@ def _names(given: NDArray | None) -> tuple[tuple[str, ...], list[str]]:
 
 def _count_problems(positions: NDArray, names: tuple[str, ...]) -> list[str]:
     if len(names) < 2:
-        return [f"y: expected at least 2 classes, received {_some(names)} only; add another"]
+        return [f"y: expected at least 2 classes, received {some(names)} only; add another"]
     counts = np.bincount(positions, minlength=len(names)).tolist()
     few = [f"{count} of {n!r}" for n, count in zip(names, counts, strict=True) if count < FEWEST]
     if not few:
         return []
     return [
         f"y: expected at least {FEWEST} samples of every class (one each to train, validate and "
-        f"test), received {_some(few, quote=False)}; add samples or remove the class"
+        f"test), received {some(few, quote=False)}; add samples or remove the class"
     ]
 
 
-def _some(values: list | tuple, *, quote: bool = True) -> str:
+def some(values: list | tuple, *, quote: bool = True) -> str:
+    """The first of `values`, and how many more there are."""
     shown = ", ".join(repr(v) if quote else str(v) for v in values[:_SHOWN])
     return shown + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")

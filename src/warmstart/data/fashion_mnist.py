@@ -33,8 +33,9 @@ TIMEOUT_SECONDS = 10.0
 """A server that sends nothing for so long is given up."""
 
 
-def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images `(70000, 28, 28)` and labels `(70000,)`, training files before test files.
+def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+    """Images `(70000, 28, 28)` and labels `(70000,)`, training files before test files, and the
+    number of test images, 10,000.
 
     Looks in `path`, in Debian's folder and in Keras's cache, and downloads the files otherwise.
 
@@ -87,7 +88,7 @@ def _verify(files: dict[str, Path]) -> None:
         raise InputError(*problems)
 
 
-def _download() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _download() -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
     """As `read`, from pooch's cache where the files are there and whole.
 
     Raises:

@@ -18,9 +18,9 @@ TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
-def read(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The training images `(n, height, width)`, followed by the test images if there are any, and
-    their labels `(n,)`.
+def read(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+    """The training images `(n, height, width)`, followed by the test images if there are any, their
+    labels `(n,)`, and how many of them are test images.
 
     Raises:
         InputError: with every file that is missing or cannot be read, one line each.
@@ -54,7 +54,7 @@ def read(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if problems:
         raise InputError(*problems)
     x, y = (np.concatenate([arrays[name] for name in names]) for names in zip(*pairs, strict=True))
-    return x, y
+    return x, y, len(arrays[TEST[1]]) if TEST in pairs else 0
 
 
 def find(folder: Path) -> dict[str, Path]:

@@ -6,6 +6,7 @@ import lzma
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from warmstart.config.params import KNOWN_CLASSES, Data
 from warmstart.data import fashion_mnist, idx
 from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.official import SETS, joined
 from warmstart.errors import InputError
 
 # what NumPy and zipfile raise on bytes that are not what the headers promise
@@ -46,17 +48,17 @@ def load(data: Data) -> Dataset:
         from sklearn.datasets import load_digits
 
         x, y = load_digits(return_X_y=True)
-        arrays = {"x": x.reshape(-1, 8, 8), "y": y, "class_names": class_names}
+        arrays: dict[str, Any] = {"x": x.reshape(-1, 8, 8), "y": y, "class_names": class_names}
     elif data.name == "fashion_mnist":
-        x, y = fashion_mnist.read(Path(data.path))
-        arrays = {"x": x, "y": y, "class_names": class_names}
+        x, y, n_test = fashion_mnist.read(Path(data.path))
+        arrays = {"x": x, "y": y, "class_names": class_names, "n_test": n_test}
         source = "Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), Zalando Research"
         licence = "MIT, copyright 2017 Zalando SE"
     else:
         path = _file_or_folder(data)
         where = str(path)
         if idx.find(path):
-            arrays = dict(zip(("x", "y"), idx.read(path), strict=True))
+            arrays = dict(zip(("x", "y", "n_test"), idx.read(path), strict=True))
         else:
             arrays = read_npz(path)
         source, licence = f"the user's files at {data.path}", "not stated: the user's"
@@ -95,8 +97,9 @@ def _file_or_folder(data: Data) -> Path:
     )
 
 
-def read_npz(path: Path) -> dict[str, NDArray]:
-    """`x`, `y` and, if there, `class_names` of a .npz. Pickles are never loaded.
+def read_npz(path: Path) -> dict[str, Any]:
+    """`x`, `y` and, if there, `class_names` of a .npz, or what `joined` makes of its SETS. Pickles
+    are never loaded.
 
     Raises:
         InputError: with every array that is missing or cannot be read, one line each.
@@ -107,12 +110,15 @@ def read_npz(path: Path) -> dict[str, NDArray]:
             f"{path}: expected a .npz, received a file of another kind or a truncated one; "
             "write it with np.savez(path, x=x, y=y)"
         )
-    arrays: dict[str, NDArray] = {}
+    arrays: dict[str, Any] = {}
+    wanted: tuple[str, ...] = ("x", "y")
     problems: list[str] = []
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             there = [name.removesuffix(".npy") for name in archive.namelist()]
-            for name in ("x", "y", "class_names"):
+            if not {"x", "y"} & {*there} and {*SETS} & {*there}:
+                wanted = SETS
+            for name in (*wanted, "class_names"):
                 if name in there:
                     try:
                         arrays[name] = _member(archive, name)
@@ -121,10 +127,13 @@ def read_npz(path: Path) -> dict[str, NDArray]:
                 elif name != "class_names":
                     problems.append(
                         f"{name}: expected an array of this name, received "
-                        f"{', '.join(there) or 'none'}; write it with np.savez(path, x=x, y=y)"
+                        f"{', '.join(there) or 'none'}; write it with np.savez(path, "
+                        f"{', '.join(f'{each}={each}' for each in wanted)})"
                     )
     except _CORRUPT as error:
         problems.append(f"expected a whole .npz, received a corrupt one ({error}); save it again")
+    if wanted == SETS and not problems:
+        arrays, problems = joined(arrays)
     if problems:  # each in one line, whatever a damaged file calls its arrays
         raise InputError(*(f"{path}: {' '.join(problem.split())}" for problem in problems))
     return arrays

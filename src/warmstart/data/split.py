@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.config.params import Data, Transfer, class_problems
+from warmstart.config.params import Data, Splits, Transfer, class_problems
+from warmstart.data import official
 from warmstart.data.dataset import Dataset
 from warmstart.data.task import PARTS, Standardization, Task, View
 from warmstart.errors import InputError
@@ -24,30 +25,36 @@ def split_full(dataset: Dataset, data: Data, seed: int) -> View:
     """The task with every class, standardized by its training part alone.
 
     The same arguments give the same task, see `rows`.
+
+    Raises:
+        InputError: as `rows`.
     """
     chosen = rows(dataset, data, seed)
     return _view("full", dataset.x, dataset.y, chosen, dataset.class_names)
 
 
-def resplit(whole: View, number: int, seed: int) -> View:
+def resplit(whole: View, number: int, seed: int, splits: Splits) -> View:
     """All samples of `whole` in parts that are drawn anew: what trials of seed `number` see.
 
     Each part has as many samples of each class as it has in `whole`, in an order of its own, and is
-    standardized by its own training samples. Number 0 is `whole` itself. The same arguments give
-    the same parts.
+    standardized by its own training samples. Of `official` splits the test part is that of `whole`,
+    in its order. Number 0, and every number of `fixed` splits, is `whole` itself. The same
+    arguments give the same parts.
 
     Args:
         whole: standardized.
         number: of the split.
         seed: root.
+        splits: as `data.splits` of params.yaml.
     """
-    if number == 0:
+    if number == 0 or splits == "fixed":
         return whole
     task = whole.task
     x = np.concatenate([getattr(task, f"x_{part}") for part in PARTS])
     y = np.concatenate([getattr(task, f"y_{part}") for part in PARTS])
     sizes = np.array([np.bincount(getattr(task, f"y_{p}"), minlength=task.classes) for p in PARTS])
-    chosen = _stratified(y, sizes, seed, "split", number)
+    kept = len(task.y_test) if splits == "official" else 0
+    chosen = _stratified(y, sizes, kept, seed, "split", number)
     raw = whole.standardization.undo(x)
     return _view(f"{task.name}_split_{number}", raw, y, chosen, task.class_names)
 
@@ -55,32 +62,42 @@ def resplit(whole: View, number: int, seed: int) -> View:
 def rows(dataset: Dataset, data: Data, seed: int) -> dict[str, Indices]:
     """The rows of `dataset` in each of PARTS, in the order in which the full task holds them.
 
-    The fractions hold for every class, rounded to whole samples, at least one in each part.
+    The fractions hold for every class, rounded to whole samples, at least one in each part. With
+    `official` splits the test part is the test set that came with the data, in its order.
+
+    Raises:
+        InputError: with `official` splits, as `official.sizes`.
     """
+    if data.splits == "official":
+        counts = official.sizes(dataset, data)
+        return _stratified(dataset.y, counts, dataset.n_test, seed, "split")
     sizes = []
     for n in np.bincount(dataset.y, minlength=len(dataset.class_names)).tolist():
         # one of each class for each part, whatever the fractions round to
         test = min(max(1, round(data.test_fraction * n)), n - 2)
         validation = min(max(1, round(data.validation_fraction * n)), n - test - 1)
         sizes.append((n - test - validation, validation, test))
-    return _stratified(dataset.y, np.array(sizes).T, seed, "split")
+    return _stratified(dataset.y, np.array(sizes).T, 0, seed, "split")
 
 
 def _stratified(
-    y: NDArray[np.int32], sizes: Indices, seed: int, *names: str | int
+    y: NDArray[np.int32], sizes: Indices, kept: int, seed: int, *names: str | int
 ) -> dict[str, Indices]:
     """The rows of `y (n,)` in each of PARTS: of every class as many as `sizes (parts, classes)`
-    says, drawn and mixed by generators of `seed` and `names`."""
-    parts: dict[str, list[Indices]] = {part: [] for part in PARTS}
-    for label, of_class in enumerate(sizes.T):
-        own = generator(seed, *names, "full", label).permutation(np.flatnonzero(y == label))
-        for part, chosen in zip(PARTS, np.split(own, np.cumsum(of_class)[:-1]), strict=True):
+    says, drawn and mixed by generators of `seed` and `names`. The last `kept` rows, if any, are the
+    test part as they are."""
+    drawn, free = PARTS[:2] if kept else PARTS, len(y) - kept
+    parts: dict[str, list[Indices]] = {part: [] for part in drawn}
+    for label, of_class in enumerate(sizes[: len(drawn)].T):
+        own = generator(seed, *names, "full", label).permutation(np.flatnonzero(y[:free] == label))
+        for part, chosen in zip(drawn, np.split(own, np.cumsum(of_class)[:-1]), strict=True):
             parts[part].append(chosen)
     # mixed, so that a reader who takes batches in order does not meet one class after another
-    return {
+    mixed = {
         part: generator(seed, *names, "order", part).permutation(np.concatenate(chosen))
         for part, chosen in parts.items()
     }
+    return mixed | ({"test": np.arange(free, len(y))} if kept else {})
 
 
 def _view(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from warmstart.config.params import METHODS, Params
+from warmstart.config.params import METHODS, Params, Splits
 from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing
@@ -70,7 +70,11 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     _write_shown(output / "shown.npz", dict(zip(encoders, first, strict=True)), whole)
     write_records(
         output / "records.parquet",
-        [record for arm in trained.values() for record in arm.records(full.digest)],
+        [
+            record
+            for arm in trained.values()
+            for record in arm.records(full.digest, params.data.splits)
+        ],
     )
     shutil.rmtree(make.folder, ignore_errors=True)
     for method, arm in last.items():
@@ -115,13 +119,13 @@ class _Trained:
             for trial, result in zip(self.cohort.trials, self.results, strict=True)
         ]
 
-    def records(self, data_digest: str) -> list[Record]:
+    def records(self, data_digest: str, splits: Splits) -> list[Record]:
         """All trials, without test metrics; accuracies are NaN where there are none."""
         how = self.cohort.autoencoder
         settings = {
             "batch_size": str(self.cohort.batch_size),
             "epochs": str(self.cohort.epochs),
-            "splits": "resampled" if len(self.cohort.splits) > 1 else "fixed",
+            "splits": splits,
         }
         if how:
             settings |= {"noise": f"{how.noise:g}", "tied": str(how.tied).lower()}

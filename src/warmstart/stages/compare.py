@@ -60,8 +60,8 @@ def make_study(
     Args:
         file: of the task of `whole`.
         whole: the samples as `prepare` has split them, which seed 0 sees.
-        splits: whether the other seeds see splits of their own, which are written below `folder`
-            when their round comes: the samples of all seeds may not fit into memory.
+        splits: what the other seeds see. Splits of their own are written below `folder` when their
+            round comes: the samples of all seeds may not fit into memory.
         root_seed: of every random number.
         folder: for unfinished work.
         probed: whether layers are probed.
@@ -73,14 +73,15 @@ def make_study(
     def split(number: int, standardize: bool) -> Split:
         if standardize and not number:
             return Split(file, whole.task.digest)
-        return _written(resplit(whole, number, root_seed), standardize, folder)
+        return _written(resplit(whole, number, root_seed, splits), standardize, folder)
 
     def contender(network: Arm, count: int) -> Contender:
-        numbers = range(count) if splits == "resampled" else [0]
+        numbers = [0] if splits == "fixed" else range(count)
         return from_scratch(
             network,
             task=whole.task,
             splits=[split(number, network.standardize) for number in numbers],
+            drawn=splits,
             epochs=chosen.epochs or options.epochs,
             batch_size=options.batch_size,
             root_seed=root_seed,

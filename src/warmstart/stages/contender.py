@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from warmstart.config.arm import Arm
+from warmstart.config.params import Splits
 from warmstart.data.task import Task
 from warmstart.training.trials import Cohort, Phase, Split, Trial
 
@@ -28,6 +29,7 @@ def from_scratch(
     *,
     task: Task,
     splits: Sequence[Split],
+    drawn: Splits,
     epochs: int,
     batch_size: int,
     root_seed: int,
@@ -40,6 +42,7 @@ def from_scratch(
         network: may hold `auto`.
         task: which the network is to fit; all splits have its features and classes.
         splits: trials of seed s see number s modulo their count.
+        drawn: how, as `data.splits` of params.yaml; one alone is `fixed`.
         epochs: of a trial.
         batch_size: samples.
         root_seed: of every random number.
@@ -60,6 +63,6 @@ def from_scratch(
     settings = network.settings() | {
         "batch_size": str(batch_size),
         "epochs": str(epochs),
-        "splits": "resampled" if len(splits) > 1 else "fixed",
+        "splits": drawn if len(splits) > 1 else "fixed",
     }
     return Contender(network=network, cohort=cohort, settings=settings)

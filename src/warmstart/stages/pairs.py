@@ -72,6 +72,7 @@ def _cohort(params: Params, full: Task, pair: Pair, rate: float, folder: Path) -
         options.network,
         task=task,
         splits=[Split.write(task, folder)],
+        drawn="fixed",
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,

@@ -50,6 +50,7 @@ def prepare(params: Params, output: Path) -> None:
 
 
 def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
+    data = params.data
     return {
         "name": dataset.name,
         "source": dataset.source,
@@ -59,8 +60,9 @@ def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
         "features": dataset.x.shape[1],
         "feature_shape": list(dataset.feature_shape),
         "classes": _counts(dataset.y, dataset.class_names),
-        "validation_fraction": params.data.validation_fraction,
-        "test_fraction": params.data.test_fraction,
+        "validation_fraction": data.validation_fraction,
+        "test_fraction": None if data.splits == "official" else data.test_fraction,
+        "splits": data.splits,
         "seed": params.seed,
         "tasks": {},
         "how_to_read": _HOW_TO_READ,

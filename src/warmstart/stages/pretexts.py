@@ -41,7 +41,8 @@ def samples(
     them may not fit into memory."""
     splits = defaultdict(list)
     for number in range(params.replicates):
-        view, place = resplit(whole, number, params.seed), folder / str(number)
+        view = resplit(whole, number, params.seed, params.data.splits)
+        place = folder / str(number)
         splits["unlabelled"].append(Split.write(pretext.unlabelled(view.task), place))
         if "rotation" in methods:
             turned = pretext.turned(view.task, shape, view.standardization)

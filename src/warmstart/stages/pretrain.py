@@ -14,11 +14,12 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
     """Train A at every learning rate, save the best on validation as `model` (`PATH.keras`) and
     that of each seed as `PATH/SEED.keras`, and write records and timings below `output`."""
     options, folder = params.pretrain, UNFINISHED / "pretrain"
-    task, splits = of_classes("a", data, params.replicates, params.seed, folder)
+    task, splits = of_classes("a", data, params.replicates, params, folder)
     arm = from_scratch(
         options.network,
         task=task,
         splits=splits,
+        drawn=params.data.splits,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,

@@ -6,13 +6,14 @@ the samples without their labels, B its own classes. So what tests B was seen by
 
 from pathlib import Path
 
+from warmstart.config.params import Params
 from warmstart.data.split import resplit
 from warmstart.data.task import Task, View
 from warmstart.training.trials import Split
 
 
 def of_classes(
-    name: str, data: Path, count: int, root_seed: int, folder: Path
+    name: str, data: Path, count: int, params: Params, folder: Path
 ) -> tuple[Task, list[Split]]:
     """The task `name` as `prepare` wrote it into `data`, and what `count` replicates see of it:
     the first one that task, the others parts of the same sizes, standardized by the training
@@ -27,7 +28,9 @@ def of_classes(
         whole = View.read(data, "full")
         splits += [
             Split.write(
-                resplit(whole, number, root_seed).only(name, task.class_names).task,
+                resplit(whole, number, params.seed, params.data.splits)
+                .only(name, task.class_names)
+                .task,
                 folder / str(number),
             )
             for number in range(1, count)

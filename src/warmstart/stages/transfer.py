@@ -63,7 +63,7 @@ def transfer(
     """
     options, unfinished = params.transfer, UNFINISHED / "transfer"
     replicates = _replicates(sources, params.replicates)
-    task, splits = of_classes("b", data, replicates, params.seed, unfinished)
+    task, splits = of_classes("b", data, replicates, params, unfinished)
     counts = _label_counts(options, len(task.y_train))
     own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources))
     few = {
@@ -149,6 +149,7 @@ def _arms(
         params.pretrain.network,
         task=task,
         splits=splits,
+        drawn=params.data.splits,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,
