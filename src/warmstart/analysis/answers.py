@@ -22,7 +22,7 @@ _AGAINST_SCRATCH: dict[Verdict, str] = {
     "better": "better than from scratch",
     "worse": "worse than from scratch: here pretraining hurts",
     "practically equal": "practically equal to from scratch",
-    "open": "open whether better than from scratch",
+    "open": "open (shown to be neither better nor worse than from scratch)",
 }
 CHEAPER = 0.9
 """Of the time that the best arm takes: what is not faster by that much is not called cheaper."""
