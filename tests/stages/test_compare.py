@@ -11,7 +11,8 @@ from warmstart.config.params import Compare, Splits
 from warmstart.data.split import resplit
 from warmstart.data.task import PARTS, Standardization, Task, View
 from warmstart.stages.compare import make_study
-from warmstart.stages.study import Study, _profiles
+from warmstart.stages.run import _profiles
+from warmstart.stages.study import Study
 from warmstart.training.trials import Cohort
 
 FEATURES = 4
