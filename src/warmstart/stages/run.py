@@ -154,10 +154,10 @@ def _profiles(workers: pool.Workers, study: Study) -> list[dict[str, Any]]:
         for name, arm in study.profiles.items()
         for seed in range(most if arm.network.hidden in alike else 1)
     }
-    cohorts = [replace(cohort, trials=(trial,)) for trial, cohort in trials.items()]
+    alone = [replace(cohort, trials=(trial,)) for trial, cohort in trials.items()]
     return [
         row
-        for trial, probes in zip(trials, workers.profile(cohorts), strict=True)
+        for trial, probes in zip(trials, workers.profile(alone), strict=True)
         for row in looks(
             probes, study=study.name, arm=trial.arm, seed=trial.seed, learning_rate=np.nan
         )

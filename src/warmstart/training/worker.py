@@ -20,7 +20,7 @@ from warmstart.training.layers import LayerProbe
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, assign, measure
 from warmstart.training.shared import Source, build, capacity
-from warmstart.training.trainer import GOOD, Trainer
+from warmstart.training.trainer import Trainer
 from warmstart.training.trials import (
     EPOCH_METRICS,
     SHOWN,
@@ -36,6 +36,7 @@ from warmstart.training.trials import (
     Trial,
     races,
 )
+from warmstart.training.watch import GOOD
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from warmstart.training.trainer import Watch
 from warmstart.training.trials import EPOCH_METRICS
+from warmstart.training.watch import Watch
 
 NAN = float("nan")
 
