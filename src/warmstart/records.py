@@ -45,7 +45,11 @@ class Record:
     chosen: bool = False
     """Whether the arm's learning rate, chosen on validation, is this one."""
     test: dict[str, float] = field(default_factory=dict)
-    """TEST_METRICS, only where chosen."""
+    """`test_loss`, and `test_NAME` of every metric of its kind, only where chosen."""
+    metric: str = "accuracy"
+    """What validation chose by, and arms are judged by: a name in `metrics.METRICS`."""
+    validation: dict[str, float] = field(default_factory=dict)
+    """`val_NAME` of `metric` after the last epoch, where that is none of `epochs`."""
 
     @property
     def split(self) -> int:

@@ -7,6 +7,7 @@ one task trained another.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def _view(
 ) -> View:
     """The `chosen` rows of raw `x (n, features)` and `y (n,)`, standardized by those that train."""
     own = Standardization.of(x[chosen["train"]])
-    arrays: dict[str, NDArray] = {f"x_{part}": own.apply(x[chosen[part]]) for part in PARTS}
+    arrays: dict[str, Any] = {f"x_{part}": own.apply(x[chosen[part]]) for part in PARTS}
     arrays |= {f"y_{part}": y[chosen[part]] for part in PARTS}
     task = Task.of(name=name, class_names=class_names, **arrays)
     return View(task=task, standardization=own)

@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from warmstart.data.dataset import content_digest
 from warmstart.errors import InputError
 from warmstart.files import replacing
+from warmstart.metrics import Kind, kind_of
 
 PARTS = ("train", "validation", "test")
 # what NumPy and zipfile raise on bytes that are not what the headers promise
@@ -69,28 +70,42 @@ class Task:
     """`full`: every class; `a`: all but the chosen ones; `b`: the chosen ones."""
     x_train: NDArray[np.float32]
     """`(n_train, features)`."""
-    y_train: NDArray[np.int32]
-    """`(n_train,)`, each in `range(classes)`."""
+    y_train: NDArray
+    """`(n_train,)`: int32, each in `range(classes)`; of a regression float32, in `target`."""
     x_validation: NDArray[np.float32]
-    y_validation: NDArray[np.int32]
+    y_validation: NDArray
     x_test: NDArray[np.float32]
-    y_test: NDArray[np.int32]
+    y_test: NDArray
     class_names: tuple[str, ...]
+    """Empty: a regression."""
     digest: str
     """SHA-256 of the arrays and the class names."""
+    target: tuple[float, float] = (0.0, 1.0)
+    """Of a regression, the mean and the standard deviation of the raw target in the training part,
+    by which it is standardized: y · deviation + mean is the raw value."""
 
     @classmethod
-    def of(cls, *, name: str, class_names: tuple[str, ...], **arrays: NDArray) -> Self:
+    def of(
+        cls,
+        *,
+        name: str,
+        class_names: tuple[str, ...],
+        target: tuple[float, float] = (0.0, 1.0),
+        **arrays: Any,
+    ) -> Self:
         """The task made of `x_train`, `y_train`, `x_validation`, … with its digest."""
-        digest = content_digest({key: arrays[key] for key in _ARRAYS}, class_names)
-        return cls(name=name, class_names=class_names, digest=digest, **arrays)
+        content: dict[str, NDArray] = {key: arrays[key] for key in _ARRAYS}
+        if not class_names:
+            content["target"] = np.array(target)
+        digest = content_digest(content, class_names)
+        return cls(name=name, class_names=class_names, digest=digest, target=target, **arrays)
 
     def only(self, name: str, classes: Sequence[int], *, validation: int | None = None) -> "Task":
         """The samples of `classes`, in the order they have here; positions in `classes` are their
         labels. At most the first `validation` of them validate."""
         labels = np.full(self.classes, -1, np.int32)
         labels[list(classes)] = np.arange(len(classes))
-        arrays: dict[str, NDArray] = {}
+        arrays: dict[str, Any] = {}
         for part in PARTS:
             y = labels[getattr(self, f"y_{part}")]
             rows = np.flatnonzero(y >= 0)[: validation if part == "validation" else None]
@@ -104,18 +119,35 @@ class Task:
 
     @property
     def classes(self) -> int:
+        """0: a regression."""
         return len(self.class_names)
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.classes)
+
+    @property
+    def outputs(self) -> int:
+        """Units of the output layer: a logit for each class, or the number."""
+        return self.classes or 1
+
+    def raw_target(self, y: NDArray) -> NDArray[np.float64]:
+        """Standardized targets or predictions `(n,)` of a regression in the target's own unit."""
+        mean, deviation = self.target
+        return y.astype(np.float64) * deviation + mean
 
     def write(self, path: Path) -> None:
         """A .npz without pickles: the same bytes for the same task, whenever it is written."""
+        own: dict[str, Any] = {} if self.classes else {"target": np.array(self.target)}
         # not compressed: other versions of zlib give other bytes, and every trial reads this
         with replacing(path) as unfinished:
             np.savez(
                 unfinished,
                 **{key: getattr(self, key) for key in _ARRAYS},
-                class_names=np.array(self.class_names),
+                class_names=np.array(self.class_names, np.str_),
                 name=np.array(self.name),
                 digest=np.array(self.digest),
+                **own,
             )
 
     @classmethod
@@ -128,11 +160,13 @@ class Task:
         try:
             # opened here: NumPy does not close what it cannot read
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                mean, deviation = file["target"].tolist() if "target" in file else (0.0, 1.0)
                 return cls(
                     **{key: file[key] for key in _ARRAYS},
                     class_names=tuple(str(name) for name in file["class_names"]),
                     name=str(file["name"]),
                     digest=str(file["digest"]),
+                    target=(mean, deviation),
                 )
         except _CORRUPT as error:
             reason = " ".join(str(error).split())
