@@ -9,7 +9,8 @@ from warmstart.config.params import Data
 from warmstart.data.dataset import Dataset, content_digest, from_arrays
 from warmstart.data.sources import load
 from warmstart.data.split import resplit, rows, split_full
-from warmstart.data.task import PARTS, View
+from warmstart.data.task import PARTS
+from warmstart.data.view import View
 from warmstart.errors import InputError
 
 COUNTS, TEST = [30, 50, 20], [6, 9, 5]

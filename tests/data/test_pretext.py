@@ -10,7 +10,8 @@ from parameters import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
 from warmstart.data.split import rows
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization
 from warmstart.stages.prepare import prepare
 
 PARAMS = params()

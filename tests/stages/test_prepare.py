@@ -10,13 +10,14 @@ from parameters import params
 from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import rows
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.prepare import prepare
 
 PARAMS = params()
-FILES = ["a.npz", "b.npz", "card.json", "full.npz", "standardize.npz"]
+FILES = ["a.npz", "b.npz", "card.json", "dataset.npz", "full.npz", "standardize.npz"]
 
 
 def params(*, seed: int = 42, data: Any = None, transfer: Any = None) -> Params:
@@ -102,7 +103,7 @@ def test_validation_and_test_do_not_reach_the_statistics(tmp_path: Path) -> None
     clean = params(data=own(tmp_path, x, y), transfer=chosen)
     prepare(clean, tmp_path / "clean")
     drawn = rows(load_dataset(clean.data), clean.data, 42)
-    x[drawn["test"][0]] = x[drawn["validation"][0]] = 1e9
+    x[drawn["test"][0]], x[drawn["validation"][0]] = 1e9, 2e9  # not the same: one group
     prepare(params(data=own(tmp_path, x, y), transfer=chosen), tmp_path / "spoilt")
 
     statistics = [(tmp_path / run / "standardize.npz").read_bytes() for run in ("clean", "spoilt")]

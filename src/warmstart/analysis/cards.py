@@ -13,7 +13,7 @@ from warmstart.analysis.results import DataCard, Results
 from warmstart.analysis.words import points
 from warmstart.config.params import Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.records import Kept, Record
 
 TASKS = {"pretrain": "a", "transfer": "b", "compare": "full"}

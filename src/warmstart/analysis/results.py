@@ -121,6 +121,8 @@ def read_results(folder: Path, data: DataCard | None, margin: float) -> Results 
     if data is None or not path.exists():
         return None
     records = read_records(path)
+    if not records:  # the stage was left out
+        return None
     digest = records[0].data_digest
     test = data.test_part(digest)
     if test is None:

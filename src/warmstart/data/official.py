@@ -1,13 +1,14 @@
 """A test set that came with the data: read beside the training set, and kept as the test part."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.config.params import Data
-from warmstart.data.dataset import Dataset, array_problems, some
+from warmstart.data.dataset import Dataset, array_problems
+from warmstart.data.target import some
 from warmstart.errors import InputError
 
 SETS = ("x_train", "y_train", "x_test", "y_test")
@@ -43,6 +44,31 @@ def joined(arrays: Mapping[str, NDArray]) -> tuple[dict[str, Any], list[str]]:
     return others | both, []
 
 
+def refuse(dataset: Dataset) -> NoReturn:
+    """Say that the data came without a test set.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(
+        f"data.splits: expected resampled or fixed, since {dataset.name} came without a test "
+        "set, received official; change it, or add the test set as docs/data.md says"
+    )
+
+
+def halves(dataset: Dataset, data: Data) -> NDArray[np.int64]:
+    """As `sizes` of a regression: `(parts, 1)`."""
+    n, test = len(dataset.y), dataset.n_test
+    validation = max(1, round(data.validation_fraction * n))
+    if validation >= n - test:
+        raise InputError(
+            "data.validation_fraction: expected a share of all samples that leaves one outside the "
+            f"test set to train on, received {data.validation_fraction:g}, which takes "
+            f"{validation} of {n - test}; lower it"
+        )
+    return np.array([[n - test - validation], [validation], [test]])
+
+
 def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
     """How many samples of each class train, validate and test: `(parts, classes)`.
 
@@ -50,14 +76,9 @@ def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
     least one, validate and are taken from the others; the rest trains.
 
     Raises:
-        InputError: if the data came without a test set, or a class would be missing in a part.
+        InputError: if a class would be missing in a part.
     """
     names = dataset.class_names
-    if not dataset.n_test:
-        raise InputError(
-            f"data.splits: expected resampled or fixed, since {dataset.name} came without a test "
-            "set, received official; change it, or add the test set as docs/data.md says"
-        )
     every = np.bincount(dataset.y, minlength=len(names))
     test = np.bincount(dataset.y[-dataset.n_test :], minlength=len(names))
     others = every - test

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from warmstart.config.params import KNOWN_CLASSES, Data
 from warmstart.data import fashion_mnist, idx
-from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.dataset import Dataset, Told, from_arrays
 from warmstart.data.official import SETS, joined
 from warmstart.errors import InputError
 
@@ -62,7 +62,16 @@ def load(data: Data) -> Dataset:
         else:
             arrays = read_npz(path)
         source, licence = f"the user's files at {data.path}", "not stated: the user's"
-    return from_arrays(**arrays, name=data.name, where=where, source=source, licence=licence)
+    told = Told(
+        task=data.task,
+        columns=data.columns,
+        group=data.group,
+        order=data.order,
+        test_fraction=data.test_fraction,
+    )
+    return from_arrays(
+        **arrays, name=data.name, where=where, source=source, licence=licence, told=told
+    )
 
 
 def _file_or_folder(data: Data) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.config.params import Params
+from warmstart.config.params import Params, asked
 from warmstart.data.pairs import Pair, every_pair, name, task_a
 from warmstart.data.task import Task
 from warmstart.errors import InputError
@@ -31,7 +31,7 @@ def models_a(params: Params, full: Task, learning_rate: float, folder: Path) -> 
         InputError: if a model A diverges, or a pair has fewer training samples than `train_size`.
     """
     pairs = every_pair(full.classes)
-    _check_sizes(full, pairs, params.transfer.train_size)
+    _check_sizes(full, pairs, asked(params).train_size)
     models = {pair: folder / f"without_{name(pair)}.keras" for pair in pairs}
     with pool.start(params.executor, folder / "trials") as workers:
         for start in range(0, len(pairs), AT_ONCE):

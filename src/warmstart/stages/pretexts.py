@@ -11,7 +11,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.data import pretext
 from warmstart.data.split import resplit
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Pretrained, Split, Trial
 
@@ -41,7 +41,7 @@ def samples(
     them may not fit into memory."""
     splits = defaultdict(list)
     for number in range(params.replicates):
-        view = resplit(whole, number, params.seed, params.data.splits)
+        view = resplit(whole, number, params.seed, params.data.drawn)
         place = folder / str(number)
         splits["unlabelled"].append(Split.write(pretext.unlabelled(view.task), place))
         if "rotation" in methods:

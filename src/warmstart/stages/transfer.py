@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.config.params import Params, StrategyName, Transfer
+from warmstart.config.params import Params, StrategyName, Transfer, asked
 from warmstart.data import pairs
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.records import read_records
 from warmstart.runtime.store import UNFINISHED
+from warmstart.stages import left_out
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.replicates import of_classes
@@ -61,7 +62,11 @@ def transfer(
     Raises:
         InputError: if more labels are asked for than task B has, or a source does not fit.
     """
-    options, unfinished = params.transfer, UNFINISHED / "transfer"
+    if why := left_out.reason(data):
+        written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
+        left_out.leave_out("transfer", why, [model, output / "labels", output / "pairs", *written])
+        return
+    options, unfinished = asked(params), UNFINISHED / "transfer"
     replicates = _replicates(sources, params.replicates)
     task, splits = of_classes("b", data, replicates, params, unfinished)
     counts = _label_counts(options, len(task.y_train))
@@ -93,7 +98,7 @@ def transfer(
 def _study(
     params: Params, name: str, task: Task, file: Path, arms: Mapping[str, Contender]
 ) -> Study:
-    options = params.transfer
+    options = asked(params)
     return Study(
         stage="transfer",
         name=name,
@@ -144,12 +149,12 @@ def _arms(
 ) -> dict[str, Contender]:
     """B from scratch, on the first source by each of the strategies `names` (None: those of
     params.yaml), and on the others by the recipe; its seeds see `splits`."""
-    options = params.transfer
+    options = asked(params)
     scratch = from_scratch(
         params.pretrain.network,
         task=task,
         splits=splits,
-        drawn=params.data.splits,
+        drawn=params.data.drawn,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,

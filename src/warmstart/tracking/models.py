@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.analysis.cards import TASKS, beats
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
 from warmstart.tracking.opening import opened
