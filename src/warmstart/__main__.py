@@ -71,6 +71,25 @@ def check(*, params: Params = PARAMS) -> None:
 
 
 @app.command
+def describe(
+    path: str | None = None, /, *, target: str | None = None, params: Params = PARAMS
+) -> None:
+    """Say what is understood of the data, and what settings come to on them; train nothing.
+
+    Args:
+        path: file or folder with the data; data.path of the parameter file
+        target: column to predict; data.target of the parameter file
+    """
+    options = config.load(params)
+    own = {"path": path, "target": target, "name": Path(path).stem if path else None}
+    given = {key: value for key, value in own.items() if value is not None}
+    from warmstart.stages.describe import describe
+
+    data = options.data.model_copy(update=given)
+    print(describe(options.model_copy(update={"data": data})))
+
+
+@app.command
 def prepare(*, output: Path = PREPARED, params: Params = PARAMS) -> None:
     """Read the data, split and standardize them.
 

@@ -65,6 +65,11 @@ class Dataset:
     def kind(self) -> Kind:
         return kind_of(len(self.class_names))
 
+    @property
+    def columns_named(self) -> list[str]:
+        """The user's columns, each once: a date is several of `columns`."""
+        return list(dict.fromkeys(column.name for column in self.columns))
+
     def write(self, path: Path, **more: NDArray[Any]) -> None:
         """A .npz without pickles, with `more` arrays beside: the same bytes for the same dataset.
         `labels` are left out, as they may be anything."""
