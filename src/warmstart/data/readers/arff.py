@@ -65,6 +65,8 @@ def _attributes(header: str, path: Path) -> dict[str, tuple[str, ...] | str]:
             f"{path}: expected numeric, nominal and date attributes, which SciPy reads, received "
             f"{names}; declare the values, as in {{yes, no}}, or save it as CSV"
         )
+    # SciPy takes a name in double quotes to end at its first blank
+    header = re.sub(r"(?im)^(\s*@attribute\s+)\"([^\"']*)\"", r"\1'\2'", header)
     try:
         _, found = arff.loadarff(io.StringIO(header))
     except (arff.ArffError, ValueError, NotImplementedError, StopIteration, IndexError) as error:
@@ -75,7 +77,7 @@ def _attributes(header: str, path: Path) -> dict[str, tuple[str, ...] | str]:
     kinds = {}
     for name in found.names():
         kind, values = found[name]
-        kinds[name.strip("\"'")] = values if kind == "nominal" else kind
+        kinds[name] = values if kind == "nominal" else kind
     return kinds
 
 

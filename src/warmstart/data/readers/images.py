@@ -1,6 +1,7 @@
 """Images in folders, one folder per class; Pillow reads them."""
 
 import struct
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from warmstart.data.readers import packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
-_FORMATS = ("PNG", "JPEG", "MPO")  # MPO: a JPEG of several, as some cameras write
+_FORMATS = ("PNG", "JPEG")
 _GREY, _DEEP = {"1", "L", "LA"}, {"I;16", "I"}
 _SWAPPED = (5, 6, 7, 8)  # orientations of EXIF that lie on their side
 _SHOWN = 5  # files named before it is said how many more there are
@@ -27,6 +28,7 @@ _UNREADABLE = (
     EOFError,
     struct.error,
     Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
 )
 
 
@@ -110,10 +112,11 @@ def _headers(
     unreadable: dict[Path, str] = {}
     for path in files:
         try:
-            with Image.open(path, formats=_FORMATS) as image:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                opened = Image.open(path, formats=_FORMATS)
+            with opened as image:
                 width, height = image.size
-                if width * height > (Image.MAX_IMAGE_PIXELS or 0):
-                    raise ValueError(f"{width} × {height} pixels, which are too many")
                 if image.getexif().get(0x0112) in _SWAPPED:
                     width, height = height, width
                 sizes.setdefault((height, width), []).append(path)
@@ -184,10 +187,11 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _unreadable_line(folder: Path, unreadable: dict[Path, str]) -> str:
+    shown = [f"{path.relative_to(folder)} ({reason})" for path, reason in unreadable.items()]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return (
         f"{folder}: expected PNG or JPEG images that can be read, received "
-        f"{_some(list(unreadable), folder)} ({next(iter(unreadable.values()))}); mend or remove "
-        "what cannot"
+        f"{', '.join(shown[:_SHOWN])}{more}; mend or remove them"
     )
 
 
