@@ -221,6 +221,16 @@ def test_a_delimiter_at_the_end_of_each_line_is_no_column(tmp_path: Path, header
     assert (raw.x.columns.tolist(), raw.x["a"].tolist()) == (["a"], [1, 3])
 
 
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_lines_longer_than_what_is_looked_at(tmp_path: Path, end: str) -> None:
+    names = [f"column_{place}" for place in range(30_000)]
+    lines = [";".join([*names, "y"]), *[";".join(["1,5"] * 30_000 + [str(n)]) for n in range(3)]]
+    raw = read(tmp_path / "mine.csv", end.join(lines))
+    assert raw.x.shape == (3, 30_000)
+    assert (raw.x.to_numpy() == 1.5).all()
+    assert raw.y.tolist() == [0, 1, 2]
+
+
 def test_what_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,8 @@ def _read(path: Path, data: Data, kind: str, tables: Callable[[Path, Data], pa.T
 
 
 def _parquet(path: Path, data: Data) -> pa.Table:
-    with parquet.ParquetFile(path, memory_map=True) as file:
+    # else all of the file, as it is packed, would be held beside the table
+    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
         keep, rows = _wanted(file.schema_arrow, data, path), file.metadata.num_rows
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         packed.check_size(

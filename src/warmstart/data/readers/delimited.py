@@ -17,7 +17,7 @@ from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_SAMPLE = 1 << 18  # bytes that delimiter and decimal sign are seen from
+_SAMPLE = 1 << 18  # characters that delimiter and decimal sign are seen from
 _ROWS = 50_000  # rows read at a time: pandas holds the text of so many beside their values
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _NUMBER = re.compile(r"[+-]?[\d.,]+([eE][+-]?\d+)?")
@@ -48,10 +48,7 @@ def read(path: Path, data: Data) -> Raw:
         InputError: with what is wrong with the file, its columns, or `data`.
     """
     used = encoding.of(path)
-    with text(path, used) as opened:
-        sample = opened.read(_SAMPLE)
-    if len(sample) == _SAMPLE:  # its last line may go on
-        sample = sample[: sample.rfind("\n") + 1]
+    sample = _sample(path, used)
     delimiter = max(DELIMITERS, key=lambda each: _fit(sample, each))
     reader = _fields(sample, delimiter)
     before, first = next(((n, row) for n, row in enumerate(reader) if any(row)), (0, []))
@@ -171,6 +168,17 @@ def _joins(pieces: Sequence[pd.Series]) -> bool:
     return kinds <= {"int64", "float64"} or (
         kinds <= {"bool", "object"} and all(set(piece) <= {True, False} for piece in there)
     )
+
+
+def _sample(path: Path, used: str) -> str:
+    """The first lines: as many as make _SAMPLE characters, and some more of a wide table."""
+    sample = io.StringIO(newline="")
+    with text(path, used) as opened:
+        for number, line in enumerate(opened):
+            sample.write(line)
+            if sample.tell() >= _SAMPLE and number >= 9:
+                break
+    return sample.getvalue()
 
 
 def _fit(sample: str, delimiter: str) -> tuple[float, int]:
