@@ -32,7 +32,7 @@ def _read(path: Path, data: Data, kind: str, tables: Callable[[Path, Data], pa.T
     packed.check_size(path.stat().st_size, path)
     try:
         frame = _frame(tables(path, data), path)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: expected a whole {kind} file, received a truncated or corrupt one "
             f"({' '.join(str(error).split())}); fetch it again"
@@ -42,7 +42,9 @@ def _read(path: Path, data: Data, kind: str, tables: Callable[[Path, Data], pa.T
 
 def _parquet(path: Path, data: Data) -> pa.Table:
     # else all of the file, as it is packed, would be held beside the table
-    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+    with parquet.ParquetFile(
+        path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
+    ) as file:
         keep, rows = _wanted(file.schema_arrow, data, path), file.metadata.num_rows
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         packed.check_size(
