@@ -63,8 +63,14 @@ def _guess(path: Path) -> str:
         if len(words) > _WORDS:
             break
     sample = b" ".join(words)
-    # accents of Western languages stand alone between plain letters
     runs = re.findall(rb"[\x80-\xff]+", sample)
+    strange = [run for run in runs if not _is_utf8(run)]
+    if len(strange) * 2 < len(runs):
+        raise InputError(
+            f"{path}: expected text in UTF-8, which most of it is, received bytes that are none "
+            f"({strange[0].hex(' ') if strange else 'further down'}); save it in UTF-8 throughout"
+        )
+    # accents of Western languages stand alone between plain letters
     alone = sum(len(run) == 1 and run[0] >= 0xC0 for run in runs)
     if alone * 2 >= len(runs):
         return "cp1252"
@@ -77,3 +83,11 @@ def _guess(path: Path) -> str:
             "another; save it in UTF-8"
         )
     return best.encoding
+
+
+def _is_utf8(run: bytes) -> bool:
+    try:
+        run.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
