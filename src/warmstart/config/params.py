@@ -30,12 +30,26 @@ Splits = Literal["resampled", "official", "fixed"]
 Seed = Annotated[int, Field(ge=0)]
 
 
+def _as_text(given: object) -> object:
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+ColumnName = Annotated[str, BeforeValidator(_as_text)]
+"""Of a column in a file; a number is meant as text."""
+
+
 class Data(Frozen):
     """The data and how they are split."""
 
     name: Name
     """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
     path: Annotated[str, Field(min_length=1)]
+    target: ColumnName | None = None
+    """Of a table: the column to predict."""
+    drop: tuple[ColumnName, ...] = ()
+    """Of a table: columns to leave out."""
+    image_size: tuple[Count, Count] | None = None
+    """Height and width in pixels that images are resized to; None: as they are, all alike."""
     validation_fraction: Fraction
     test_fraction: Fraction
     splits: Splits = "resampled"

@@ -203,27 +203,6 @@ def from_arrays(
     )
 
 
-def array_problems(x: NDArray, y: NDArray, suffix: str) -> list[str]:
-    """What is wrong with samples `x (n, ...)` and targets `y (n,)`, whatever the classes are;
-    messages call them `x` and `y` with `suffix`."""
-    problems = list[str]()
-    try:
-        _array(x, f"x{suffix}")
-    except ColumnError as error:
-        problems += error.problems
-    if y.ndim != 1 or y.size == 0:
-        problems.append(
-            f"y{suffix}: expected one label per sample, shape (samples,), received {y.shape}; "
-            f"y{suffix}.ravel() flattens a column, y{suffix}.argmax(axis=1) a one-hot table"
-        )
-    elif len(x) != len(y):
-        problems.append(
-            f"x{suffix} and y{suffix}: expected one label per sample, received {len(x)} samples "
-            f"and {len(y)} labels; make them equal"
-        )
-    return problems
-
-
 def _features(
     x: Any, told: Told
 ) -> tuple[
