@@ -39,7 +39,7 @@ def occupied(wait: bool = False, pull: bool = False) -> Iterator[None]:
             _mend()
             if pull:
                 fetch_sources()
-            BEFORE.write_text(LOCK.read_text() if LOCK.exists() else "")
+            BEFORE.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
             yield
             BEFORE.unlink(missing_ok=True)
     except BlockingIOError:
@@ -67,7 +67,7 @@ def _mend() -> None:
         except ValueError:
             HELD.unlink()
     # one with a merge's conflicts is a person's to solve
-    if BEFORE.exists() and not can_read_lock() and "<<<<<<<" not in LOCK.read_text():
+    if BEFORE.exists() and not can_read_lock() and b"<<<<<<<" not in LOCK.read_bytes():
         kept = LOCK.replace(FOLDER / "dvc.lock.unreadable")
         BEFORE.replace(LOCK)
         print(f"{LOCK}: unreadable since a flow was killed, now as before it; the other is {kept}")

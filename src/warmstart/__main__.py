@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -61,6 +62,8 @@ def run() -> None:
     if "DVC_STAGE" in os.environ:
         # a stage that outlived a killed `dvc repro` would write beside the next
         end_with_parent(os.getppid())
+    if isinstance(sys.stdout, TextIOWrapper):  # the terminal may lack letters that names have
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())
 
 

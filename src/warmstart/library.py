@@ -26,6 +26,7 @@ from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import run
+from warmstart.training import setup
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"
@@ -132,7 +133,9 @@ class Comparison:
         `classes_[model.predict(x).argmax(axis=1)]` are labels. `evaluate` wants labels as numbers,
         which are positions in `classes_`.
         """
-        from warmstart.networks import saving  # loads Keras
+        setup.say_ignored(backend := setup.backend())
+        setup.load(backend)
+        from warmstart.networks import saving
 
         standard = self.standardization
         with TemporaryDirectory() as folder:

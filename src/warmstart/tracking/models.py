@@ -25,6 +25,7 @@ from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
 from warmstart.tracking.opening import opened
 from warmstart.tracking.store import Store
+from warmstart.training import setup
 
 CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
 _NEEDED = {"stage", "study", "record", "arm", "data", "input", "validation_accuracy"}
@@ -69,7 +70,8 @@ class Candidate:
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from warmstart.networks import saving  # loads Keras
+        setup.load(setup.backend())
+        from warmstart.networks import saving
 
         given = self.card["input"]
         shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
