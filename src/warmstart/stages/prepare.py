@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.config.params import Params
+from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
@@ -36,6 +37,7 @@ def prepare(params: Params, output: Path) -> None:
     dataset = load(params.data)
     labels = task_labels(params.transfer, dataset.class_names)
     view = split_full(dataset, params.data, params.seed)
+    fitting.check(params, fitting.Counts.of(view.task, labels["b"]), dataset.feature_shape)
     card = _card(dataset, params)
     for name, own in labels.items():
         task = view.task.only(name, own)
