@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -154,7 +155,7 @@ class Comparison:
         table = self.table()[[*columns, "learning_rate"]].to_html(
             index=False, float_format="{:.4g}".format, na_rep=""
         )
-        return f"<p>{self.advice()}</p>{table}{self.plot()._repr_html_()}"
+        return f"<p>{escape(self.advice())}</p>{table}{self.plot()._repr_html_()}"
 
 
 def compare(

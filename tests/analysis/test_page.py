@@ -119,7 +119,7 @@ def test_what_a_file_of_the_user_says_is_no_markup(project: Path) -> None:
     html, markdown = both(run(project))
     assert "a|b, &lt;script&gt;, R&amp;D" in html
     assert "<script>" not in html
-    assert "| full | a\\|b, <script>, R&D | 20 | 20 | 200 |" in markdown
+    assert "| full | a\\|b, \\<script>, R&D | 20 | 20 | 200 |" in markdown
 
 
 def cells(html: str, caption: str, arm: str) -> dict[str, str]:

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML, YAMLError
 
 from warmstart.config.arm import Arm, Count, Frozen, NonNegative, Optimizer, Positive, spread
 from warmstart.config.checking import check, nearest
-from warmstart.config.study import Compare, LearningRates, Name
+from warmstart.config.names import Label, Name
+from warmstart.config.study import Compare, LearningRates
 from warmstart.errors import InputError
 
 _CLOTHES = (
@@ -33,7 +34,7 @@ Seed = Annotated[int, Field(ge=0)]
 class Data(Frozen):
     """The data and how they are split."""
 
-    name: Name
+    name: Label
     """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
     path: Annotated[str, Field(min_length=1)]
     validation_fraction: Fraction

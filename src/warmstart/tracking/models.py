@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.analysis.cards import TASKS, beats
+from warmstart.analysis.document import joined
 from warmstart.data.task import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
@@ -247,7 +248,7 @@ class Registry:
                 f"models:/{logged.model_id}",
                 run_id,
                 tags=tags | ({"warmstart.alias": alias} if alias else {}),
-                description=text,
+                description=joined(text).markdown,
                 model_id=logged.model_id,
             )
         )
