@@ -15,8 +15,8 @@ _TURNS |= set(map(chr, range(0x2066, 0x206A)))
 
 
 def visible(text: str) -> str:
-    """`text` with each character that shows nowhere, or moves others, as `\\u202e`. Spaces, and what
-    joins letters, stay."""
+    """`text` with each character that shows nowhere or moves others as its code, `\\u202e`. Spaces,
+    and what joins letters, stay."""
     return "".join(f"\\u{ord(letter):04x}" if _is_control(letter) else letter for letter in text)
 
 
