@@ -181,9 +181,35 @@ def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> Non
     assert found.advice() in repr(found)
 
 
+def test_arms_are_called_as_people_like(tmp_path: Path) -> None:
+    names = ["초기화 He", "he normal", "lr/0.1", "<b>relu</b>"]
+    comparison = warmstart.compare(
+        *samples(),
+        arms={
+            name: {"initializer": {"normal": {"stddev": 0.1 * n}}} for n, name in enumerate(names)
+        },
+        base={"hidden": [4]},
+        seeds=2,
+        learning_rates=[0.1],
+        epochs=1,
+        workers=1,
+    )
+    assert set(comparison.table()["arm"]) == set(names)
+    shown = comparison._repr_html_()
+    assert "<b>relu" not in shown
+    assert shown.count("&lt;b&gt;relu&lt;/b&gt;") >= 3  # in the advice, the table, the picture
+    comparison.plot().save(tmp_path / "ranking.svg")
+    drawn = ElementTree.parse(tmp_path / "ranking.svg")
+    assert set(names) <= {element.text for element in drawn.iter()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (
+            {"arms": {"a\tb": {}, "b": {}}},
+            r"arms.a\u0009b: expected a name without control characters, received",
+        ),
         (
             {"arms": {"a": {"activation": "rellu"}, "b": {}}},
             "arms.a.activation.name: expected 'linear', 'sigmoid'",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -29,6 +30,7 @@ from warmstart.files import read_json
 from warmstart.predictor import Predictor
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import run
+from warmstart.training import setup
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"
@@ -134,7 +136,9 @@ class Comparison:
         takes `features(rows)` and returns logits `(n, classes)`: its `fit` and `evaluate` want
         labels as numbers, which are positions in `classes_`.
         """
-        from warmstart.networks import saving  # loads Keras
+        setup.say_ignored(backend := setup.backend())
+        setup.load(backend)
+        from warmstart.networks import saving
 
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model.keras"
@@ -162,7 +166,7 @@ class Comparison:
         table = self.table()[[*columns, "learning_rate"]].to_html(
             index=False, float_format="{:.4g}".format, na_rep=""
         )
-        return f"<p>{self.advice()}</p>{table}{self.plot()._repr_html_()}"
+        return f"<p>{escape(self.advice())}</p>{table}{self.plot()._repr_html_()}"
 
 
 def compare(

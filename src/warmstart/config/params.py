@@ -13,7 +13,8 @@ from ruamel.yaml import YAML, YAMLError
 
 from warmstart.config.arm import Arm, Count, Frozen, NonNegative, Optimizer, Positive, spread
 from warmstart.config.checking import check, nearest
-from warmstart.config.study import Compare, LearningRates, Name
+from warmstart.config.names import Label, Name
+from warmstart.config.study import Compare, LearningRates
 from warmstart.errors import InputError
 
 _CLOTHES = (
@@ -41,7 +42,7 @@ ColumnName = Annotated[str, BeforeValidator(_as_text)]
 class Data(Frozen):
     """The data and how they are split."""
 
-    name: Name
+    name: Label
     """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
     path: Annotated[str, Field(min_length=1)]
     target: ColumnName | None = None
@@ -148,7 +149,7 @@ class Transfer(Frozen):
 
     task_b: Annotated[tuple[int | str, ...], BeforeValidator(_classes)]
     """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`;
-    `(AUTOMATIC,)`: the last two classes."""
+    `(AUTOMATIC,)`: the two most frequent classes."""
     train_size: Count
     seeds: Annotated[int, Field(ge=2)]
     learning_rates: LearningRates

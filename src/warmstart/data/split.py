@@ -136,9 +136,12 @@ def no_transfer(transfer: Transfer | None, class_names: tuple[str, ...]) -> str 
     return None
 
 
-def task_labels(transfer: Transfer, class_names: tuple[str, ...]) -> dict[str, list[int]]:
+def task_labels(
+    transfer: Transfer, class_names: tuple[str, ...], y: NDArray[np.int32]
+) -> dict[str, list[int]]:
     """The labels in the dataset that make the tasks `full`, `a` and `b`; a task's own labels are
-    positions in its list. For all pairs, task B is the first.
+    positions in its list. For all pairs, task B is the first; `auto` takes the two classes that
+    most of `y (n,)` have, the first of equals.
 
     Raises:
         InputError: if `transfer.task_b` names a class that is not there or leaves too few.
@@ -146,7 +149,8 @@ def task_labels(transfer: Transfer, class_names: tuple[str, ...]) -> dict[str, l
     every = list(range(len(class_names)))
     task_b: Sequence[int | str] = every[:2] if transfer.all_pairs else transfer.task_b
     if transfer.automatic:
-        task_b = every[-2:]
+        counts = np.bincount(y, minlength=len(every))
+        task_b = sorted(np.argsort(-counts, kind="stable")[:2].tolist())
     # Where the names are numbers (the user's labels were 3, 7, 9) a number means the name, not
     # the position: taking 1 for class 7 would be a trap.
     by_name = not (transfer.all_pairs or transfer.automatic)

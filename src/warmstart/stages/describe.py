@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import Params
-from warmstart.data import encoder, leaks
+from warmstart.data import encoder, fitting, leaks
 from warmstart.data.dataset import Dataset
-from warmstart.data.pretext import is_square
 from warmstart.data.sources import load
-from warmstart.data.split import no_transfer, rows
 from warmstart.metrics import METRICS, automatic
+from warmstart.stages.plan import Plan, planned
 
 _MOST_CLASSES, _MOST_COLUMNS = 30, 200  # shown by name
 
@@ -25,8 +24,9 @@ def describe(params: Params) -> str:
         InputError: with the problems of the data or of the parameters.
     """
     dataset = load(params.data)
-    lines = [*_target(dataset), *_columns(dataset), *_parts(dataset, params)]
-    lines += [*_leaks(dataset, params.seed), *_settings(dataset, params)]
+    plan = planned(dataset, params)
+    lines = [*_target(dataset), *_columns(dataset), *_parts(dataset, params, plan)]
+    lines += [*_leaks(dataset, params.seed), *_settings(dataset, params, plan)]
     return "\n".join(lines)
 
 
@@ -87,8 +87,8 @@ def _notes(dataset: Dataset, places: list[int]) -> Iterator[str]:
         yield f"{there.min():g} to {there.max():g}" if len(there) else "no value"
 
 
-def _parts(dataset: Dataset, params: Params) -> Iterator[str]:
-    sizes = {part: len(own) for part, own in rows(dataset, params.data, params.seed).items()}
+def _parts(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
+    sizes = {part: len(own) for part, own in plan.parts.items()}
     drawn = {
         "resampled": "drawn anew by every seed",
         "official": "the test part is the same for every seed",
@@ -124,14 +124,13 @@ def _leaks(dataset: Dataset, seed: int) -> Iterator[str]:
         )
 
 
-def _settings(dataset: Dataset, params: Params) -> Iterator[str]:
-    if reason := no_transfer(params.transfer, dataset.class_names):
-        yield f"transfer: left out with pretrain and autoencode, since {reason}"
-    elif params.transfer and params.transfer.automatic:
-        yield f"transfer.task_b: auto is {dataset.class_names[-2]}, {dataset.class_names[-1]}"
-    turns = "rotation" in params.autoencode.methods and not is_square(dataset.feature_shape)
-    if not reason and turns:
-        yield "autoencode.methods: rotation is left out, since it takes square images"
+def _settings(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
+    if plan.no_transfer:
+        yield f"transfer: left out with pretrain and autoencode, since {plan.no_transfer}"
+    elif plan.counts:
+        names = [dataset.class_names[label] for label in plan.counts.task_b]
+        yield f"transfer: task B is {', '.join(names)}"
+        yield from fitting.remarks(params, plan.counts, dataset.feature_shape)
     metric = METRICS[automatic(_counts(dataset))]
     yield f"metric: {metric.title}{_why(dataset)}"
 

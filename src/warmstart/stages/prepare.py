@@ -11,9 +11,10 @@ from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
-from warmstart.data.split import no_transfer, split_full, task_labels
 from warmstart.data.task import PARTS, Task
+from warmstart.data.view import View
 from warmstart.files import write_json
+from warmstart.stages.plan import planned
 
 _HOW_TO_READ = (
     "full.npz holds every class, a.npz all but the classes of task B, b.npz those of task B, of "
@@ -37,11 +38,9 @@ def prepare(params: Params, output: Path) -> None:
         InputError: with the problems of the data or of the parameters, before anything is written.
     """
     dataset, transfer = load(params.data), params.transfer
-    reason = no_transfer(transfer, dataset.class_names)
-    labels = {"full": list(range(len(dataset.class_names)))}
-    if transfer and not reason:
-        labels = task_labels(transfer, dataset.class_names)
-    view = split_full(dataset, params.data, params.seed)
+    plan = planned(dataset, params)
+    reason, labels = plan.no_transfer, plan.labels
+    view = View.of("full", dataset, plan.parts)
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {"transfer": {"left_out": reason, "seeds": params.replicates}}
     view.write(output)

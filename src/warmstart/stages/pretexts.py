@@ -10,6 +10,7 @@ from typing import Any
 from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.data import pretext
+from warmstart.data.fitting import method_problems
 from warmstart.data.split import resplit
 from warmstart.data.view import View
 from warmstart.errors import InputError
@@ -28,10 +29,7 @@ def suited(params: Params, shape: Sequence[int]) -> Sequence[str]:
     print(f"autoencode: rotation takes square images, it is left out for shape {shape}")
     if left := [method for method in asked if method != "rotation"]:
         return left
-    raise InputError(
-        f"autoencode.methods: expected stacked or denoising for samples of shape {shape}, "
-        f"received {list(asked)}; rotation takes square images, add another method"
-    )
+    raise InputError(*method_problems(asked, shape))
 
 
 def samples(

@@ -10,6 +10,7 @@ import numpy as np
 
 from warmstart.config.params import Params, StrategyName, Transfer, asked
 from warmstart.data import pairs
+from warmstart.data.fitting import Counts, label_problems
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
@@ -69,7 +70,7 @@ def transfer(
     options, unfinished = asked(params), UNFINISHED / "transfer"
     replicates = _replicates(sources, params.replicates)
     task, splits = of_classes("b", data, replicates, params, unfinished)
-    counts = _label_counts(options, len(task.y_train))
+    counts = _label_counts(options, task)
     own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources))
     few = {
         name: arm
@@ -211,17 +212,10 @@ def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[s
     return studies
 
 
-def _label_counts(options: Transfer, available: int) -> list[int]:
+def _label_counts(options: Transfer, task: Task) -> list[int]:
     """Ascending, without `train_size`, whose results are the stage's own."""
-    asked = {"train_size": options.train_size} | {
-        f"label_counts.{i}": count for i, count in enumerate(options.label_counts) if count != "all"
-    }
-    if problems := [
-        f"transfer.{key}: expected at most {available}, the training samples of task B's classes, "
-        f"received {count}; lower it"
-        for key, count in asked.items()
-        if count > available
-    ]:
+    available = len(task.y_train)
+    if problems := list(label_problems(options, Counts.of(task, range(task.classes)))):
         raise InputError(*problems)
     whole = available - available % min(options.batch_size, available)
     counts = {whole if count == "all" else count for count in options.label_counts}
