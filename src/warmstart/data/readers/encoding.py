@@ -26,9 +26,10 @@ def of(path: Path) -> str:
     Raises:
         InputError: if it is empty, cannot be read, is larger than may be, or is no text.
     """
-    start, decoder, utf8 = b"", codecs.getincrementaldecoder("utf-8")(), True
+    start, decoder, utf8, zeros = b"", codecs.getincrementaldecoder("utf-8")(), True, False
     for chunk in packed.chunks(path):
         start = start or chunk
+        zeros = zeros or b"\0" in chunk
         if utf8 and not chunk.isascii():
             try:
                 decoder.decode(chunk)
@@ -38,7 +39,7 @@ def of(path: Path) -> str:
         raise InputError(f"{path}: expected a table, received an empty file; fetch it again")
     if marked := next((name for mark, name in _MARKS if start.startswith(mark)), None):
         return marked
-    if b"\0" in start:
+    if zeros:
         return _with_zeros(start, path)
     return "utf-8" if utf8 else _guess(path)
 
