@@ -45,6 +45,12 @@ def test_kinds_of_files_by_content_whatever_they_are_called(tmp_path: Path) -> N
     }
 
 
+def test_names_of_columns_that_begin_as_other_files_do(tmp_path: Path) -> None:
+    for header in ("PK,y", "€,y"):
+        (tmp_path / "a.csv").write_bytes(f"{header}\n1,2\n3,4\n".encode("cp1252"))
+        assert read(options(tmp_path, target="y")).x.columns.tolist() == [header[:-2]]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.TSV", "a.csv.gz", "a.parquet", "a.feather", "a.arff"])
 def test_the_one_table_in_a_folder(tmp_path: Path, name: str) -> None:
     FRAME.to_parquet(tmp_path / name) if name == "a.parquet" else FRAME.to_csv(

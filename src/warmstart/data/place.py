@@ -41,7 +41,10 @@ _TELLTALES = {
     b"\x89PNG": "one image; give the folder that has a folder of images for each class",
     b"\xff\xd8\xff": "one image; give the folder that has a folder of images for each class",
     b"FEA1": "Feather version 1; write it anew with pandas.DataFrame.to_feather",
-    b"\x80": "a pickle, which is never loaded; save a frame as Parquet, arrays with np.savez",
+} | {
+    bytes([0x80, protocol]): "a pickle, which is never loaded; save a frame as Parquet, arrays "
+    "with np.savez"
+    for protocol in range(2, 6)
 }
 """First bytes of files that are often taken for a table, what they are, and what to do."""
 
@@ -85,7 +88,7 @@ def _of_file(path: Path) -> Place:
         return Place(path=path, kind="table", read=arrow.read_parquet)
     if start.startswith(b"ARROW1"):
         return Place(path=path, kind="table", read=arrow.read_feather)
-    if start.startswith(b"PK"):
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _of_zip(path, suffix)
     if start[:2] == b"\0\0" and len(start) > 4 and start[2] in idx.TYPES and suffix not in _TEXT:
         raise InputError(

@@ -67,7 +67,10 @@ def test_the_same_table_however_it_is_written(
     ("words", "encoding"),
     [
         ("größe weiß Zürich", "cp1252"),
+        ("18°C 5m² it’s 10€", "cp1252"),
         ("Москва Казань", "cp1251"),
+        ("北京 上海 男 女", "gb18030"),
+        ("臺灣 高雄 男性 女性 國家", "big5"),
         ("서울 부산 초기화", "cp949"),
         ("東京 大阪 カタカナ", "cp932"),
         ("Αθήνα Θεσσαλονίκη", "cp1253"),
@@ -174,7 +177,9 @@ def test_pieces_of_a_column_are_what_the_column_is_as_a_whole(tmp_path: Path) ->
         (gzip.compress(b"a,y\n1,2\n" * 99)[:-9], "received a truncated or corrupt one"),
         ("a,y\n1,2\n3,\n5,NA\n", "'y': expected a target in every row, received 2 of 3 without "
          "one, the first in row 2; drop these rows"),
-        ("y\n1\n2\n", "expected a column beside 'y' to predict it from, received none"),
+        ("a b y\n1 2 3\n", "expected the names of two columns or more in the first line, with "
+         "comma, semicolon, tab, bar between them, received 'a b y'; mend it"),
+        (b"a,y\n" + b"1,2\n" * 300_000 + b"\0,3\n", "expected text, received bytes that are none"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("few")
@@ -184,6 +189,15 @@ def test_a_damaged_or_odd_file_is_one_line(
     line = refused(tmp_path / "mine.csv", content)
     assert words in line
     assert "\n" not in line
+
+
+def test_a_field_that_never_ends_is_one_line(tmp_path: Path) -> None:
+    limit = csv.field_size_limit(1000)
+    try:
+        line = refused(tmp_path / "mine.csv", "a,y\nz,1\n" + "x" * 2000 + ",\n")
+    finally:
+        csv.field_size_limit(limit)
+    assert "expected fields of a table, received field larger than field limit" in line
 
 
 @pytest.mark.parametrize(

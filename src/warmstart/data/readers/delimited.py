@@ -47,26 +47,33 @@ def read(path: Path, data: Data) -> Raw:
     Raises:
         InputError: with what is wrong with the file, its columns, or `data`.
     """
-    used = encoding.of(path)
-    sample = _sample(path, used)
-    delimiter = max(DELIMITERS, key=lambda each: _fit(sample, each))
-    reader = _fields(sample, delimiter)
-    before, first = next(((n, row) for n, row in enumerate(reader) if any(row)), (0, []))
-    header = [name.strip() for name in first]
-    _check_header(header, path)
-    dialect = Dialect(
-        encoding=used,
-        delimiter=delimiter,
-        decimal="," if delimiter != "," and _has_decimal_commas(reader) else ".",
-        header_rows=before + 1,
-    )
+    header, dialect = _first_line(path)
     columns = [name or f"Unnamed: {place}" for place, name in enumerate(header)]
     frame = rows(path, dialect, columns, table.wanted(columns, data, path))
     unnamed = {name for name, given in zip(columns, header, strict=True) if not given}
     empty = [name for name in frame if name in unnamed and frame[name].isna().all()]
-    said = f"{used}, {DELIMITERS[delimiter]}-separated"
+    said = f"{dialect.encoding}, {DELIMITERS[dialect.delimiter]}-separated"
     said += ", decimal comma" if dialect.decimal == "," else ""
     return table.raw(frame.drop(columns=empty) if empty else frame, data, path, said)
+
+
+def _first_line(path: Path) -> tuple[list[str], Dialect]:
+    """The names that the first line gives to the columns, and how the file is written."""
+    used = encoding.of(path)
+    with text(path, used) as opened:
+        sample = _sample(opened)
+        delimiter = max(DELIMITERS, key=lambda each: _fit(sample, each))
+        reader = _fields(sample, delimiter)
+        before, first = next(((n, row) for n, row in enumerate(reader) if any(row)), (0, []))
+        header = [name.strip() for name in first]
+        _check_header(header, path)
+        commas = delimiter != "," and _has_decimal_commas(reader)
+    return header, Dialect(
+        encoding=used,
+        delimiter=delimiter,
+        decimal="," if commas else ".",
+        header_rows=before + 1,
+    )
 
 
 def rows(path: Path, dialect: Dialect, columns: Sequence[str], keep: Sequence[str]) -> pd.DataFrame:
@@ -170,14 +177,13 @@ def _joins(pieces: Sequence[pd.Series]) -> bool:
     )
 
 
-def _sample(path: Path, used: str) -> str:
+def _sample(opened: io.TextIOWrapper) -> str:
     """The first lines: as many as make _SAMPLE characters, and some more of a wide table."""
     sample = io.StringIO(newline="")
-    with text(path, used) as opened:
-        for number, line in enumerate(opened):
-            sample.write(line)
-            if sample.tell() >= _SAMPLE and number >= 9:
-                break
+    for number, line in enumerate(opened):
+        sample.write(line)
+        if sample.tell() >= _SAMPLE and number >= 9:
+            break
     return sample.getvalue()
 
 
@@ -206,6 +212,11 @@ def _fields(sample: str, delimiter: str) -> Iterator[list[str]]:
 
 def _check_header(header: Sequence[str], path: Path) -> None:
     """Refuse a first line of numbers, but for those by which pandas calls nameless columns."""
+    if len(header) == 1:
+        raise InputError(
+            f"{path}: expected the names of two columns or more in the first line, with "
+            f"{', '.join(DELIMITERS.values())} between them, received {header[0][:80]!r}; mend it"
+        )
     counted = [str(place) for place in range(len(header))]
     if header == counted or not all(_NUMBER.fullmatch(name) for name in header):
         return
@@ -223,6 +234,10 @@ def text(path: Path, used: str) -> Iterator[io.TextIOWrapper]:
             yield io.TextIOWrapper(file, encoding=used, newline="")
         except UnicodeDecodeError as error:
             raise _undecoded(path, used, error) from None
+        except csv.Error as error:
+            raise InputError(
+                f"{path}: expected fields of a table, received {error}; mend the file"
+            ) from None
 
 
 def _undecoded(path: Path, used: str, error: UnicodeDecodeError) -> InputError:

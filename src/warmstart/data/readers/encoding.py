@@ -16,6 +16,8 @@ _MARKS = (
 )
 _OTHERS = ["cp1252", "cp1251", "cp1253", "cp932", "cp949", "gb18030", "big5", "euc_jp"]
 """What text in Europe and East Asia that is not Unicode is nearly always written in."""
+_SIGNS = b"\x80\x91\x92\x93\x94\x96\x97" + bytes(range(0xA0, 0xC0))
+"""Of cp1252: €, quotation marks, dashes; degrees, fractions and the like."""
 _WORDS = 2000  # beyond ASCII that a guess is made from
 
 
@@ -26,9 +28,10 @@ def of(path: Path) -> str:
     Raises:
         InputError: if it is empty, cannot be read, is larger than may be, or is no text.
     """
-    start, decoder, utf8 = b"", codecs.getincrementaldecoder("utf-8")(), True
+    start, decoder, utf8, zeros = b"", codecs.getincrementaldecoder("utf-8")(), True, False
     for chunk in packed.chunks(path):
         start = start or chunk
+        zeros = zeros or b"\0" in chunk
         if utf8 and not chunk.isascii():
             try:
                 decoder.decode(chunk)
@@ -38,7 +41,7 @@ def of(path: Path) -> str:
         raise InputError(f"{path}: expected a table, received an empty file; fetch it again")
     if marked := next((name for mark, name in _MARKS if start.startswith(mark)), None):
         return marked
-    if b"\0" in start:
+    if zeros:
         return _with_zeros(start, path)
     return "utf-8" if utf8 else _guess(path)
 
@@ -70,9 +73,7 @@ def _guess(path: Path) -> str:
             f"{path}: expected text in UTF-8, which most of it is, received bytes that are none "
             f"({strange[0].hex(' ') if strange else 'further down'}); save it in UTF-8 throughout"
         )
-    # accents of Western languages stand alone between plain letters
-    alone = sum(len(run) == 1 and run[0] >= 0xC0 for run in runs)
-    if alone * 2 >= len(runs):
+    if sum(map(_is_western, words)) * 2 >= len(words):
         return "cp1252"
     from charset_normalizer import from_bytes
 
@@ -83,6 +84,15 @@ def _guess(path: Path) -> str:
             "another; save it in UTF-8"
         )
     return best.encoding
+
+
+def _is_western(word: bytes) -> bool:
+    """Whether accents stand alone between plain letters, or a sign alone in the word."""
+    runs = re.findall(rb"[\x80-\xff]+", word)
+    alone = [run[0] for run in runs if len(run) == 1]
+    return any(byte >= 0xC0 for byte in alone) or (
+        len(runs) == 1 and any(byte in _SIGNS for byte in alone)
+    )
 
 
 def _is_utf8(run: bytes) -> bool:

@@ -18,6 +18,7 @@ from warmstart.errors import InputError
 
 _FORMATS = ("PNG", "JPEG")
 _GREY, _DEEP = {"1", "L", "LA"}, {"I;16", "I"}
+_BYTES = {"L": 1, "I;16": 2, "RGB": 3}  # a pixel, in the modes that arrays are made of
 _SWAPPED = (5, 6, 7, 8)  # orientations of EXIF that lie on their side
 _SHOWN = 5  # files named before it is said how many more there are
 # what Pillow raises on bytes that are not what the headers promise
@@ -87,11 +88,12 @@ def read(folder: Path, data: Data) -> Raw:
             f"{folder}: expected images of 16 bits a pixel alone, or none of them, received both "
             f"({', '.join(sorted(modes))}); convert one kind"
         )
-    problems += _size_problems(folder, files, sizes, data)
+    mode = "L" if modes <= _GREY else "I;16" if modes <= _DEEP else "RGB"
+    problems += _size_problems(folder, sizes, mode, data)
     if problems:
         raise InputError(*problems)
     size = data.image_size or next(iter(sizes))
-    x = _pixels(folder, files, size, modes)
+    x = _pixels(folder, files, size, mode)
     said = f"{len(files)} images in the user's folder {data.path}, {size[0]} × {size[1]} pixels"
     y, names = np.array(labels, np.int32), tuple(each.name for each in classes)
     return Raw(x=x, y=y, class_names=names, where=str(folder), source=said)
@@ -133,7 +135,7 @@ def _reason(error: Exception) -> str:
 
 
 def _size_problems(
-    folder: Path, files: list[Path], sizes: dict[tuple[int, int], list[Path]], data: Data
+    folder: Path, sizes: dict[tuple[int, int], list[Path]], mode: str, data: Data
 ) -> Iterator[str]:
     if len(sizes) > 1 and data.image_size is None:
         counts = Counter({size: len(paths) for size, paths in sizes.items()}).most_common(_SHOWN)
@@ -148,16 +150,14 @@ def _size_problems(
     elif sizes:
         height, width = data.image_size or next(iter(sizes))
         try:
-            packed.check_size(len(files) * height * width * 3, folder)
+            count = sum(map(len, sizes.values()))
+            packed.check_size(count * height * width * _BYTES[mode], folder)
         except InputError as error:
             yield from error.problems
 
 
-def _pixels(
-    folder: Path, files: list[Path], size: tuple[int, int], modes: set[str]
-) -> NDArray[Any]:
+def _pixels(folder: Path, files: list[Path], size: tuple[int, int], mode: str) -> NDArray[Any]:
     """All images, upright, of one size and one mode."""
-    mode = "L" if modes <= _GREY else "I;16" if modes <= _DEEP else "RGB"
     x = np.empty(
         (len(files), *size, *([3] if mode == "RGB" else [])),
         np.uint16 if mode == "I;16" else np.uint8,
