@@ -22,6 +22,7 @@ from warmstart.analysis.style import (
     colour,
     error_scale,
     label_ends,
+    page_style,
     pen,
     plain_powers,
     ticks,
@@ -56,6 +57,7 @@ QUANTITIES = (
 """What is shown over the layers of a network."""
 
 
+@page_style()
 def lines(
     rows: Sequence[Row],
     slots: Mapping[str, int],
@@ -139,6 +141,7 @@ def _line(axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pal
             axis.plot(place, height, "o", color=colour(slot), markersize=size, clip_on=False)
 
 
+@page_style()
 def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
     """A dot and its 95 % interval per arm, the best on top; a hollow dot differs from the best."""
     figure, axis = canvas(0.75 + 0.31 * len(rows))
@@ -160,6 +163,7 @@ def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smalles
     return to_svg(figure, name, f"Test accuracy of {len(rows)} arms, best on top")
 
 
+@page_style()
 def seeds(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
     """Test accuracy of each seed under each arm: a thin line joins one seed, dots are trials."""
     arms = list(dict.fromkeys(row["arm"] for row in rows))
@@ -182,6 +186,7 @@ def seeds(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest:
     return to_svg(figure, name, "Test accuracy of every seed under every arm")
 
 
+@page_style()
 def critical_differences(
     rows: Sequence[Row], groups: Sequence[Sequence[str]], slots: Mapping[str, int], name: str
 ) -> str:
