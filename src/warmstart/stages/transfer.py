@@ -19,7 +19,7 @@ from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.replicates import of_classes
 from warmstart.stages.run import run
-from warmstart.stages.study import Study
+from warmstart.stages.study import Study, judged_by, margin
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Pretrained, Split
 
@@ -65,7 +65,8 @@ def transfer(
     replicates = _replicates(sources, params.replicates)
     task, splits = of_classes("b", data, replicates, params, unfinished)
     counts = _label_counts(options, len(task.y_train))
-    own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources))
+    full = Task.read(data / "full.npz")
+    own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources), full)
     few = {
         name: arm
         for name, arm in own.arms.items()
@@ -76,7 +77,8 @@ def transfer(
         for n in counts
     }
     folder = UNFINISHED / "pairs"
-    others = _pairs(params, data, pretrained, folder) if options.all_pairs else {}
+    others = _pairs(params, data, full, pretrained, folder) if options.all_pairs else {}
+    del full  # the samples of all classes would stay in memory
     # DVC expects both folders, and warns of an empty one
     (output / "labels").mkdir(parents=True, exist_ok=True)
     classes = {name: list(study.task.class_names) for name, study in others.items()}
@@ -91,9 +93,9 @@ def transfer(
 
 
 def _study(
-    params: Params, name: str, task: Task, file: Path, arms: Mapping[str, Contender]
+    params: Params, name: str, task: Task, file: Path, arms: Mapping[str, Contender], full: Task
 ) -> Study:
-    options = params.transfer
+    options, metric = params.transfer, judged_by(params.compare, full)
     return Study(
         stage="transfer",
         name=name,
@@ -104,7 +106,8 @@ def _study(
         learning_rates=options.learning_rates,
         seeds=options.seeds,
         reference=FROM_SCRATCH,
-        margin=params.compare.equivalence,
+        metric=metric,
+        margin=margin(params.compare, metric, full),
         labels=options.train_size,
     )
 
@@ -188,9 +191,10 @@ def on_sources(
     return replace(scratch, cohort=cohort, settings=scratch.settings | settings)
 
 
-def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[str, Study]:
-    """The study of each pair of classes, by its name; all files lie below `folder`."""
-    full = Task.read(data / "full.npz")
+def _pairs(
+    params: Params, data: Path, full: Task, pretrained: Path, folder: Path
+) -> dict[str, Study]:
+    """The study of each pair of classes of `full`, by its name; all files lie below `folder`."""
     records = read_records(pretrained / "records.parquet")
     rate = next(r.learning_rate for r in records if r.chosen and r.seed == 0)
     studies = {}
@@ -201,7 +205,7 @@ def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[s
         # the samples of all pairs would fill the memory
         light = replace(task, x_train=nothing, x_validation=nothing, x_test=nothing)
         name = pairs.name(pair)
-        study = _study(params, f"pair_{name}", light, data / "full.npz", arms)
+        study = _study(params, f"pair_{name}", light, data / "full.npz", arms, full)
         studies[name] = study
     return studies
 
