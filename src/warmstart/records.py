@@ -168,5 +168,6 @@ class Kept:
     data: str
     """Digest of the stage's task, whether the arm standardizes it or not."""
     validation_hits: str
-    """One bit per validation sample, 1 where the label is right, packed and in hexadecimal."""
+    """One bit per validation sample, 1 where the label is right, packed and in hexadecimal; empty
+    for a regression."""
     validation_samples: int

@@ -41,7 +41,7 @@ def test_a_classifier_that_has_learned_nothing_is_at_chance(metric: str, shares:
         errors.append(known.error)
         held.append(known.holds(gain))
     # macro F1 is no mean over samples: near enough
-    assert np.mean(gains) == pytest.approx(np.mean(means), abs=0.005)
+    assert np.mean(gains) == pytest.approx(np.mean(means), abs=0.01)
     assert np.mean(held) > 0.93
     if metric in ("balanced_accuracy", "roc_auc"):
         # of three classes the three areas of a ROC curve hang together

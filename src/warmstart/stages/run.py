@@ -115,7 +115,7 @@ def _keep(
         model=model.as_posix(),
         # the same samples, whether they are standardized for its arm or not
         data=study.task.digest,
-        validation_hits=np.packbits(hits).tobytes().hex(),
+        validation_hits=np.packbits(np.array(hits, bool)).tobytes().hex(),
         validation_samples=len(hits),
     )
 
