@@ -19,8 +19,11 @@ def trial(
     stage: str = "compare",
     study: str = "initializer",
     settings: Mapping[str, str] | None = None,
+    metric: str = "accuracy",
+    validation: float | None = None,
 ) -> Record:
-    """One trial; chosen if it has `test` metrics."""
+    """One trial, whose `metric` on validation is `validation` if that is not the accuracy; chosen
+    if it has `test` metrics."""
     return Record(
         stage=stage,
         study=study,
@@ -38,6 +41,8 @@ def trial(
         },
         chosen=test is not None,
         test=dict(test or {}),
+        metric=metric,
+        validation={} if validation is None else {f"val_{metric}": validation},
     )
 
 

@@ -23,6 +23,20 @@ def make_task(samples: int = 70, features: int = 6, classes: int = 3, seed: int 
     return Task.of(name="full", class_names=tuple("abcdef"[:classes]), **arrays)
 
 
+def make_numbers(
+    samples: int = 70, features: int = 6, seed: int = 5, noise: float = 0.1, bend: float = 0.5
+) -> Task:
+    """Numbers on a line in `features` dimensions, bent and with noise; raw around 300 ± 40."""
+    draw = np.random.default_rng(seed)
+    arrays = {}
+    for part, n in {"train": samples, "validation": 40, "test": 40}.items():
+        x = draw.normal(size=(n, features))
+        y = x @ np.linspace(-0.6, 0.6, features) + bend * np.sin(x[:, 0])
+        y += noise * draw.normal(size=n)
+        arrays |= {f"x_{part}": x.astype("float32"), f"y_{part}": y.astype("float32")}
+    return Task.of(name="full", class_names=(), target=(300.0, 40.0), **arrays)
+
+
 def make_cohort(folder: Path, network: Arm, trials: int = 4, epochs: int = 2) -> Cohort:
     """`trials` seeds of `network` on the task, which is written into `folder`."""
     task = make_task()

@@ -78,7 +78,7 @@ def repeat(transfer: Transfer, images: data.Images, scale: Scale, folder: Path) 
         scores = pool.evaluate([*cohorts.values()])
     shutil.rmtree(scratch, ignore_errors=True)
     accuracies = {
-        arm: tuple(scores[cohort.key(trial)][1] for trial in cohort.trials)
+        arm: tuple(scores[cohort.key(trial)]["test_accuracy"] for trial in cohort.trials)
         for arm, cohort in cohorts.items()
     }
     return _rows(transfer, accuracies, len(b.y_test))

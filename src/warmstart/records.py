@@ -41,7 +41,8 @@ class Record:
     outcome: Outcome
     """`diverged`: the loss left the finite numbers in the last epoch given here."""
     epochs: dict[str, tuple[float, ...]]
-    """Each of EPOCH_METRICS, one value per epoch; NaN in the epoch in which it diverged."""
+    """Each of `trials.epoch_metrics`, one value per epoch; NaN in the epoch in which it diverged.
+    """
     chosen: bool = False
     """Whether the arm's learning rate, chosen on validation, is this one."""
     test: dict[str, float] = field(default_factory=dict)
@@ -49,7 +50,8 @@ class Record:
     metric: str = "accuracy"
     """What validation chose by, and arms are judged by: a name in `metrics.METRICS`."""
     validation: dict[str, float] = field(default_factory=dict)
-    """`val_NAME` of `metric` after the last epoch, where that is none of `epochs`."""
+    """`val_NAME` of `metric` after the last epoch, where that is none of `epochs`; of a regression
+    of every metric, in the unit of the target."""
 
     @property
     def split(self) -> int:
@@ -73,29 +75,31 @@ class Record:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-_IDENTITY = ("digest", "stage", "study", "arm", "seed", "learning_rate", "outcome", "chosen")
+_PLAIN = (
+    "stage", "study", "arm", "seed", "learning_rate", "outcome", "chosen", "data_digest", "metric",
+)  # fmt: skip
+_JSON = ("settings", "validation")
 
 
-def _rows(record: Record) -> list[dict[str, Any]]:
+def _rows(record: Record, tests: Iterable[str]) -> list[dict[str, Any]]:
     """One row per epoch, counted from 1; test metrics in the last."""
-    known = {key: getattr(record, key) for key in (*_IDENTITY, "data_digest")}
-    known["settings"] = json.dumps(record.settings)
+    known = {key: getattr(record, key) for key in ("digest", *_PLAIN)}
+    known |= {key: json.dumps(getattr(record, key)) for key in _JSON}
     count = len(record.epochs["loss"])
     return [
         known
         | {"epoch": epoch + 1}
-        | {metric: record.epochs[metric][epoch] for metric in EPOCH_METRICS}
-        | {
-            m: record.test.get(m, math.nan) if epoch + 1 == count else math.nan
-            for m in TEST_METRICS
-        }
+        | {metric: values[epoch] for metric, values in record.epochs.items()}
+        | {m: record.test.get(m, math.nan) if epoch + 1 == count else math.nan for m in tests}
         for epoch in range(count)
     ]
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
-    """Parquet with one row per trial and epoch, in the order of `records`."""
-    _write_table(path, [row for record in records for row in _rows(record)])
+    """Parquet with one row per trial and epoch, in the order of `records`, which are of one kind:
+    the epochs' metrics have the same names."""
+    tests = list(dict.fromkeys(metric for record in records for metric in record.test))
+    _write_table(path, [row for record in records for row in _rows(record, tests)])
 
 
 def read_records(path: Path) -> tuple[Record, ...]:
@@ -103,21 +107,24 @@ def read_records(path: Path) -> tuple[Record, ...]:
     import pyarrow.parquet as pq
 
     trials: dict[str, list[dict[str, Any]]] = {}
-    for row in pq.read_table(path).to_pylist():
+    table = pq.read_table(path)
+    rest = [c for c in table.column_names if c not in ("digest", "epoch", *_PLAIN, *_JSON)]
+    tests = [name for name in rest if name.startswith("test_")]
+    epochs = [name for name in rest if name not in tests]
+    for row in table.to_pylist():
         # what wrote the table may have taken a NaN for a missing value
-        numbers = {m: math.nan for m in (*EPOCH_METRICS, *TEST_METRICS) if row[m] is None}
+        numbers = {name: math.nan for name in rest if row[name] is None}
         trials.setdefault(row["digest"], []).append(row | numbers)
-    return tuple(_record(rows) for rows in trials.values())
+    return tuple(_record(rows, epochs, tests) for rows in trials.values())
 
 
-def _record(rows: Sequence[dict[str, Any]]) -> Record:
+def _record(rows: Sequence[dict[str, Any]], epochs: Sequence[str], tests: Sequence[str]) -> Record:
     last = rows[-1]
-    plain = ("stage", "study", "arm", "seed", "learning_rate", "data_digest", "outcome", "chosen")
     return Record(
-        **{key: last[key] for key in plain},
-        settings=json.loads(last["settings"]),
-        epochs={metric: tuple(row[metric] for row in rows) for metric in EPOCH_METRICS},
-        test={metric: last[metric] for metric in TEST_METRICS} if last["chosen"] else {},
+        **{key: last[key] for key in _PLAIN},
+        **{key: json.loads(last[key]) for key in _JSON},
+        epochs={metric: tuple(row[metric] for row in rows) for metric in epochs},
+        test={metric: last[metric] for metric in tests} if last["chosen"] else {},
     )
 
 
@@ -161,5 +168,6 @@ class Kept:
     data: str
     """Digest of the stage's task, whether the arm standardizes it or not."""
     validation_hits: str
-    """One bit per validation sample, 1 where the label is right, packed and in hexadecimal."""
+    """One bit per validation sample, 1 where the label is right, packed and in hexadecimal; empty
+    for a regression."""
     validation_samples: int

@@ -52,9 +52,9 @@ class Pool:
             for trial in cohort.trials
         }
 
-    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
+    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, dict[str, float]]:
         return {
-            cohort.key(trial): (0.5, (ON_A if cohort.sources else ALONE)[trial.seed])
+            cohort.key(trial): {"test_accuracy": (ON_A if cohort.sources else ALONE)[trial.seed]}
             for cohort in cohorts
             for trial in cohort.trials
         }

@@ -5,14 +5,16 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import parameters
 from warmstart.config import params
 from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Initializer, Optimizer
+from warmstart.config.study import Compare, MetricName, Study
 from warmstart.errors import InputError
+from warmstart.metrics import METRICS
 from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 GOOD = parameters.content()
@@ -175,7 +177,7 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
         (
             {"compare.seedz": 3},
             "compare.seedz: unknown key; did you mean 'seeds'?; expected seeds, "
-            "most_seeds, most_trial_epochs, equivalence, learning_rates, epochs, patience, "
+            "most_seeds, most_trial_epochs, metric, equivalence, learning_rates, epochs, patience, "
             "batch_size, base, studies; rename or remove it",
         ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
@@ -402,3 +404,47 @@ def test_help_and_errors_do_without_tensorflow() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "compare" in done.stdout
+
+
+def test_what_makes_no_sense_for_the_task_has_its_line() -> None:
+    weighted: Any = {"class_weight": "balanced"}
+    study = Study(base=Arm(**weighted), arms={"a": Arm(**weighted), "b": Arm()})
+    crossed = Study(
+        cross={"w": {"yes": Arm(**weighted), "no": Arm()}, "o": {"x": Arm(), "y": Arm()}}
+    )
+    given = {"seeds": 2, "learning_rates": (0.1,), "epochs": 1, "batch_size": 8, "base": Arm()}
+    made = Compare(**given, metric="roc_auc", studies={"s": study, "c": crossed})
+    assert made.misfits("binary") == []
+    with pytest.raises(InputError) as caught:
+        made.decided_by(())
+    assert caught.value.problems == (
+        "compare.metric: expected auto or one of rmse, mae, r2, since the task is regression, "
+        "received roc_auc; change it",
+        *(
+            f"compare.studies.{where}.class_weight: expected none, since numbers have no classes, "
+            "received balanced; remove it"
+            for where in ("s.base", "s.arms.a", "c.cross.w.yes")
+        ),
+    )
+    assert made.decided_by((5, 5)) == "roc_auc"
+    automatic = made.model_copy(update={"metric": "auto"})
+    assert automatic.decided_by((30, 11)) == "accuracy"
+    assert automatic.decided_by((33, 11, 40)) == "balanced_accuracy"
+    with pytest.raises(InputError, match="the task is multiclass, received rmse"):
+        made.model_copy(update={"metric": "rmse"}).decided_by((5, 5, 5))
+
+
+def test_a_metric_of_numbers_is_refused_for_known_classes() -> None:
+    content = copy.deepcopy(GOOD)
+    content["data"]["name"] = "digits"
+    content["compare"]["metric"] = "rmse"
+    with pytest.raises(InputError) as caught:
+        params.parse(content)
+    assert caught.value.problems == (
+        "params.yaml: compare.metric: expected auto or one of accuracy, balanced_accuracy, "
+        "macro_f1, roc_auc, log_loss, since the task is multiclass, received rmse; change it",
+    )
+
+
+def test_every_metric_can_be_asked_for() -> None:
+    assert get_args(MetricName) == ("auto", *METRICS)

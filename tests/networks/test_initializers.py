@@ -84,7 +84,7 @@ def test_same_seed_same_kernel_other_seed_other_kernel() -> None:
 def test_layers_of_equal_shape_start_with_different_kernels() -> None:
     """Keras gives them identical ones when they share an integer seed."""
     network = Arm(hidden=(30, 30, 30)).resolve(30)
-    model = mlp.build(network, features=30, classes=30, seed=0)
+    model = mlp.build(network, features=30, outputs=30, seed=0)
     kernels = [layer.kernel.numpy() for layer in model.layers if hasattr(layer, "kernel")]
     for i, one in enumerate(kernels):
         for other in kernels[:i]:

@@ -8,7 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
+from small_task import make_numbers, make_task
 from warmstart.config.arm import Arm
 from warmstart.networks import choices, mlp
 from warmstart.networks.choices import keras_code
@@ -20,11 +22,11 @@ def network(**choices: Any) -> Arm:
     return Arm.model_validate({"hidden": (5, 4)} | choices, strict=False).resolve(FEATURES)
 
 
-def code_of(made: Arm, task: Path) -> str:
+def code_of(made: Arm, task: Path, classes: int = CLASSES) -> str:
     return keras_code(
         made,
         learning_rate=0.05,
-        classes=CLASSES,
+        classes=classes,
         task=task,
         features=FEATURES,
         batch_size=4,
@@ -116,6 +118,27 @@ def test_the_code_runs(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scope["model"].optimizer.iterations == 2 * 2  # epochs × batches
     assert "val_accuracy" in capsys.readouterr().out
     assert isinstance(scope["model"], keras.Sequential)
+
+
+def test_the_code_of_a_regression_and_of_balanced_classes_runs(tmp_path: Path) -> None:
+    """What `fit` is given, against scikit-learn."""
+    task, path = make_numbers(), tmp_path / "full.npz"
+    task.write(path)
+    scope: dict[str, Any] = {}
+    exec(code_of(network(optimizer="adam"), path, classes=0), scope)
+    assert isinstance(scope["model"].loss, keras.losses.MeanSquaredError)
+    assert described(scope["model"]) == described(mlp.build(network(), FEATURES, 1, seed=0))
+    loss, absolute = scope["model"].evaluate(task.x_test, task.y_test, verbose=0)
+    guess = scope["model"].predict(task.x_test, verbose=0)[:, 0]
+    assert absolute == pytest.approx(np.abs(guess - task.y_test).mean(), rel=1e-5)
+    assert loss == pytest.approx(((guess - task.y_test) ** 2).mean(), rel=1e-5)
+    classes = make_task()
+    classes.write(path)
+    exec(code_of(network(class_weight="balanced"), path), scope)
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=classes.y_train)
+    assert scope["class_weight"] == pytest.approx(dict(enumerate(expected)))
+    assert "    class_weight=class_weight,\n" in code_of(network(class_weight="balanced"), path)
+    assert "class_weight" not in code_of(network(), path)
 
 
 def test_printing_needs_no_keras() -> None:

@@ -10,7 +10,7 @@ from warmstart.networks import mlp, saving
 
 def build(**choices) -> keras.Sequential:
     network = Arm(**choices)
-    return mlp.build(network.resolve(784), features=784, classes=10, seed=0)
+    return mlp.build(network.resolve(784), features=784, outputs=10, seed=0)
 
 
 def test_the_chapters_batch_norm_network_has_its_parameters() -> None:

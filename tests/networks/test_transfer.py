@@ -12,7 +12,7 @@ from warmstart.networks import mlp, saving, transfer
 @pytest.fixture
 def model_a() -> keras.Sequential:
     network = Arm(hidden=(8, 6), activation=Activation(name="elu"), batch_norm="after").resolve(5)
-    model = mlp.build(network, features=5, classes=4, seed=3)
+    model = mlp.build(network, features=5, outputs=4, seed=3)
     model.set_weights([weight + 0.5 for weight in model.get_weights()])  # as if trained
     return model
 
@@ -43,7 +43,7 @@ LAYERS = ("hidden_1", "activation_1", "batch_norm_1", "hidden_2", "activation_2"
 
 
 def test_what_is_copied_is_equal_and_what_is_not_is_fresh(model_a: keras.Sequential) -> None:
-    model_b = transfer.graft(model_a, features=5, classes=2, seed=9)
+    model_b = transfer.graft(model_a, features=5, outputs=2, seed=9)
     transfer.copy(model_a, model_b, LAYERS[:3], (*LAYERS[3:], "logits"))
     for name in LAYERS:
         a, b = model_a.get_layer(name), model_b.get_layer(name)
@@ -67,7 +67,7 @@ def test_what_is_copied_is_equal_and_what_is_not_is_fresh(model_a: keras.Sequent
 def test_every_layer_of_the_source_is_on_one_side(
     model_a: keras.Sequential, copied: tuple[str, ...], not_copied: tuple[str, ...]
 ) -> None:
-    model_b = transfer.graft(model_a, features=5, classes=2, seed=9)
+    model_b = transfer.graft(model_a, features=5, outputs=2, seed=9)
     with pytest.raises(ValueError, match=r"expected each of hidden_1, .*logits") as raised:
         transfer.copy(model_a, model_b, copied, not_copied)
     assert f"copied: {', '.join(copied)}; not copied: {', '.join(not_copied)}" in str(raised.value)
@@ -75,7 +75,7 @@ def test_every_layer_of_the_source_is_on_one_side(
 
 def test_training_b_never_moves_a(model_a: keras.Sequential) -> None:
     before = snapshot(model_a)
-    model_b = transfer.graft(model_a, features=5, classes=2, seed=9)
+    model_b = transfer.graft(model_a, features=5, outputs=2, seed=9)
     transfer.copy(model_a, model_b, LAYERS, ("logits",))
     train(model_b)
     assert equal(before, snapshot(model_a))
@@ -83,7 +83,7 @@ def test_training_b_never_moves_a(model_a: keras.Sequential) -> None:
 
 def test_other_features_are_refused_with_both_shapes(model_a: keras.Sequential) -> None:
     with pytest.raises(InputError, match=r"\(batch, 7\).*received input \(None, 5\)"):
-        transfer.graft(model_a, features=7, classes=2, seed=9)
+        transfer.graft(model_a, features=7, outputs=2, seed=9)
 
 
 def test_loading_gives_what_was_saved(tmp_path, model_a: keras.Sequential) -> None:

@@ -107,9 +107,12 @@ class MadeUp:
             samples=10,
         )
 
-    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
+    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, dict[str, float]]:
         return {
-            c.key(t): (0.3, 1 - errors(c.splits[0].digest, bool(c.sources), t.seed) / N_TEST)
+            c.key(t): {
+                "test_loss": 0.3,
+                "test_accuracy": 1 - errors(c.splits[0].digest, bool(c.sources), t.seed) / N_TEST,
+            }
             for c in cohorts
             for t in c.trials
         }

@@ -19,6 +19,10 @@ from warmstart.stages.run import run
 from warmstart.training.trials import EPOCH_METRICS, Cohort, Result, Trial
 
 
+def scored(loss: float, accuracy: float) -> dict[str, float]:
+    return {"test_loss": loss, "test_accuracy": accuracy}
+
+
 class Workers:
     """Higher learning rates are better, so that the grid is extended; nothing is trained."""
 
@@ -48,7 +52,7 @@ class Workers:
     def score(self, trial: Trial) -> float:
         return trial.learning_rate / 5 + trial.seed / 100
 
-    def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
+    def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, dict[str, float]]:
         trials, facts = announced(self._folder)
         self.facts = facts
         for key, known in trials:
@@ -56,7 +60,9 @@ class Workers:
             assert result
             untested = Record(**known, outcome=result.outcome, epochs=result.epochs)
             self.found.add(untested.digest)
-        return {cohort.key(trial): (0.3, 0.9) for cohort in cohorts for trial in cohort.trials}
+        return {
+            cohort.key(trial): scored(0.3, 0.9) for cohort in cohorts for trial in cohort.trials
+        }
 
 
 PEAKS = {"relu": (0.3, 0.6), "tanh": (0.1, 0.7)}
@@ -78,10 +84,10 @@ class Peaked(Workers):
         best, height = PEAKS[trial.arm]
         return height - abs(np.log10(trial.learning_rate / best)) / 5 + trial.seed / 100
 
-    def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
+    def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, dict[str, float]]:
         trials = [(cohort.key(trial), trial) for cohort in cohorts for trial in cohort.trials]
         self.tested += [(t.arm, t.learning_rate, t.seed) for _, t in trials]
-        return {key: (t.learning_rate, 0.9 - t.seed / 100) for key, t in trials}
+        return {key: scored(t.learning_rate, 0.9 - t.seed / 100) for key, t in trials}
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
         self.exported.append((trial.arm, trial.learning_rate, trial.seed))
@@ -259,10 +265,10 @@ def test_the_test_set_has_no_part_in_who_gets_more_seeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Praised(Scores):
-        def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, tuple[float, float]]:
+        def evaluate(self, cohorts: Sequence[Cohort]) -> Mapping[str, dict[str, float]]:
             super().evaluate(cohorts)
             return {
-                cohort.key(t): (0.3, float(t.arm == "elu"))
+                cohort.key(t): scored(0.3, float(t.arm == "elu"))
                 for cohort in cohorts
                 for t in cohort.trials
             }

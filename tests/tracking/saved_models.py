@@ -37,7 +37,7 @@ def prepare(folder: Path, n: int = 60) -> None:
 def network(*, right: float = 1.0, seed: int = 1) -> keras.Sequential:
     """Right on all samples, or wrong on some: it takes the first feature times `right`."""
     plain = Arm(hidden=(6,), activation="rrelu").resolve(6)
-    model = mlp.build(plain, features=6, classes=3, seed=seed)
+    model = mlp.build(plain, features=6, outputs=3, seed=seed)
     hidden, bias = np.eye(6, dtype="float32"), np.full(6, 10, "float32")  # above 0: linear
     head = np.eye(6, 3, dtype="float32")
     head[0, 0] = right

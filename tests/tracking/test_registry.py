@@ -38,7 +38,7 @@ def register(registry: mlflow.MlflowClient, name: str, files: Mapping[str, bytes
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it logs
 def test_a_model_that_the_keras_flavour_logged(registry: mlflow.MlflowClient, here: Path) -> None:
-    model = mlp.build(Arm(hidden=(4, 3)).resolve(5), features=5, classes=3, seed=1)
+    model = mlp.build(Arm(hidden=(4, 3)).resolve(5), features=5, outputs=3, seed=1)
     first = [weight + 0.5 for weight in model.get_weights()]
     mlflow.set_tracking_uri(registry.tracking_uri)
     try:

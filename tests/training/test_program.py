@@ -15,7 +15,7 @@ from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Optimizer
 from warmstart.data.task import Task
 from warmstart.networks import choices, mlp
 from warmstart.training.fed import feed_slope
-from warmstart.training.program import Data, Numbers, Program, measure
+from warmstart.training.program import Data, Numbers, Program
 
 JAX = keras.backend.backend() == "jax"
 # momenta and slopes that float32 holds exactly: Keras passes them through it even in float64
@@ -272,13 +272,6 @@ def test_a_batch_larger_than_the_data_is_one_batch() -> None:
     plain.train_on_batch(task.x_train, task.y_train)
     for ours, theirs in zip(program.weights()[0], values(plain), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
-def test_measure_is_kerass_evaluate() -> None:
-    task = make_task()
-    plain = plain_keras(Arm(batch_norm="after"), task)
-    ours = measure(plain, task.x_test, task.y_test)
-    assert ours == pytest.approx(plain.evaluate(task.x_test, task.y_test, verbose=0), rel=1e-6)
 
 
 def step(clipping: Clipping, gradients: list[list[float]]) -> list[np.ndarray]:

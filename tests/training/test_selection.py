@@ -1,9 +1,12 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fabricated import trial
+from warmstart.metrics import METRICS
+from warmstart.training.chance import Chance, of_accuracy
 from warmstart.training.selection import (
     best_arm,
     best_of,
@@ -11,6 +14,7 @@ from warmstart.training.selection import (
     choose_learning_rates,
     contenders,
     is_at_chance,
+    last_epoch,
     rate_scores,
 )
 
@@ -102,7 +106,7 @@ def test_more_seeds_are_for_what_is_open_and_not_for_what_is_worse():
         for arm, mean in means.items()
         for seed in range(10)
     ]
-    given = {"margin": 0.005, "chance": 0.1, "samples": 1000, "level": 0.015}
+    given = {"margin": 0.005, "chance": of_accuracy(0.1, 1000), "resolution": 1e-3, "level": 0.015}
     assert contenders(records, reference=None, **given) == ["a", "b"]
     assert contenders(records, reference="c", **given) == []  # both are shown to be better
     assert contenders(records[:10] + records[20:], reference=None, **given) == []
@@ -165,3 +169,62 @@ def test_a_diverged_trial_is_kept_last():
         trial("a", 2, val_accuracy=[float("nan")]),
     ]
     assert best_of(records, range(9)) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "better", "worse"),
+    [
+        ("balanced_accuracy", 0.8, 0.6),
+        ("rmse", 12.0, 15.0),
+        ("log_loss", 0.2, 0.3),
+        ("r2", 0.5, -2),
+    ],
+)
+def test_another_metric_than_accuracy_chooses(metric: str, better: float, worse: float):
+    """Accuracy and loss say the opposite, and say nothing."""
+    records = [
+        trial("a", seed, rate, val_accuracy=[accuracy], val_loss=[0.5], metric=metric,
+              validation=value)
+        for seed in (0, 1)
+        for rate, accuracy, value in ((0.01, 0.9, worse), (0.1, 0.5, better), (0.3, 0.9, worse))
+    ]  # fmt: skip
+    rates = {("a", 0): 0.1, ("a", 1): 0.1}
+    assert choose_learning_rates(records) == rates
+    assert beyond_the_edge(records) == {}
+    assert rate_scores(records)["a"][0.1] == (METRICS[metric].gain(better), 0.5)
+    other = [replace(r, arm="b") for r in records if r.learning_rate == 0.01]
+    best = [r for r in records if r.learning_rate == 0.1]
+    assert best_arm([*other, *best]) == "a"
+    assert best_of([*other, *best], {1}) == 3
+
+
+@pytest.mark.parametrize("metric", ["rmse", "balanced_accuracy"])
+def test_what_diverged_is_worst_whatever_the_metric(metric: str):
+    nan = float("nan")
+    records = [
+        trial("a", 0, 0.3, outcome="diverged", metric=metric, validation=nan),
+        trial("a", 0, 0.1, metric=metric, validation=1e6 if metric == "rmse" else 0.01),
+        trial("b", 0, 0.3, outcome="diverged", metric=metric, validation=nan),
+        trial("c", 0, 0.3, metric=metric, validation=nan),
+    ]
+    assert choose_learning_rates(records)["a", 0] == 0.1
+    assert best_arm([records[2], records[1]]) == "a"
+    assert best_of([records[2], records[3], records[1]], {0}) == 2
+    worst = -float("inf") if metric == "rmse" else 0.0
+    assert last_epoch(records[0]) == last_epoch(records[3]) == (worst, float("inf"))
+
+
+def test_seeds_are_for_what_is_open_in_units_of_the_target_and_a_divergence_is_a_constant():
+    """RMSE around 10: b is half a unit worse, c far, d diverged in one seed and is set aside."""
+    luck = np.random.default_rng(4)
+    chance = Chance(-40.0, 1.0)
+    records = [
+        trial(arm, seed, metric="rmse", validation=mean + luck.normal(0, 0.3))
+        for arm, mean in {"a": 10.0, "b": 10.1, "c": 14.0, "d": 10.0}.items()
+        for seed in range(10)
+    ]
+    records[35] = replace(records[35], outcome="diverged")
+    given = {"reference": None, "chance": chance, "resolution": 1e-12, "level": 0.015}
+    assert contenders(records[:30], margin=0.05, **given) == ["a", "b"]
+    assert contenders(records[:30], margin=2.0, **given) == []
+    assert contenders(records, margin=2.0, **given) == ["a", "b", "d"]  # d is open

@@ -188,6 +188,9 @@ class Arm(Frozen):
     skip_connections: bool = False
     """Whether a hidden layer with as many units as the one before it adds its input to what it puts
     out, an identity shortcut (He et al. 2016): behind activation, batch norm and dropout."""
+    class_weight: Literal["none", "balanced"] = "none"
+    """Whether in training the loss of a sample counts in inverse proportion to how many of the
+    training samples have its class: n / (classes · of its class), as Keras's `class_weight`."""
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 
@@ -266,9 +269,13 @@ class Arm(Frozen):
         ]
 
     def content(self) -> dict[str, Any]:
-        """Every choice as plain values, for keys. Without skip connections nothing is said of them,
-        here and in `settings`: keys and records from before there were any stay as they are."""
-        return self.model_dump(exclude=None if self.skip_connections else {"skip_connections"})
+        """Every choice as plain values, for keys. Of skip connections and weights of classes
+        nothing is said where there are none, here and in `settings`: keys and records from before
+        there were any stay as they are."""
+        late = {"skip_connections": False, "class_weight": "none"}
+        return self.model_dump(
+            exclude={key for key, off in late.items() if getattr(self, key) == off}
+        )
 
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""

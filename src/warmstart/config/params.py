@@ -16,6 +16,7 @@ from warmstart.config.checking import check, nearest
 from warmstart.config.names import Label, Name
 from warmstart.config.study import Compare, LearningRates
 from warmstart.errors import InputError
+from warmstart.metrics import kind_of
 
 _CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -299,6 +300,9 @@ def parse(content: dict[str, Any], where: str = "params.yaml") -> Params:
     """
     params, problems = check(content, Params)
     problems += _task_b_problems(content)
+    if params and (classes := KNOWN_CLASSES.get(params.data.name)):
+        misfits = params.compare.misfits(kind_of(len(classes)))
+        problems += [f"compare.{line}" for line in misfits]
     if problems or params is None:
         raise InputError(*(f"{where}: {problem}" for problem in problems))
     return params

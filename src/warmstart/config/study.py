@@ -1,14 +1,16 @@
 """The section `compare` of params.yaml: studies, each a question with its arms."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from warmstart.config.arm import Arm, Count, Frozen, Positive
 from warmstart.config.names import Label, Name
+from warmstart.errors import InputError
+from warmstart.metrics import METRICS, Kind, automatic, kind_of
 
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 Repetitions = Annotated[int, Field(ge=2)]
@@ -81,6 +83,11 @@ class Study(Frozen):
         return crossed
 
 
+MetricName = Literal[
+    "auto", "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "rmse", "mae", "r2",
+]  # fmt: skip
+
+
 class Compare(Frozen):
     """The studies, and the budget that every arm of every study gets alike."""
 
@@ -90,8 +97,11 @@ class Compare(Frozen):
     """Rounds double the seeds of a study as long as something is open; None: there is one round."""
     most_trial_epochs: Count | None = None
     """Of a study, all trials together: no round begins that would go beyond; None: no bound."""
+    metric: MetricName = "auto"
+    """What validation chooses by and arms are judged by; `auto`: see `metrics.automatic`."""
     equivalence: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Arms whose mean accuracies differ by less, a share, are practically equal."""
+    """Arms whose means differ by less are practically equal: a share, of log loss and R² a number,
+    of RMSE and MAE a share of the target's own deviation."""
     learning_rates: LearningRates
     epochs: Count
     patience: Count | None = None
@@ -110,6 +120,48 @@ class Compare(Frozen):
                 for name, network in networks.items():
                     for conflict in network.conflicts():
                         yield f"studies.{study}.{where}.{name}.{conflict}"
+
+    def misfits(self, kind: Kind) -> list[str]:
+        """What makes no sense where `kind` is predicted, one line each, as `problems`."""
+        found = []
+        valid = [name for name, metric in METRICS.items() if kind in metric.kinds]
+        if self.metric not in ("auto", *valid):
+            found.append(
+                f"metric: expected auto or one of {', '.join(valid)}, since the task is {kind}, "
+                f"received {self.metric}; change it"
+            )
+        if kind != "regression":
+            return found
+        return found + [
+            f"{where}.class_weight: expected none, since numbers have no classes, received "
+            f"{arm.class_weight}; remove it"
+            for where, arm in self._stated()
+            if arm.class_weight != "none"
+        ]
+
+    def _stated(self) -> Iterator[tuple[str, Arm]]:
+        """Every arm or part of one as it was given, and where."""
+        yield "base", self.base
+        for study, options in self.studies.items():
+            yield f"studies.{study}.base", options.base
+            parts = {"arms": options.arms, "profiles": options.profiles}
+            parts |= {f"cross.{factor}": arms for factor, arms in options.cross.items()}
+            for part, arms in parts.items():
+                for name, arm in arms.items():
+                    yield f"studies.{study}.{part}.{name}", arm
+
+    def decided_by(self, counts: Sequence[int]) -> str:
+        """The name of the metric that decides.
+
+        Args:
+            counts: samples of each class of the full task; empty for a regression.
+
+        Raises:
+            InputError: if something here makes no sense for such a task.
+        """
+        if problems := self.misfits(kind_of(len(counts))):
+            raise InputError(*(f"compare.{line}" for line in problems))
+        return automatic(counts) if self.metric == "auto" else self.metric
 
     def arms(self, study: str) -> Arms:
         """The arms of `study` with everything filled in from the two bases."""

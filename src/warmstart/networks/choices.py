@@ -164,10 +164,10 @@ def skip(number: int) -> Call:
     return Call("keras.layers.Add", name=f"skip_{number}")
 
 
-def head(classes: int, seed: int = 0, choice: Initializer = GLOROT_UNIFORM) -> Call:
-    """The output layer: logits `(batch, classes)`."""
+def head(outputs: int, seed: int = 0, choice: Initializer = GLOROT_UNIFORM) -> Call:
+    """The output layer, which is linear: `(batch, outputs)`."""
     kernel = initializer(choice, layer_seed(seed, HEAD))
-    return Call("keras.layers.Dense", classes, kernel_initializer=kernel, name=HEAD)
+    return Call("keras.layers.Dense", outputs, kernel_initializer=kernel, name=HEAD)
 
 
 def keras_code(
@@ -185,7 +185,7 @@ def keras_code(
     Args:
         arm: resolved.
         learning_rate: of its optimizer.
-        classes: outputs, which are logits.
+        classes: outputs, which are logits; 0: one output, a standardized number.
         task: the file with the arrays, as the stage `prepare` writes it, beside
             `standardize.npz`.
         features: inputs.
@@ -193,9 +193,10 @@ def keras_code(
         epochs: of training.
     """
     layers = block(arm)
-    output = str(head(classes, choice=arm.head_initializer))
+    output = str(head(classes or 1, choice=arm.head_initializer))
     if arm.head_initializer == GLOROT_UNIFORM:
-        output = str(Call("keras.layers.Dense", classes))  # it is Keras's default
+        output = str(Call("keras.layers.Dense", classes or 1))  # it is Keras's default
+    loss = "SparseCategoricalCrossentropy(from_logits=True)" if classes else "MeanSquaredError()"
     norm = str(batch_norm(arm, "")) if arm.batch_norm.on_input else ""
     connected = _skipping if arm.skips else _sequential
     lines = [
@@ -204,12 +205,13 @@ def keras_code(
         *_imports(layers),
         "",
         *_data(task, arm.standardize),
+        *(_WEIGHTS if arm.class_weight == "balanced" else ()),
         "",
         *connected(f"keras.Input(({features},))", norm, arm.hidden, layers, output),
         "model.compile(",
         f"    optimizer={optimizer(arm, learning_rate)},",
-        "    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),",
-        '    metrics=["accuracy"],',
+        f"    loss=keras.losses.{loss},",
+        f'    metrics=["{"accuracy" if classes else "mae"}"],',
         ")",
         "model.fit(",
         '    data["x_train"],',
@@ -217,11 +219,18 @@ def keras_code(
         f"    batch_size={batch_size},",
         f"    epochs={epochs},",
         '    validation_data=(data["x_validation"], data["y_validation"]),',
+        *(["    class_weight=class_weight,"] if arm.class_weight == "balanced" else ()),
         ")",
         'model.evaluate(data["x_test"], data["y_test"])',
         "",
     ]
     return "\n".join(lines)
+
+
+_WEIGHTS = (
+    'counts = np.bincount(data["y_train"])',
+    "class_weight = dict(enumerate(counts.sum() / (len(counts) * counts)))",
+)
 
 
 def _sequential(

@@ -1,4 +1,4 @@
-"""An arm as a plain Keras model: a multilayer perceptron that ends in logits."""
+"""An arm as a plain Keras model: a multilayer perceptron that ends in logits, or in a number."""
 
 from collections.abc import Iterable
 
@@ -8,10 +8,10 @@ from warmstart.config.arm import Arm
 from warmstart.networks import choices
 
 
-def build(network: Arm, features: int, classes: int, seed: int, first: int = 1) -> keras.Model:
-    """The Keras model of a resolved `network`, input `(batch, features)`, output logits
-    `(batch, classes)`: Sequential, unless it has skip connections. Its hidden layers are numbered
-    from `first`.
+def build(network: Arm, features: int, outputs: int, seed: int, first: int = 1) -> keras.Model:
+    """The Keras model of a resolved `network`, input `(batch, features)`, output
+    `(batch, outputs)`, which are logits of classes, or one standardized number: Sequential, unless
+    it has skip connections. Its hidden layers are numbered from `first`.
 
     Every layer draws from a stream of its own under `seed`, named after the layer.
     """
@@ -23,7 +23,7 @@ def build(network: Arm, features: int, classes: int, seed: int, first: int = 1) 
         calls += choices.block(network, units, number, seed)
         if number - first + 1 in network.skips:
             calls.append(choices.skip(number))
-    calls.append(choices.head(classes, seed, network.head_initializer))
+    calls.append(choices.head(outputs, seed, network.head_initializer))
     inputs = keras.Input((features,), name="features")
     return connect(inputs, [call.build() for call in calls])
 
@@ -42,15 +42,24 @@ def connect(inputs: keras.KerasTensor, layers: Iterable[keras.layers.Layer]) -> 
     return keras.Model(inputs, x, name="mlp")
 
 
+def loss_of(outputs: int) -> keras.losses.Loss:
+    """What networks are trained by: the cross-entropy of logits; of a single output, which is a
+    number, the mean squared error."""
+    if outputs == 1:
+        return keras.losses.MeanSquaredError()
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
 def compile_for_use(
     model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
 ) -> keras.Model:
     """Give `model` the loss and metric with which `evaluate` returns what records say, and the
     optimizer with which `fit` goes on."""
+    outputs = model.output_shape[-1]
     model.compile(
         # named, since Keras numbers unnamed ones through the process, and the name is saved
         optimizer=optimizer or keras.optimizers.SGD(name="sgd"),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=loss_of(outputs),
+        metrics=["mae" if outputs == 1 else "accuracy"],
     )
     return model

@@ -35,8 +35,9 @@ def load(path: Path) -> keras.Sequential:
     return keras.Sequential([keras.Input((math.prod(model.input_shape[1:]),)), *layers])
 
 
-def graft(source: keras.Sequential, features: int, classes: int, seed: int) -> keras.Sequential:
-    """A new model of the same layers as `source`, all fresh, but with a head for `classes`.
+def graft(source: keras.Sequential, features: int, outputs: int, seed: int) -> keras.Sequential:
+    """A new model of the same layers as `source`, all fresh, but with a head of so many
+    `outputs`.
 
     `Sequential(source.layers[:-1] + …)` would share the layers, so that training B changes A.
 
@@ -52,7 +53,7 @@ def graft(source: keras.Sequential, features: int, classes: int, seed: int) -> k
     for layer in layers:
         layer.trainable = True
     inputs = keras.Input((features,), name="features")
-    return keras.Sequential([inputs, *layers, choices.head(classes, seed).build()], name="mlp")
+    return keras.Sequential([inputs, *layers, choices.head(outputs, seed).build()], name="mlp")
 
 
 def copy(

@@ -121,8 +121,8 @@ class Workers:
         if self._finished:
             self._finished.keep(keys, self._store)
 
-    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, tuple[float, float]]:
-        """Test loss and accuracy of all trials, by their keys."""
+    def evaluate(self, cohorts: Sequence[Cohort]) -> dict[str, dict[str, float]]:
+        """What `scores.tested` says of all trials, by their keys."""
         pieces = cut(cohorts, self._place.count)
         return {
             piece.key(trial): score

@@ -18,7 +18,7 @@ import numpy as np
 
 from warmstart.files import read_json, replacing, write_json
 from warmstart.training.layers import pack, unpack
-from warmstart.training.trials import EPOCH_METRICS, Outcome, Result, Standing
+from warmstart.training.trials import Outcome, Result, Standing
 
 UNFINISHED = Path(".warmstart")
 """Unfinished work, below the current folder; removed when its stage succeeds."""
@@ -81,6 +81,7 @@ class Store:
         """Keep `result` and the trained weights in one file named by the trial's key."""
         arrays: dict[str, Any] = {f"weight_{i}": value for i, value in enumerate(weights)}
         arrays |= {f"epochs_{metric}": np.array(v) for metric, v in result.epochs.items()}
+        arrays |= {f"validation_{metric}": np.array(v) for metric, v in result.validation.items()}
         with replacing(self.path(result.key)) as unfinished:
             np.savez(
                 unfinished,
@@ -96,13 +97,19 @@ class Store:
         if not self.path(key).exists():
             return None
         with np.load(self.path(key), allow_pickle=False) as file:
+
+            def named(prefix: str) -> dict[str, Any]:
+                names = [name for name in file if name.startswith(prefix)]
+                return {name.removeprefix(prefix): file[name].tolist() for name in names}
+
             return Result(
                 key=key,
                 outcome=cast(Outcome, str(file["outcome"])),
-                epochs={m: tuple(file[f"epochs_{m}"].tolist()) for m in EPOCH_METRICS},
+                epochs={metric: tuple(values) for metric, values in named("epochs_").items()},
                 samples=int(file["samples"]),
                 train_seconds=float(file["train_seconds"]),
                 probes=unpack(file["probes"]),
+                validation=named("validation_"),
             )
 
     def weights(self, key: str) -> list[np.ndarray]:

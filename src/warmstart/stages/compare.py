@@ -11,7 +11,7 @@ from warmstart.errors import InputError
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.run import run
-from warmstart.stages.study import Study
+from warmstart.stages.study import Study, judged_by, margin
 from warmstart.training.trials import Split
 
 
@@ -20,7 +20,7 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
     diagnostics and timings below `output`.
 
     Raises:
-        InputError: if params.yaml has no such study.
+        InputError: if params.yaml has no such study, or something that makes no sense for the data.
     """
     options = params.compare
     if study not in options.studies:
@@ -65,7 +65,11 @@ def make_study(
         root_seed: of every random number.
         folder: for unfinished work.
         probed: whether layers are probed.
+
+    Raises:
+        InputError: if something in `options` makes no sense for the task.
     """
+    metric = judged_by(options, whole.task)
     chosen = options.studies[name]
     seeds = chosen.seeds or options.seeds
 
@@ -104,7 +108,8 @@ def make_study(
         seeds=seeds,
         most_seeds=max(seeds, chosen.most_seeds or options.most_seeds or seeds),
         most_trial_epochs=chosen.most_trial_epochs or options.most_trial_epochs,
-        margin=options.equivalence,
+        metric=metric,
+        margin=margin(options, metric, whole.task),
         profiles={
             key: contender(network, seeds) for key, network in options.profiles(name).items()
         },

@@ -62,7 +62,9 @@ class Maker:
     def network(self) -> Arm:
         """Resolved."""
         network = self.params.pretrain.network.resolve(self.features)
-        return network.model_copy(update={"optimizer": self.params.autoencode.optimizer})
+        # nothing here has classes that are rarer than others
+        changes = {"optimizer": self.params.autoencode.optimizer, "class_weight": "none"}
+        return network.model_copy(update=changes)
 
     @property
     def depth(self) -> int:

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from warmstart.config.params import Params
+from warmstart.data.task import Task
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages import left_out
 from warmstart.stages.contender import from_scratch
 from warmstart.stages.replicates import of_classes
 from warmstart.stages.run import run
-from warmstart.stages.study import Study
+from warmstart.stages.study import Study, judged_by
 
 
 def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
@@ -38,6 +39,7 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
         arms={"a": arm},
         learning_rates=options.learning_rates,
         seeds=params.replicates,
+        metric=judged_by(params.compare, Task.read(data / "full.npz")),
         keeps_all=True,
     )
     run({output: study}, params.executor, model, folder=folder)

@@ -13,7 +13,7 @@ import numpy as np
 from warmstart.config.params import Executor
 from warmstart.contrasts import MINIMUM_SEEDS
 from warmstart.files import write_json
-from warmstart.records import TEST_METRICS, Kept, Record, looks, write_looks, write_records
+from warmstart.records import Kept, Record, looks, write_looks, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
@@ -39,7 +39,7 @@ def run(
             records lie the `timings.json` of all, what was seen in its layers
             (`diagnostics.parquet`), and `kept.json`.
         options: where trials run.
-        model: where the network of the first study with the best validation accuracy is saved.
+        model: where the network of the first study that does best on validation is saved.
         folder: for unfinished work; None: the stage's own.
 
     Returns:
@@ -87,11 +87,7 @@ def _tested(
     chosen = [trial for trial in trials if trial.learning_rate == rates[trial.arm, trial.seed]]
     scores = workers.evaluate(cohorts([study.pair(trial) for trial in chosen]))
     return [
-        replace(
-            record,
-            chosen=True,
-            test=dict(zip(TEST_METRICS, scores[study.key(trial)], strict=True)),
-        )
+        replace(record, chosen=True, test=scores[study.key(trial)])
         if record.learning_rate == rates[record.arm, record.seed]
         else record
         for trial, record in zip(trials, records, strict=True)
@@ -119,7 +115,7 @@ def _keep(
         model=model.as_posix(),
         # the same samples, whether they are standardized for its arm or not
         data=study.task.digest,
-        validation_hits=np.packbits(hits).tobytes().hex(),
+        validation_hits=np.packbits(np.array(hits, bool)).tobytes().hex(),
         validation_samples=len(hits),
     )
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from warmstart.config.params import Compare
 from warmstart.contrasts import level_of, rounds
-from warmstart.data.task import Task
+from warmstart.data.task import PARTS, Task
+from warmstart.metrics import METRICS
 from warmstart.records import Record
 from warmstart.stages.contender import Contender
+from warmstart.training.chance import chance, resolution
 from warmstart.training.race import FEWEST
 from warmstart.training.selection import beyond_the_edge, choose_learning_rates, contenders
 from warmstart.training.trials import Cohort, Result, Trial
@@ -41,8 +44,10 @@ class Study:
     """Of all its trials: no round begins that is likely to go beyond; None: there is no bound."""
     reference: str | None = None
     """The arm that others are held against; None: the best on validation."""
+    metric: str = "accuracy"
+    """What validation chooses by, a name in `metrics.METRICS`."""
     margin: float = 0.0
-    """Mean accuracies that differ by less are practically equal."""
+    """Means of it that differ by less are practically equal."""
     profiles: Mapping[str, Contender] = field(default_factory=dict)
     """Probed at initialization, and not trained."""
     labels: int | None = None
@@ -94,13 +99,13 @@ class Study:
         seeds = 1 + max(record.seed for record in records)
         if seeds == self.rounds[-1]:
             return []
-        labels = np.bincount(self.task.y_validation)
+        y = self.task.y_validation
         wanted = contenders(
             [r for r in records if r.learning_rate == rates[r.arm, r.seed]],
             reference=self.reference,
             margin=self.margin,
-            chance=labels.max() / labels.sum(),
-            samples=int(labels.sum()),
+            chance=chance(self.metric, y if self.task.classes else self.task.raw_target(y)),
+            resolution=resolution(self.metric, len(y)),
             level=level_of(seeds, self.seeds),
         )
         return wanted if self._affords(wanted, trials, results) else []
@@ -120,10 +125,11 @@ class Study:
 
     def pair(self, trial: Trial) -> tuple[Cohort, Trial]:
         """`trial` with the cohort that it belongs to, which is without trials."""
-        return self.arms[trial.arm].cohort, trial
+        return replace(self.arms[trial.arm].cohort, metric=self.metric), trial
 
     def key(self, trial: Trial) -> str:
-        return self.arms[trial.arm].cohort.key(trial)
+        cohort, _ = self.pair(trial)
+        return cohort.key(trial)
 
     def known(self, trial: Trial) -> dict[str, Any]:
         """The fields of the trial's record that are known before it is trained."""
@@ -138,9 +144,33 @@ class Study:
             "learning_rate": trial.learning_rate,
             "settings": self.arms[trial.arm].settings | more,
             "data_digest": self.task.digest,
+            "metric": self.metric,
         }
 
     def record(self, trial: Trial, results: Mapping[str, Result]) -> Record:
         """Before it is tested."""
         result = results[self.key(trial)]
-        return Record(**self.known(trial), outcome=result.outcome, epochs=result.epochs)
+        return Record(
+            **self.known(trial),
+            outcome=result.outcome,
+            epochs=result.epochs,
+            validation=result.validation,
+        )
+
+
+def judged_by(options: Compare, full: Task) -> str:
+    """The metric that decides, in every stage, on data of which `full` holds all classes.
+
+    Raises:
+        InputError: as `Compare.decided_by`.
+    """
+    if full.kind == "regression":
+        return options.decided_by(())
+    y = np.concatenate([getattr(full, f"y_{part}") for part in PARTS])
+    return options.decided_by(np.bincount(y, minlength=full.classes).tolist())
+
+
+def margin(options: Compare, metric: str, full: Task) -> float:
+    """`equivalence` in the unit of `metric`."""
+    unit = full.target[1] if METRICS[metric].form == "target" else 1.0
+    return options.equivalence * unit

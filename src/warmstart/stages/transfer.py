@@ -21,7 +21,7 @@ from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.replicates import of_classes
 from warmstart.stages.run import run
-from warmstart.stages.study import Study
+from warmstart.stages.study import Study, judged_by, margin
 from warmstart.training.strategies import Strategy, strategies
 from warmstart.training.trials import Pretrained, Split
 
@@ -71,7 +71,8 @@ def transfer(
     replicates = _replicates(sources, params.replicates)
     task, splits = of_classes("b", data, replicates, params, unfinished)
     counts = _label_counts(options, task)
-    own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources))
+    full = Task.read(data / "full.npz")
+    own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources), full)
     few = {
         name: arm
         for name, arm in own.arms.items()
@@ -82,7 +83,8 @@ def transfer(
         for n in counts
     }
     folder = UNFINISHED / "pairs"
-    others = _pairs(params, data, pretrained, folder) if options.all_pairs else {}
+    others = _pairs(params, data, full, pretrained, folder) if options.all_pairs else {}
+    del full  # the samples of all classes would stay in memory
     # DVC expects both folders, and warns of an empty one
     (output / "labels").mkdir(parents=True, exist_ok=True)
     classes = {name: list(study.task.class_names) for name, study in others.items()}
@@ -97,9 +99,9 @@ def transfer(
 
 
 def _study(
-    params: Params, name: str, task: Task, file: Path, arms: Mapping[str, Contender]
+    params: Params, name: str, task: Task, file: Path, arms: Mapping[str, Contender], full: Task
 ) -> Study:
-    options = asked(params)
+    options, metric = asked(params), judged_by(params.compare, full)
     return Study(
         stage="transfer",
         name=name,
@@ -110,7 +112,8 @@ def _study(
         learning_rates=options.learning_rates,
         seeds=options.seeds,
         reference=FROM_SCRATCH,
-        margin=params.compare.equivalence,
+        metric=metric,
+        margin=margin(params.compare, metric, full),
         labels=options.train_size,
     )
 
@@ -194,9 +197,10 @@ def on_sources(
     return replace(scratch, cohort=cohort, settings=scratch.settings | settings)
 
 
-def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[str, Study]:
-    """The study of each pair of classes, by its name; all files lie below `folder`."""
-    full = Task.read(data / "full.npz")
+def _pairs(
+    params: Params, data: Path, full: Task, pretrained: Path, folder: Path
+) -> dict[str, Study]:
+    """The study of each pair of classes of `full`, by its name; all files lie below `folder`."""
     records = read_records(pretrained / "records.parquet")
     rate = next(r.learning_rate for r in records if r.chosen and r.seed == 0)
     studies = {}
@@ -207,7 +211,7 @@ def _pairs(params: Params, data: Path, pretrained: Path, folder: Path) -> dict[s
         # the samples of all pairs would fill the memory
         light = replace(task, x_train=nothing, x_validation=nothing, x_test=nothing)
         name = pairs.name(pair)
-        study = _study(params, f"pair_{name}", light, data / "full.npz", arms)
+        study = _study(params, f"pair_{name}", light, data / "full.npz", arms, full)
         studies[name] = study
     return studies
 

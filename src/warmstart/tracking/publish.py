@@ -228,7 +228,12 @@ class Publisher:
         trials, facts = announced(folder)
         trained = Trained(folder)
         records = [
-            Record(**known, outcome=result.outcome, epochs=result.epochs)
+            Record(
+                **known,
+                outcome=result.outcome,
+                epochs=result.epochs,
+                validation=result.validation,
+            )
             for key, known in trials
             if (result := trained.read(key))
         ]

@@ -10,7 +10,9 @@ import numpy as np
 
 from warmstart.data.task import Task
 from warmstart.training import backends, fed
+from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
+from warmstart.training.objective import Objective
 
 SAMPLES = 256
 """How many training samples the probe takes, the first ones: eight mini-batches of the usual 32."""
@@ -23,7 +25,8 @@ SATURATED = 0.1
 
 def samples(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """x and y that are looked at."""
-    return task.x_train[:SAMPLES].astype(keras.config.floatx()), task.y_train[:SAMPLES]
+    y, dtype = task.y_train[:SAMPLES], keras.config.floatx()
+    return task.x_train[:SAMPLES].astype(dtype), y if task.classes else y.astype(dtype)
 
 
 def is_due(epoch: int) -> bool:
@@ -52,9 +55,10 @@ class Probe:
         variables: all that a look reads: the model's, and those from which its layers and the
             optimizer are fed.
         x: (samples, features), floating point.
-        y: (samples,) integer.
+        y: (samples,) integer labels, or numbers of the type of `x`.
         optimizer: whose clipping is examined; None: none.
         batch_size: of the mini-batches that are clipped; a rest is left out.
+        class_weights: as in `Objective`; among `variables`.
         often: whether many looks pay for tracing the first.
     """
 
@@ -67,6 +71,7 @@ class Probe:
         *,
         optimizer: keras.optimizers.Optimizer | None = None,
         batch_size: int = SAMPLES,
+        class_weights: Fed | None = None,
         often: bool = False,
     ) -> None:
         backend = backends.current()
@@ -76,7 +81,7 @@ class Probe:
             keras.Variable(values, trainable=False, dtype=values.dtype.name) for values in (x, y)
         )
         self._size = min(batch_size, len(y))
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._objective = Objective(model.output_shape[-1], class_weights=class_weights)
         layers = {layer.name: layer for layer in model.layers}
         self._input_norm = layers.get("batch_norm_input")
         dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
@@ -167,7 +172,7 @@ class Probe:
                     inputs.append(x)
                 if layer in activations or layer is self._places[-1].dense:
                     outputs.append(x)
-            return self._loss(keras.ops.copy(self._y), x), (
+            return self._objective.training_loss(keras.ops.copy(self._y), x), (
                 normalized,
                 sums,
                 inputs,
@@ -197,14 +202,14 @@ class Probe:
 
     def _inference_loss(self) -> Any:
         """The mean loss in inference mode."""
-        logits = self._model(keras.ops.copy(self._x), training=False)
-        return self._loss(keras.ops.copy(self._y), logits)
+        outputs = self._model(keras.ops.copy(self._x), training=False)
+        return self._objective.loss(keras.ops.copy(self._y), outputs)
 
     def _clipping(self, x: Any, y: Any) -> tuple[list[Any], list[Any]]:
         """The loss's gradients on a mini-batch, as they are and as the optimizer clips them."""
 
         def loss() -> tuple[Any, Any]:
-            return self._loss(y, self._model(x, training=True)), ()
+            return self._objective.training_loss(y, self._model(x, training=True)), ()
 
         _, raw = self._tape.value_and_gradients(loss, self._model.trainable_variables)
         return raw, fed.clipped(self._optimizer, raw)

@@ -2,11 +2,11 @@
 
 The model is an ordinary Keras model and the optimizer Keras's own; the program only removes the
 overhead between their steps. Weights, optimizer state, learning rate, momentum, clip threshold,
-leaky slope, batch order: all are data to it, so nothing is traced or compiled again for another
-trial. What differs between backends lies in `backends`.
+leaky slope, class weights, batch order: all are data to it, so nothing is traced or compiled again
+for another trial. What differs between backends lies in `backends`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from warmstart.data.task import Task
 from warmstart.networks import activations
 from warmstart.training import backends, fed
 from warmstart.training.fed import Factors, Fed
+from warmstart.training.objective import Objective
 
 LOSS_BOUND = 1e9
 """A mean loss beyond this has diverged, though it is still a number."""
@@ -35,6 +36,8 @@ class Numbers:
     """Full batches in an epoch; for programs with a `rest`."""
     layer_factors: tuple[float, ...] = ()
     """One per layer, in the order of `Factors.layers`; for programs with factors."""
+    class_weights: tuple[float, ...] = ()
+    """One per class; for programs with weights of classes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Data:
     shapes: tuple[tuple[int, ...], ...]
     """Training samples and targets, validation samples and targets: (n, …) each."""
     classes: int
+    """0: a regression."""
     task: Task = field(compare=False)
     arrays: tuple[Any, ...] = field(compare=False)
     """The arrays on the device, in the order of `shapes`."""
@@ -56,7 +60,7 @@ class Data:
 
     @classmethod
     def of(cls, task: Task) -> "Data":
-        """The samples of `task` with their labels."""
+        """The samples of `task` with their labels or numbers."""
         return cls._placed(task, task.x_train, task.y_train, task.x_validation, task.y_validation)
 
     @classmethod
@@ -90,8 +94,8 @@ class Program:
         batch_size: the last batch of an epoch is smaller if it does not divide the samples.
         trials: how many states the program advances at once.
         factors: of the layers of `model`, if some may be frozen or learn slower than others.
-        reconstruct: the targets are samples and the loss is the mean squared error, of which there
-            is no accuracy: it is NaN. Else the targets are labels.
+        reconstruct: the targets are samples. Else they are labels or numbers, as `data` has them.
+        class_weights: as in `Objective`, fed from now on.
         rest: samples of an epoch beyond the full batches, the number of which is fed then. None:
             an epoch has all samples.
     """
@@ -106,6 +110,7 @@ class Program:
         slope: Fed | None = None,
         factors: Factors | None = None,
         reconstruct: bool = False,
+        class_weights: Fed | None = None,
         rest: int | None = None,
     ) -> None:
         backend = backends.current()
@@ -121,6 +126,8 @@ class Program:
             self._fed["full_batches"] = Fed(0.0)
         if factors:
             self._fed["layer_factors"] = factors.fed
+        if class_weights:
+            self._fed["class_weights"] = class_weights
         self.variables = [
             *model.variables,
             *optimizer.variables,
@@ -130,10 +137,9 @@ class Program:
         self._rate = next(
             i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate
         )
-        self._loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self._accuracy: Callable[[Any, Any], Any] = _accuracy
-        if reconstruct:
-            self._loss, self._accuracy = keras.losses.MeanSquaredError(), _no_accuracy
+        self._objective = Objective(
+            data.classes or 1, reconstruct=reconstruct, class_weights=class_weights
+        )
         self._tape = backend.Tape(self.variables)
         self._compiled = backend.Compiled(
             self._epoch, self.variables, data.arrays, data.samples, trials
@@ -178,10 +184,10 @@ class Program:
         is not `active` (trials,) stays as it was.
 
         Returns:
-            (trials, 5): EPOCH_METRICS in their order (loss and accuracy as Keras's progress bar
-            shows them at the end of an epoch, which are means over its samples, in training mode;
-            then both on the validation set after it), and 1 if both losses are finite and within
-            LOSS_BOUND, else 0.
+            (trials, 5): `epoch_metrics` in their order (loss and accuracy, or mean absolute error,
+            as Keras's progress bar shows them at the end of an epoch, which are means over its
+            samples, in training mode; then both on the validation set after it), and 1 if both
+            losses are finite and within LOSS_BOUND, else 0.
         """
         return self._compiled.run(orders, np.ones(len(orders), bool) if active is None else active)
 
@@ -212,7 +218,8 @@ class Program:
         sums = self._tape.repeat(full, batch, ops.zeros(2, keras.config.floatx()))
         if rest := self._rest:
             sums = sums + rest * step(ops.slice(order, [full * size], [rest]))
-        validation = self._measure(y_validation, self.model(x_validation, training=False))
+        outputs = self.model(x_validation, training=False)
+        validation = self._objective.measure(y_validation, outputs)
         metrics = ops.concatenate([sums / samples, validation])
         losses = metrics[::2]
         good = ops.all(ops.isfinite(losses)) & ops.all(losses <= LOSS_BOUND)
@@ -221,38 +228,19 @@ class Program:
         return ops.concatenate([metrics, ops.cast(good, metrics.dtype)[None]])
 
     def _step(self, x: Any, y: Any) -> Any:
-        """One batch -> [loss, accuracy] before its update."""
+        """One batch -> [loss, what is shown beside it] before its update."""
 
         def loss() -> tuple[Any, Any]:
-            logits = self.model(x, training=True)
-            return self._loss(y, logits), logits
+            outputs = self.model(x, training=True)
+            return self._objective.training_loss(y, outputs), outputs
 
         before = self._factors.before() if self._factors else []
-        (value, logits), gradients = self._tape.value_and_gradients(loss, self._weights)
+        (value, outputs), gradients = self._tape.value_and_gradients(loss, self._weights)
         if self._factors:
             self._factors.apply(self.optimizer, gradients, before)
         else:
             self.optimizer.apply(gradients, self._weights)
-        return keras.ops.stack([value, self._accuracy(y, logits)])
-
-    def _measure(self, y: Any, logits: Any) -> Any:
-        return keras.ops.stack([self._loss(y, logits), self._accuracy(y, logits)])
-
-
-def measure(model: keras.Model, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Loss and accuracy of `model` on `x` (n, features), `y` (n,), in one pass."""
-    logits = model(keras.ops.convert_to_tensor(x), training=False)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, logits)
-    return float(loss), float(_accuracy(keras.ops.convert_to_tensor(y), logits))
-
-
-def _accuracy(y: Any, logits: Any) -> Any:
-    hits = keras.ops.cast(keras.ops.argmax(logits, axis=-1), y.dtype) == y
-    return keras.ops.mean(keras.ops.cast(hits, logits.dtype))
-
-
-def _no_accuracy(y: Any, outputs: Any) -> Any:
-    return keras.ops.full((), np.nan, outputs.dtype)
+        return keras.ops.stack([value, self._objective.beside(y, outputs)])
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:

@@ -1,6 +1,7 @@
 """What validation data choose: each arm's learning rate, and the trial whose network is kept.
 
-Judging has no part in it, and the test set has no say.
+By the gain of the study's metric after the last epoch: the metric, or minus it where lower is
+better. Judging has no part in it, and the test set has no say.
 """
 
 import math
@@ -9,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from warmstart.contrasts import Contrasts, out_of_line
+from warmstart.metrics import METRICS
+from warmstart.training.chance import Chance, of_accuracy
 from warmstart.training.trials import Outcome
 
 
@@ -25,15 +28,19 @@ class Trained(Protocol):
     def outcome(self) -> Outcome: ...
     @property
     def epochs(self) -> Mapping[str, Sequence[float]]: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def validation(self) -> Mapping[str, float]: ...
 
 
 def rate_scores(trials: Iterable[Trained]) -> dict[str, dict[float, tuple[float, float]]]:
-    """arm -> learning rate -> (validation accuracy, validation loss), means over the seeds that
-    were trained to the end.
+    """arm -> learning rate -> (gain, loss) on validation, means over the seeds that were trained to
+    the end.
 
     They are those of the last epoch, not the best one: picking an epoch by hindsight would favour
-    noisy arms. A diverged trial scores accuracy 0 and an infinite loss. Arms in order of
-    appearance, rates ascending.
+    noisy arms. A diverged trial counts as `last_epoch` says. Arms in order of appearance, rates
+    ascending.
     """
     by_rate: dict[str, dict[float, list[tuple[float, float]]]] = {}
     for trial in trials:
@@ -50,7 +57,7 @@ def rate_scores(trials: Iterable[Trained]) -> dict[str, dict[float, tuple[float,
 
 
 def choose_learning_rates(trials: Iterable[Trained]) -> dict[tuple[str, int], float]:
-    """(arm, seed) -> the learning rate with the highest validation accuracy in the last epoch.
+    """(arm, seed) -> the learning rate with the highest gain on validation in the last epoch.
 
     Each seed chooses on its own validation samples, so that the luck of the choice is in what seeds
     differ by. Ties go to the lower validation loss, then to the lower rate.
@@ -59,8 +66,8 @@ def choose_learning_rates(trials: Iterable[Trained]) -> dict[tuple[str, int], fl
     for trial in trials:
         if trial.outcome == "dropped":
             continue
-        accuracy, loss = last_epoch(trial)
-        score = (-accuracy, loss, trial.learning_rate)
+        gain, loss = last_epoch(trial)
+        score = (-gain, loss, trial.learning_rate)
         place = (trial.arm, trial.seed)
         best[place] = min(best.get(place, score), score)
     return {place: rate for place, (_, _, rate) in best.items()}
@@ -84,14 +91,14 @@ def beyond_the_edge(trials: Sequence[Trained]) -> dict[tuple[str, int], float]:
 
 
 def best_arm(chosen: Iterable[Trained]) -> str:
-    """The arm with the best mean validation accuracy of its chosen trials; lower mean validation
+    """The arm whose chosen trials have the highest mean gain on validation; lower mean validation
     loss, then order of appearance, break ties."""
     means = _means(chosen)
     return max(means, key=lambda arm: means[arm])
 
 
 def _means(chosen: Iterable[Trained]) -> dict[str, tuple[float, float]]:
-    """arm -> mean validation accuracy and minus loss, rounded: equals whatever the order."""
+    """arm -> mean gain and minus loss on validation, rounded: equals whatever the order."""
     of_arm: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for trial in chosen:
         of_arm[trial.arm].append(last_epoch(trial))
@@ -106,8 +113,8 @@ def contenders(
     *,
     reference: str | None,
     margin: float,
-    chance: float,
-    samples: int,
+    chance: Chance,
+    resolution: float,
     level: float,
 ) -> list[str]:
     """The arms that more seeds are for, by validation: those not shown to be worse than the
@@ -117,20 +124,19 @@ def contenders(
         chosen: trials at their chosen rates.
         reference: what arms are held against; None: the best on validation.
         margin: as in `Difference.verdict`.
-        chance: as in `is_at_chance`.
-        samples: validation samples of a trial.
+        chance: on the validation samples of a trial.
+        resolution: as in `Contrasts`.
         level: of this round (`level_of`).
     """
     values: dict[str, dict[int, float]] = defaultdict(dict)
     failed: Counter[str] = Counter()
     for trial in chosen:
-        accuracy, _ = last_epoch(trial)
-        values[trial.arm][trial.seed] = accuracy
-        failed[trial.arm] += is_at_chance(accuracy, chance, samples)
+        gain, _ = last_epoch(trial)
+        # no mean takes an infinite loss: a network that diverged is worth a constant prediction
+        values[trial.arm][trial.seed] = gain if math.isfinite(gain) else chance.gain
+        failed[trial.arm] += chance.holds(gain)
     against = reference or best_arm(chosen)
-    table = Contrasts(
-        values, aside=out_of_line(values, failed), resolution=1 / samples, level=level
-    )
+    table = Contrasts(values, aside=out_of_line(values, failed), resolution=resolution, level=level)
     verdicts = {
         arm: seen.verdict(margin) if (seen := table.between(arm, against)) else "open"
         for arm in values
@@ -144,25 +150,39 @@ def contenders(
 def is_at_chance(accuracy: float, chance: float, samples: int) -> bool:
     """Whether `accuracy` on `samples` lies less than two standard errors above `chance`, that of
     always naming the most frequent class."""
-    return accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / samples)
+    return of_accuracy(chance, samples).holds(accuracy)
 
 
 def best_of(chosen: Sequence[Trained], seeds: Collection[int]) -> int:
-    """Position of the trial to keep: of the arm with the best mean validation accuracy, that of
-    `seeds` with the best; lower validation loss breaks ties. One that did not diverge, if any."""
-    last = [(accuracy, -loss) for accuracy, loss in map(last_epoch, chosen)]
+    """Position of the trial to keep: of the arm with the highest mean gain on validation, that of
+    `seeds` with the highest; lower validation loss breaks ties. One that did not diverge, if any.
+    """
+    last = [(gain, -loss) for gain, loss in map(last_epoch, chosen)]
     means = _means(chosen)
     return max(
         (i for i, trial in enumerate(chosen) if trial.seed in seeds),
-        key=lambda i: (last[i][0] > 0, means[chosen[i].arm], last[i]),
+        key=lambda i: (not is_lost(chosen[i]), means[chosen[i].arm], last[i]),
     )
 
 
 def last_epoch(trial: Trained) -> tuple[float, float]:
-    """Validation accuracy and loss of the last epoch; 0 and infinity if it diverged."""
-    accuracy, loss = trial.epochs["val_accuracy"][-1], trial.epochs["val_loss"][-1]
-    diverged = trial.outcome == "diverged" or not math.isfinite(accuracy)
-    return (0.0, math.inf) if diverged else (accuracy, loss if math.isfinite(loss) else math.inf)
+    """Gain and loss of the last epoch on validation. If it diverged the worst that there is: 0
+    where the metric is a share, else minus infinity, and an infinite loss."""
+    metric, loss = METRICS[trial.metric], trial.epochs["val_loss"][-1]
+    if is_lost(trial):
+        return (0.0 if metric.form == "share" else -math.inf), math.inf
+    return metric.gain(value(trial)), loss if math.isfinite(loss) else math.inf
+
+
+def value(trial: Trained) -> float:
+    """The metric of `trial` on validation after the last epoch; NaN if it diverged."""
+    name = f"val_{trial.metric}"
+    return trial.validation[name] if name in trial.validation else trial.epochs[name][-1]
+
+
+def is_lost(trial: Trained) -> bool:
+    """Whether it diverged, or its metric is no number."""
+    return trial.outcome == "diverged" or not math.isfinite(value(trial))
 
 
 def mean(values: Iterable[float]) -> float:

@@ -12,7 +12,7 @@ from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, choices, mlp, transfer
 from warmstart.training import backends
-from warmstart.training.fed import Factors, feed_slope
+from warmstart.training.fed import Factors, Fed, feed_slope
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, Program
 from warmstart.training.trials import Cohort, Pretrained
@@ -21,7 +21,7 @@ from warmstart.training.trials import Cohort, Pretrained
 def capacity(cohort: Cohort, task: Task) -> int:
     """How many trials of `cohort` to train at once: more than one only where the backend stacks
     them, and no more than fit its memory by a generous estimate."""
-    widths = [task.features, *cohort.structure.hidden, task.classes]
+    widths = [task.features, *cohort.structure.hidden, task.outputs]
     weights = sum(a * b for a, b in pairwise(widths))
     # a layer's activations on the validation set, in and out, against a batch's in all layers
     outputs = max(2 * max(widths[1:]) * len(task.y_validation), 6 * sum(widths) * cohort.batch_size)
@@ -45,9 +45,9 @@ def build(cohort: Cohort, task: Task, network: Arm) -> keras.Model:
             first=how.first,
         )
     if not cohort.sources:
-        return mlp.build(network, task.features, task.classes, cohort.root_seed)
+        return mlp.build(network, task.features, task.outputs, cohort.root_seed)
     source = Source.read(cohort.sources[0]).model
-    return transfer.graft(source, task.features, task.classes, cohort.root_seed)
+    return transfer.graft(source, task.features, task.outputs, cohort.root_seed)
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,13 @@ def _compile(
     """
     task = data.task
     if source:
-        model = transfer.graft(source.model, task.features, task.classes, cohort.root_seed)
+        model = transfer.graft(source.model, task.features, task.outputs, cohort.root_seed)
     else:
         model = build(cohort, task, cohort.structure)
     slope = None if source else feed_slope(model)
     factors = Factors(model) if by_layer else None
+    weighted = cohort.structure.class_weight == "balanced"
+    class_weights = Fed(np.ones(task.classes)) if weighted else None
     program = Program(
         model,
         choices.optimizer(cohort.structure).build(),
@@ -136,6 +138,7 @@ def _compile(
         slope,
         factors,
         reconstruct=cohort.autoencoder is not None,
+        class_weights=class_weights,
         rest=cohort.rest,
     )
     return Shared(
@@ -149,6 +152,7 @@ def _compile(
             *samples(task),
             optimizer=program.optimizer,
             batch_size=cohort.batch_size,
+            class_weights=class_weights,
             often=True,
         )
         if cohort.probed

@@ -12,13 +12,13 @@ from warmstart.data.draw import draw
 from warmstart.errors import InputError
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
-from warmstart.training import backends, shared
+from warmstart.training import backends, ending, shared
 from warmstart.training.layers import LayerProbe
+from warmstart.training.objective import balanced
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
 from warmstart.training.shared import Source
 from warmstart.training.trials import (
-    EPOCH_METRICS,
     Checkpoint,
     Cohort,
     Outcome,
@@ -52,7 +52,7 @@ class Trainer:
         self.cohort, self.at_once = cohort, at_once
         by_layer = any(phase.layer_factors for phase in cohort.phases)
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None)
-        alike = replace(alike, splits=(), trials=())
+        alike = replace(alike, splits=(), trials=(), metric="accuracy")
         source = None
         if cohort.sources and not cohort.autoencoder:
             source = Source.read(cohort.sources[0])
@@ -128,15 +128,22 @@ class Trainer:
         watch = self._watch(1)
         for row in standing.rows:
             watch.see(row)
-        result = _result(
-            self.cohort.key(trial),
-            np.array(standing.rows)[: watch.epochs[0], 0],
+
+        def outputs() -> np.ndarray:
+            assign(self._program.variables, standing.states[0])
+            x = self.data.task.x_validation.astype(keras.config.floatx())
+            return np.array(self.model(x, training=False))
+
+        result = ending.result(
+            self.cohort,
+            trial,
+            standing,
+            watch,
+            task=self.data.task,
             samples=trial.labels or self._program.samples,
-            seconds=standing.seconds,
-            probes=standing.probes[0],
+            outputs=outputs,
+            outcome=outcome,
         )
-        if outcome and result.outcome == "completed":
-            result = replace(result, outcome=outcome)
         return result, standing.states[0][: len(self._fresh)]
 
     def is_over(self, standing: Standing) -> bool:
@@ -252,7 +259,15 @@ class Trainer:
             negative_slope=trial.network.activation.negative_slope,
             full_batches=(trial.labels or 0) // self.cohort.batch_size,
             layer_factors=layer_factors,
+            class_weights=self._class_weights(trial),
         )
+
+    def _class_weights(self, trial: Trial) -> tuple[float, ...]:
+        if trial.network.class_weight == "none":
+            return ()
+        y = self.data.task.y_train
+        seen = y if trial.labels is None else y[self._drawn(trial.seed, trial.labels)]
+        return balanced(seen, self.data.task.classes)
 
     def _orders(self, trials: Sequence[Trial], epoch: int, samples: int) -> np.ndarray:
         """(trials, samples) int32; trials of the same seed see the same batches in every arm. Of a
@@ -272,21 +287,3 @@ class Trainer:
         return draw(
             self.data.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
         )
-
-
-def _result(
-    key: str, rows: np.ndarray, *, samples: int, seconds: float, probes: tuple[LayerProbe, ...]
-) -> Result:
-    """The result from `rows` (epochs, 5), the last of which may be the epoch of a divergence."""
-    metrics = rows[:, : len(EPOCH_METRICS)]
-    diverged = len(rows) > 0 and not rows[-1, len(EPOCH_METRICS)]
-    if diverged and not np.isfinite(metrics[-1]).all():
-        metrics[-1] = np.nan  # accuracies of a network without numbers mean nothing
-    return Result(
-        key=key,
-        outcome="diverged" if diverged else "completed",
-        epochs=dict(zip(EPOCH_METRICS, map(tuple, metrics.T.tolist()), strict=True)),
-        samples=samples,
-        train_seconds=seconds,
-        probes=probes,
-    )

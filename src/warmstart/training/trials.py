@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -11,14 +11,22 @@ import numpy as np
 
 from warmstart.config.arm import Arm
 from warmstart.data.task import Task
+from warmstart.metrics import Kind
 from warmstart.training.layers import LayerProbe
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+"""What is known of every epoch of classes, and of an autoencoder, whose accuracies are NaN."""
 TEST_METRICS = ("test_loss", "test_accuracy")
 Outcome = Literal["completed", "diverged", "dropped"]
 """`dropped`: others of its race did better when they had the same epochs."""
 Progress = Callable[[int], None]
 """Called with the number of epochs that have passed since the last call."""
+
+
+def epoch_metrics(kind: Kind) -> tuple[str, ...]:
+    """Names of what is known of every epoch: EPOCH_METRICS, or those of a regression, whose loss is
+    the mean squared error, both in units of the standardized target."""
+    return ("loss", "mae", "val_loss", "val_mae") if kind == "regression" else EPOCH_METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +128,8 @@ class Cohort:
     probed: bool = False
     """Whether layers are probed: of the trial of seed 0 during training, of the others at
     initialization and at the end."""
+    metric: str = "accuracy"
+    """What its trials are to be chosen by: a name in `metrics.METRICS`."""
     rest: int | None = None
     """Samples in the last, smaller batch of trials with `labels`; None where they have none."""
     trials: tuple[Trial, ...]
@@ -145,7 +155,7 @@ class Cohort:
     def key(self, trial: Trial) -> str:
         """Names the result of `trial`: equal keys, equal bytes. Holds no path."""
         source = self.source(trial)
-        content = {
+        content: dict[str, Any] = {
             "network": trial.network.content(),
             "phases": [asdict(phase) for phase in self.phases],
             "task": self.split(trial).digest,
@@ -161,6 +171,8 @@ class Cohort:
             "labels": trial.labels,
             "rivals": trial.rivals,
         }
+        if self.metric != "accuracy":  # keys from before there were others stay as they are
+            content["metric"] = self.metric
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -171,7 +183,7 @@ class Result:
     key: str
     outcome: Outcome
     epochs: dict[str, tuple[float, ...]]
-    """Each of EPOCH_METRICS, one value per epoch."""
+    """Each of `epoch_metrics`, one value per epoch."""
     samples: int
     """Training samples in an epoch."""
     train_seconds: float
@@ -179,6 +191,9 @@ class Result:
     train together."""
     probes: tuple[LayerProbe, ...] = ()
     """What the probe saw in the layers, epoch by epoch; empty where the trial was not probed."""
+    validation: dict[str, float] = field(default_factory=dict)
+    """`val_NAME` of metrics that no epoch has, or not in the target's unit, on the validation
+    samples after the last epoch: what the cohort's metric asks for. NaN: it diverged."""
 
 
 @dataclass

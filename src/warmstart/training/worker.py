@@ -15,14 +15,15 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, choices, mlp, saving
 from warmstart.seeds import derive
-from warmstart.training import backends, race, shared
+from warmstart.training import backends, race, scores, shared
+from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
+from warmstart.training.objective import balanced
 from warmstart.training.probe import Probe, samples
-from warmstart.training.program import Data, assign, measure
+from warmstart.training.program import Data, assign
 from warmstart.training.shared import Source, build, capacity
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import (
-    EPOCH_METRICS,
     SHOWN,
     Cohort,
     Learned,
@@ -34,9 +35,7 @@ from warmstart.training.trials import (
     Standing,
     Store,
     Trial,
-    races,
 )
-from warmstart.training.watch import GOOD
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
@@ -62,7 +61,7 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
         early: dict[Trial, Standing] = {}
         if rung < cohort.epochs:
             early = dict(train([trial for trial in left if trial.rivals], until=rung))
-            lost = _losers(cohort, rung, early, results)
+            lost = race.losers(cohort, _task(cohort, left[0]).kind, early, results)
             for trial, standing in early.items():
                 if trial in lost or train.trainer.is_over(standing):
                     keep(trial, standing, "dropped" if trial in lost else None)
@@ -75,34 +74,6 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
 
 def _epochs(standing: Standing | None) -> int:
     return len(standing.rows) if standing else 0
-
-
-def _losers(
-    cohort: Cohort,
-    rung: int,
-    early: Mapping[Trial, Standing],
-    results: Mapping[Trial, Result | None],
-) -> set[Trial]:
-    """Those of `early`, all at the `rung`, that lose a race: against each other, and against trials
-    that were finished before."""
-    columns = [EPOCH_METRICS.index(metric) for metric in race.METRICS]
-    scores: dict[Trial, Sequence[float]] = {}
-    for trial in cohort.trials:
-        if result := results[trial]:
-            values = [result.epochs[metric][:rung][-1] for metric in race.METRICS]
-            good = result.outcome != "diverged" or len(result.epochs["loss"]) > rung
-        elif trial in early:
-            row = early[trial].rows[:rung][-1][0]
-            values, good = row[columns].tolist(), bool(row[GOOD])
-        else:
-            continue
-        scores[trial] = values if good else race.DIVERGED
-    return {
-        trial
-        for rivals in races(trial for trial in scores if trial.rivals)
-        for trial in race.dropped({rival: scores[rival] for rival in rivals})
-        if trial in early
-    }
 
 
 class _Groups:
@@ -160,32 +131,35 @@ class _Groups:
             left = left[len(group) :]
 
 
-def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[tuple[float, float]]:
-    """Test loss and accuracy of every trial of `cohort`, from the weights in `store`."""
+def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[dict[str, float]]:
+    """What `scores.tested` says of every trial of `cohort`, from the weights in `store`."""
     models = {}  # what sets trials apart, but for the leaky slope, lies in their weights
-    scores = {}
+    found = {}
     for trial in _by_data(cohort, cohort.trials):
         task, activation = _task(cohort, trial), trial.network.activation
         if activation not in models:
             network = cohort.structure.model_copy(update={"activation": activation})
             models[activation] = build(cohort, task, network)
         assign(models[activation].variables, store.weights(cohort.key(trial)))
-        scores[trial] = measure(models[activation], task.x_test, task.y_test)
-    return [scores[trial] for trial in cohort.trials]
+        found[trial] = scores.tested(models[activation], task)
+    return [found[trial] for trial in cohort.trials]
 
 
 def profile(cohort: Cohort, store: Store, progress: Progress) -> tuple[LayerProbe, ...]:
     """What the layers of the first trial are where it starts."""
     trial = cohort.trials[0]
     task, seed = _task(cohort, trial), derive(cohort.root_seed, "trial", trial.seed)
-    model = mlp.build(trial.network, task.features, task.classes, seed)
-    return Probe(model, model.variables, *samples(task)).look(0)
+    model, weights = mlp.build(trial.network, task.features, task.outputs, seed), None
+    if trial.network.class_weight == "balanced":
+        weights = Fed(np.array(balanced(task.y_train, task.classes)))
+    return Probe(model, model.variables, *samples(task), class_weights=weights).look(0)
 
 
 def export(cohort: Cohort, store: Store, progress: Progress) -> list[bool]:
     """Save the first trial as a plain Keras model whose `evaluate` gives the recorded values.
 
-    Returns whether it is right on each validation sample.
+    Returns whether it is right on each validation sample; nothing of a regression, in which none
+    is right or wrong.
     """
     trial = cohort.trials[0]
     task, model = _task(cohort, trial), _trained(cohort, trial, store)
@@ -193,6 +167,8 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[bool]:
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     mlp.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))
+    if task.kind == "regression":
+        return []
     logits = np.array(model(task.x_validation, training=False))
     return (logits.argmax(axis=1) == task.y_validation).tolist()
 
