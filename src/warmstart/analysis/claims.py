@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from warmstart.analysis.chapter import RULES, Rule
 from warmstart.analysis.inference import holm, interval, paired_p_value
+from warmstart.analysis.measures import judged
 from warmstart.analysis.results import Results
 from warmstart.contrasts import LEVEL, MINIMUM_SEEDS
 
@@ -55,6 +56,8 @@ class Claim:
     """What the claim speaks of; empty where it could not be tested."""
     missing: str
     """What a test lacks; empty where there was one."""
+    left_out: bool = False
+    """Whether it speaks of classes, and numbers are predicted: such claims are not counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,9 @@ class _Evidence:
     against: str = ""
     scope: str = ""
     best: float = math.inf
-    """The higher mean of the measure, of both sides."""
-    resolution: float = 0.0
+    """The better mean of the measure, of both sides."""
+    luck: float = -math.inf
+    """What is no better may be chance: see `chance.luck`."""
     missing: str = ""
     """What it takes to decide."""
 
@@ -82,13 +86,16 @@ class _Evidence:
         return interval(self.values).mean
 
 
+_NUMBERS = _Evidence(missing="classes: the target here is a number")
+
+
 def judge(
     results: Mapping[str, Results],
     rules: Sequence[Rule] = RULES,
     *,
     margin: float,
     training_samples: int | None = None,
-    chance: float = 0.0,
+    of_classes: bool = True,
 ) -> tuple[Claim, ...]:
     """Every rule with its verdict, p-values corrected over all counted rules that can be tested
     (Holm).
@@ -96,18 +103,30 @@ def judge(
     Args:
         results: by study, and `transfer`.
         rules: to be judged.
-        margin: accuracies that differ by less, a share, are practically equal.
+        margin: what differs by less in the metric that decides is practically equal.
         training_samples: of the studies' task, where known: some rules speak of large or of small
             training sets only.
-        chance: accuracy of always naming the most frequent class of the studies' task; arms that
-            all do no better are not equal, they have not learnt.
+        of_classes: whether classes are predicted; where numbers are, rules that speak of classes
+            are left out.
     """
-    evidence = [_evidence(rule, results, margin, training_samples) for rule in rules]
-    pairs = [(r, _unless_at_chance(r, e, chance)) for r, e in zip(rules, evidence, strict=True)]
+    rules = [_in_words_of(rule, results) for rule in rules]
+    pairs = [
+        (rule, _NUMBERS)
+        if rule.of_classes and not of_classes
+        else (rule, _unless_at_chance(rule, _evidence(rule, results, margin, training_samples)))
+        for rule in rules
+    ]
     counted = iter(holm([one.p_value for rule, one in pairs if not rule.sanity]))
     return tuple(
         _claim(rule, one, one.p_value if rule.sanity else next(counted)) for rule, one in pairs
     )
+
+
+def _in_words_of(rule: Rule, results: Mapping[str, Results]) -> Rule:
+    """With its measure in the metric by which its study is judged."""
+    if rule.study not in results:
+        return rule
+    return replace(rule, measure=judged(rule.measure, results[rule.study]))
 
 
 def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:
@@ -153,7 +172,9 @@ def _compared(
     resolution = measure.resolution(study)
     named = _named(against) or f"{measure.show(zero)} {measure.unit}"
     if rule.expects == "no less":
-        named += f" minus {100 * margin:g} points"
+        sign = "plus" if measure.lower_is_better else "minus"
+        in_points = measure.unit == "points"
+        named += f" {sign} {100 * margin:g} points" if in_points else f" {sign} {margin:.3g}"
     return _Evidence(
         values=values,
         zero=zero,
@@ -167,15 +188,14 @@ def _compared(
         against=named,
         scope=_scope(study),
         best=max(sum(side[s] for s in seeds) / len(seeds) for side in (ours, theirs)),
-        resolution=resolution,
+        luck=measure.own(study.summary.luck),
     )
 
 
-def _unless_at_chance(rule: Rule, given: _Evidence, chance: float) -> _Evidence:
-    """`given`, but not as equal where no arm is better than chance by more than two standard errors
-    of a test part."""
-    luck = chance + 2 * math.sqrt(chance * (1 - chance) * given.resolution)
-    if not rule.measure.has_margin or given.best > luck:
+def _unless_at_chance(rule: Rule, given: _Evidence) -> _Evidence:
+    """`given`, but not as equal where chance alone may come as far as the better side: arms that
+    have not learnt are not equal."""
+    if not rule.measure.has_margin or given.best > given.luck:
         return given
     return replace(given, equal=False, missing="arms that learn: these are all at chance")
 
@@ -249,9 +269,10 @@ def _verdict(rule: Rule, given: _Evidence, p_value: float | None) -> Decision:
 
 def _claim(rule: Rule, given: _Evidence, p_value: float | None) -> Claim:
     effect = interval(given.values) if given.values else None
-    bounds = None
+    own, bounds = rule.measure.own, None
     if effect and effect.low is not None and effect.high is not None:
-        bounds = (effect.low, effect.high)
+        low, high = sorted((own(effect.low), own(effect.high)))
+        bounds = (low, high)
     missing = given.missing
     if effect and p_value is None:
         missing = f"seeds: {MINIMUM_SEEDS} or more"
@@ -261,16 +282,17 @@ def _claim(rule: Rule, given: _Evidence, p_value: float | None) -> Claim:
         section=f"{BOOK}, {ORDINAL[rule.edition]} edition, chapter 11, “{rule.section}”",
         sanity=rule.sanity,
         verdict=_verdict(rule, given, p_value),
-        effect=effect.mean if effect else None,
+        effect=own(effect.mean) if effect else None,
         interval=bounds,
         seeds=len(given.values),
         measure=rule.measure.text,
         unit=rule.measure.unit,
-        shown=_shown(rule, effect.mean, bounds) if effect else "",
+        shown=_shown(rule, own(effect.mean), bounds) if effect else "",
         p_value=p_value,
         test=_test(rule, given),
         scope=given.scope,
         missing=missing,
+        left_out=given is _NUMBERS,
     )
 
 
@@ -278,9 +300,12 @@ def _test(rule: Rule, given: _Evidence) -> str:
     against = given.against or _named(rule.against) or rule.measure.show(rule.threshold)
     if rule.against_study:
         against += f" in {rule.against_study}"
+    # rules are written for what is better when it is more
+    turned = {"more": "less", "less": "more", "no less": "no more"}
+    expects = turned[rule.expects] if rule.measure.lower_is_better else rule.expects
     return (
         f"{rule.study}: {_named(rule.arms)} against {against}, "
-        f"expected {rule.expects} {rule.measure.text}"
+        f"expected {expects} {rule.measure.text}"
     )
 
 

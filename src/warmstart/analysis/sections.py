@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from warmstart.analysis.answers import answer, arm_name, transfer_answer, warnings, within
+from warmstart.analysis.answers import answer, arm_name, transfer_answer, warnings
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
     Block,
+    Column,
     bullets,
     code,
     dotted,
@@ -19,21 +20,24 @@ from warmstart.analysis.document import (
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Shown
 from warmstart.analysis.results import Results
+from warmstart.analysis.scores import followed
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.summary import ArmSummary, Summary
 from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, percent, points
+from warmstart.analysis.words import Wording, wording
 from warmstart.config.params import Splits
 from warmstart.contrasts import flattery
+from warmstart.metrics import METRICS
 
 CAPTIONS = {
-    "seeds": "Test accuracy; a line joins the same seed, a bar is the mean.",
-    "ranking": "Test accuracy and 95 % interval; hollow: shown to differ from the reference.",
-    "curves": "Validation accuracy at each arm's own learning rate, mean over seeds and 95 % band.",
+    "seeds": "Test {metric}; a line joins the same seed, a bar is the mean.",
+    "ranking": "Test {metric} and 95 % interval; hollow: shown to differ from the reference.",
+    "curves": "Validation {followed} at each arm's own learning rate, mean over seeds and 95 % "
+    "band.",
     "ranks": "Critical differences: a bar joins arms that are not shown to differ; a dot on it is "
     "an arm that belongs to it.",
     "times": "The same curves against the time that training took, without compilation.",
-    "rates": "Last validation accuracy by learning rate; the large dot was chosen.",
+    "rates": "Last validation {metric} by learning rate; the large dot was chosen.",
 }
 """What a kind of picture shows, in the order of the page."""
 _DRAWN: dict[Splits, str] = {
@@ -99,7 +103,7 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
     yield table(
         [item for item in card["tasks"].items() if not item[0].startswith("b_")],  # no pairs
         ("task", "l", lambda item: item[0]),
-        ("classes", "p", lambda item: ", ".join(item[1]["class_names"])),
+        ("classes", "p", lambda item: ", ".join(item[1].get("class_names") or ()) or None),
         ("train", "r", lambda item: f"{item[1]['train']['n']:,}"),
         ("validation", "r", lambda item: f"{item[1]['validation']['n']:,}"),
         ("test", "r", lambda item: f"{item[1]['test']['n']:,}"),
@@ -123,6 +127,9 @@ def absent(name: str) -> Iterator[Block]:
 def ranking(shown: Shown) -> Iterator[Block]:
     """Two tables with a row per arm, and what to know before believing them."""
     results, summary = shown.results, shown.results.summary
+    said, kin = wording(summary), followed(summary.metric)
+    # in the unit of what is followed, which may be the loss
+    every_epoch = said if kin.metric == said.metric else Wording(kin.metric)
     reference = "baseline" if summary.stage == "transfer" else "choice"
     rows = [(arm, judged, results.contrast(arm)) for arm, judged in summary.arms.items()]
 
@@ -131,16 +138,16 @@ def ranking(shown: Shown) -> Iterator[Block]:
         rows,
         ("rank", "r", lambda row: row[1].rank),
         name,
-        ("test accuracy (95 %)", "r", lambda row: accuracy(row[1].test_accuracy)),
+        (f"test {said.title} (95 %)", "r", lambda row: said.mean(row[1].test)),
         ("ties", "l", lambda row: letters(row[0], summary.groups) or None),
         (
             f"against the {reference} (95 %)",
             "r",
-            lambda row: row[2] and points(row[2].accuracy_difference),
+            lambda row: row[2] and said.difference(row[2].difference),
         ),
         ("p", "r", lambda row: row[2] and number(row[2].p_value, ".2g")),
         ("verdict", "l", lambda row: row[2].verdict if row[2] else "reference"),
-        ("seeds", "r", lambda row: row[1].test_accuracy.n),
+        ("seeds", "r", lambda row: row[1].test.n),
         (
             "learning rate",
             "r",
@@ -152,15 +159,23 @@ def ranking(shown: Shown) -> Iterator[Block]:
     yield table(
         rows,
         name,
-        ("validation accuracy, last epoch (95 %)", "r", lambda row: accuracy(row[1].val_accuracy)),
-        ("best epoch’s", "r", lambda row: percent(row[1].best_val_accuracy.mean)),
+        (
+            f"validation {said.title}, last epoch (95 %)",
+            "r",
+            lambda row: said.mean(row[1].validation),
+        ),
+        (
+            "best epoch’s" if kin.title != "loss" else "best epoch’s loss",
+            "r",
+            lambda row: every_epoch.value(row[1].best_validation.mean),
+        ),
         (
             "best of all epochs",
             "r",
             lambda row: f"{row[1].best_epoch:.1f} of {row[1].last_epoch:.1f}",
         ),
         (
-            f"epochs to {percent(summary.target_accuracy)}",
+            f"epochs to {every_epoch.value(summary.target)}",
             "r",
             lambda row: row[1].epochs_to_target and f"{row[1].epochs_to_target.mean:.1f}",
         ),
@@ -168,8 +183,22 @@ def ranking(shown: Shown) -> Iterator[Block]:
         ("seconds to it", "r", lambda row: number(results.seconds_to_target(row[0]), ".2g")),
         ("ms / epoch", "r", lambda row: number(results.seconds_per_epoch(row[0]), ",.1f", 1000)),
     )
+    yield from _others(rows, name)
     for warning in warnings(results):
         yield paragraph(warning, "warning")
+
+
+def _others(rows: Sequence[tuple[str, ArmSummary, Any]], name: Column) -> Iterator[Block]:
+    """The other metrics of the test, which decide nothing; nothing where there are none."""
+    others = list(dict.fromkeys(metric for _, judged, _ in rows for metric in judged.others))
+    if not others:
+        return
+
+    def column(metric: str) -> Column:
+        said = Wording(METRICS[metric])
+        return (f"test {said.title}", "r", lambda row: said.mean(row[1].others[metric]))
+
+    yield table(rows, name, *map(column, others))
 
 
 def _rate(arm: ArmSummary) -> str:
@@ -185,8 +214,8 @@ def _how_to_read(summary: Summary) -> str:
             "Arms that share a letter under “ties” are not shown to differ, over all pairs."
         )
     sentences.append(
-        f"“Practically equal” is {within(summary.margin)}; of all differences in this table that "
-        "are called better or worse, any is false in at most 5 % of runs."
+        f"“Practically equal” is {wording(summary).within(summary.margin)}; of all differences in "
+        "this table that are called better or worse, any is false in at most 5 % of runs."
     )
     if summary.widening:
         sentences.append(
@@ -199,10 +228,12 @@ def _how_to_read(summary: Summary) -> str:
             "trained anew, not of other test samples or new data."
         )
     if summary.deviation:
-        off = flattery(len(summary.arms), summary.deviation, summary.seeds)
+        off, said = flattery(len(summary.arms), summary.deviation, summary.seeds), wording(summary)
+        means = "mean accuracies" if said.metric.name == "accuracy" else f"means of {said.title}"
+        ends = ("highest", "above") if said.metric.higher_is_better else ("lowest", "below")
         sentences.append(
-            f"Were all {len(summary.arms)} arms the same, the highest of their mean accuracies "
-            f"would still lie {100 * off:.1f} points above the truth."
+            f"Were all {len(summary.arms)} arms the same, the {ends[0]} of their {means} "
+            f"would still lie {said.apart(off)} {ends[1]} the truth."
         )
     return " ".join(sentences)
 
@@ -278,9 +309,11 @@ def not_run(stage: str) -> Block:
 
 def figures(shown: Shown) -> Iterator[Block]:
     """The pictures of one stage or study."""
+    said = wording(shown.results.summary)
+    words = {"metric": said.title, "followed": followed(said.metric.name).title}
     for kind, caption in CAPTIONS.items():
         if kind in shown.pictures:
-            yield figure(shown.pictures[kind], f"{caption} {_again(shown)}")
+            yield figure(shown.pictures[kind], f"{caption.format(**words)} {_again(shown)}")
 
 
 def _again(shown: Shown) -> str:
