@@ -26,7 +26,6 @@ from warmstart.analysis.inference import interval
 from warmstart.analysis.judging import Judgement, judge
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import gains
-from warmstart.analysis.statistics import resolution
 from warmstart.analysis.summary import Interval
 from warmstart.config import params as config
 from warmstart.config.params import Params
@@ -37,6 +36,7 @@ from warmstart.stages.compare import compare
 from warmstart.stages.prepare import prepare
 from warmstart.stages.pretrain import pretrain
 from warmstart.stages.transfer import transfer
+from warmstart.training.chance import resolution
 
 RESULTS = Path(__file__).parent / "results/replicate.json"
 TRIVIAL = ("zeros", "normal_1", "sigmoid", "sigmoid_before")
@@ -173,7 +173,7 @@ def differences(run: Results, pairs: Sequence[Pair]) -> dict[Pair, Difference]:
     found = Contrasts(
         values,
         aside=summary.aside,
-        resolution=resolution(summary.metric, summary.n_test, summary.chance),
+        resolution=resolution(summary.metric, summary.n_test),
         level=level_of(summary.seeds, run.records[0].first_round),
     )
     return {pair: d for pair in pairs if (d := found.between(*pair))}

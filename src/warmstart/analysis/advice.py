@@ -7,14 +7,15 @@ from pathlib import Path
 
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import gains, validated
-from warmstart.analysis.statistics import of_gains, resolution
+from warmstart.analysis.statistics import of_gains
 from warmstart.analysis.summary import Interval
 from warmstart.analysis.words import Wording, wording
-from warmstart.analysis.yardsticks import Yardstick, unbeaten
+from warmstart.analysis.yardsticks import held_against, verdict_first
 from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
 from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
 from warmstart.networks.choices import keras_code
+from warmstart.training.chance import resolution
 from warmstart.training.selection import mean
 
 
@@ -101,7 +102,7 @@ def advise(
     else:
         pick, text = _against(default, best, candidates)
     if yardsticks:
-        text = _beside(unbeaten(yardsticks, pick.study, pick.arm), text)
+        text = verdict_first(held_against(yardsticks, pick.study, pick.arm), text)
     rate = pick.study.summary.arms[pick.arm].learning_rate
     code = keras_code(
         pick.network,
@@ -166,16 +167,6 @@ def _against(
     return default, text + (f": {_shown(best.said, seen)}." if seen else ".")
 
 
-def _beside(beaten_by: Sequence[Yardstick], text: str) -> str:
-    """`text` behind what no network is shown to beat. Without a signal nothing is recommended."""
-    if not beaten_by:
-        return text
-    first, *_ = beaten_by
-    if first.is_constant:
-        return f"Do not use a network here: {first.sentence} No signal was found in these data."
-    return f"{first.sentence} Among networks: {text[:1].lower()}{text[1:]}"
-
-
 def _table(candidates: Sequence[_Candidate], default: _Candidate) -> Contrasts:
     """All networks as the arms of one study."""
     values = {c.name: c.gains for c in candidates}
@@ -184,7 +175,7 @@ def _table(candidates: Sequence[_Candidate], default: _Candidate) -> Contrasts:
     first = default.study.records[0].first_round
     seeds = max(len(of_seed) for of_seed in values.values())
     summary = default.study.summary
-    step = resolution(summary.metric, summary.n_test, summary.chance)
+    step = resolution(summary.metric, summary.n_test)
     return Contrasts(values, aside=aside, resolution=step, level=level_of(seeds, first))
 
 

@@ -44,7 +44,7 @@ def answer(results: Results) -> str:
     equal = arms["practically equal"]
     text = (
         f"{_scope(results)}, validation chooses {best}: test {said.title} "
-        f"{said.mean(summary.arms[best].test)}; {said.constant(summary.chance)}."
+        f"{said.mean(summary.arms[best].test)}; {said.nothing(summary.chance)}."
     )
     if equal:
         text += f" Practically equal to it ({said.within(summary.margin)}): {_named(equal)}"

@@ -123,10 +123,9 @@ def judge(
 
 
 def _in_words_of(rule: Rule, results: Mapping[str, Results]) -> Rule:
-    """With its measure in the metric by which its study is judged."""
-    if rule.study not in results:
-        return rule
-    return replace(rule, measure=judged(rule.measure, results[rule.study]))
+    """With its measure in the metric by which its study is judged, or any that was run."""
+    known = results.get(rule.study) or next(iter(results.values()), None)
+    return replace(rule, measure=judged(rule.measure, known)) if known else rule
 
 
 def as_json(claims: Sequence[Claim]) -> list[dict[str, Any]]:

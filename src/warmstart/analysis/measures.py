@@ -10,10 +10,10 @@ import pandas as pd
 
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import curve, followed, gains, validated
-from warmstart.analysis.statistics import resolution
 from warmstart.analysis.targets import epochs_to_target
 from warmstart.analysis.words import wording
 from warmstart.metrics import METRICS
+from warmstart.training.chance import resolution
 
 FAINTEST = -16.0
 """In powers of ten, what stands for no gradient at all: the resolution of a float64."""
@@ -72,7 +72,7 @@ def judged(measure: Measure, results: Results) -> Measure:
 def _step(results: Results) -> float:
     """One sample, of accuracies."""
     summary = results.summary
-    return resolution(summary.metric, summary.n_test, summary.chance)
+    return resolution(summary.metric, summary.n_test)
 
 
 def _one_epoch(_: Results) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from warmstart.analysis.chance import TestPart, chance, luck
+from warmstart.analysis.chance import TestPart, chance, level, luck
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.summary import Contrast, Summary
 from warmstart.data.task import Task
@@ -148,25 +148,43 @@ def read_results(folder: Path, data: DataCard | None, equivalence: float) -> Res
     path = folder / "records.parquet"
     if data is None or not path.exists():
         return None
-    records = read_records(path)
+    timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
+    return judged(
+        read_records(path),
+        data,
+        equivalence,
+        timings=read_json(timings) if timings.exists() else {},
+        diagnostics=read_looks(looks) if looks.exists() else None,
+    )
+
+
+def judged(
+    records: tuple[Record, ...],
+    data: DataCard,
+    equivalence: float,
+    *,
+    timings: dict[str, Any] | None = None,
+    diagnostics: "pd.DataFrame | None" = None,
+) -> Results | None:
+    """What `records` of one stage or study say; None where they are not of `data`."""
     digest, metric = records[0].data_digest, records[0].metric
     test = data.test_part(digest)
     if test is None:
         return None
-    timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
+    known = chance(metric, test)
     return Results(
         summary=summarize(
             records,
             data_name=data.name,
             n_test=test.n,
-            chance=chance(metric, test),
-            luck=luck(metric, test),
+            chance=level(metric, known),
+            luck=luck(metric, known),
             predicted=data.predicted,
             margin=data.margin(metric, equivalence),
             n_train=None if records[0].stage == "transfer" else data.training_samples(digest),
             reference=REFERENCES.get(records[0].stage),
         ),
         records=records,
-        timings=read_json(timings) if timings.exists() else {},
-        diagnostics=read_looks(looks) if looks.exists() else None,
+        timings=timings or {},
+        diagnostics=diagnostics,
     )

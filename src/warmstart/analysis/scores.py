@@ -2,13 +2,13 @@
 each epoch before it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from warmstart.contrasts import Values
 from warmstart.metrics import METRICS, Metric
 from warmstart.records import Record
-from warmstart.training.selection import mean
+from warmstart.training.selection import last_epoch
 
 
 def metric_of(record: Record) -> Metric:
@@ -24,31 +24,8 @@ def tested(record: Record) -> float:
 def validated(record: Record) -> float:
     """On validation after the last epoch. A trial that diverged has 0 where the metric is a share,
     else the infinity on the bad side."""
-    metric, name = metric_of(record), f"val_{record.metric}"
-    value = record.validation[name] if name in record.validation else curve(record)[-1]
-    if record.outcome == "diverged" or not math.isfinite(value):
-        return 0.0 if metric.form == "share" else -metric.gain(math.inf)
-    return value
-
-
-def best_arm(chosen: Iterable[Record]) -> str:
-    """The arm that is best on validation, mean over its trials; lower mean validation loss, then
-    order of appearance, break ties. The same rule as that of training."""
-    of_arm: dict[str, list[Record]] = {}
-    for record in chosen:
-        of_arm.setdefault(record.arm, []).append(record)
-
-    def place(arm: str) -> tuple[float, float]:
-        trials = of_arm[arm]
-        gain = mean(metric_of(r).gain(validated(r)) for r in trials)
-        return round(gain, 12), -round(mean(_loss(r) for r in trials), 12)
-
-    return max(of_arm, key=place)
-
-
-def _loss(record: Record) -> float:
-    loss = record.epochs["val_loss"][-1]
-    return math.inf if record.outcome == "diverged" or not math.isfinite(loss) else loss
+    gain, _ = last_epoch(record)
+    return metric_of(record).gain(gain)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import pandas as pd
 
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import Results
-from warmstart.analysis.scores import curve, followed, tested, validated
+from warmstart.analysis.scores import curve, followed, tested
 from warmstart.analysis.summary import Interval
 from warmstart.analysis.ties import letters
-from warmstart.training.selection import mean
+from warmstart.metrics import METRICS
+from warmstart.training.selection import rate_scores
 
 Row = dict[str, Any]
 
@@ -94,22 +95,18 @@ def learning_rates(results: Results) -> list[Row]:
     """The metric that decides on validation after the last epoch by learning rate, mean over the
     seeds that were trained to the end. A trial that diverged counts as `scores.validated` says; no
     row where the mean is no finite number."""
-    by_rate: dict[str, dict[float, list[float]]] = {}
-    for record in results.records:
-        rates = by_rate.setdefault(record.arm, {})
-        if record.outcome != "dropped":
-            rates.setdefault(record.learning_rate, []).append(validated(record))
+    metric = METRICS[results.summary.metric]
     return [
         {
             "study": results.name,
             "arm": arm,
             "learning_rate": rate,
-            f"val_{results.summary.metric}": value,
+            f"val_{metric.name}": metric.gain(gain),
             "chosen": rate == results.summary.arms[arm].learning_rate,
         }
-        for arm, rates in by_rate.items()
-        for rate, values in sorted(rates.items())
-        if math.isfinite(value := mean(values))
+        for arm, scores in rate_scores(results.records).items()
+        for rate, (gain, _) in scores.items()
+        if math.isfinite(gain)
     ]
 
 

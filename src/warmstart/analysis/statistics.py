@@ -11,19 +11,17 @@ from collections.abc import Mapping, Sequence
 
 from warmstart.analysis.arms import mean_ranks, rank, summarize_arm
 from warmstart.analysis.inference import error_ratio, geometric_interval, interval
-from warmstart.analysis.scores import best_arm, gains, metric_of, tested, validated
+from warmstart.analysis.scores import gains, metric_of, tested, validated
 from warmstart.analysis.summary import Contrast, Interval, Summary
 from warmstart.analysis.targets import target_value
 from warmstart.analysis.ties import cliques
 from warmstart.contrasts import Contrasts, Difference, Values, level_of, out_of_line, widening
 from warmstart.metrics import Metric
 from warmstart.records import Record
-from warmstart.training.selection import mean
+from warmstart.training.chance import of_accuracy, resolution
+from warmstart.training.selection import best_arm, mean
 
-__all__ = ["interval", "resolution", "summarize"]
-
-FINEST = 1e-9
-"""Of the chance level, what stands for the step of values that are no counts: see `resolution`."""
+__all__ = ["interval", "summarize"]
 
 Trials = Mapping[str, Sequence[Record]]
 """arm -> its trials at the chosen rates, by seed."""
@@ -66,12 +64,15 @@ def summarize(
     first, target = records[0], target_value(chosen.values())
     values, seeds = gains(chosen, n_test, chance), max(map(len, chosen.values()))
     if luck is None:
-        luck = chance_of_accuracy(chance, n_test) if first.metric == "accuracy" else chance
+        luck = chance
+        if first.metric == "accuracy":
+            known = of_accuracy(chance, n_test)
+            luck += 2 * known.error
     aside = out_of_line(values, _failed(chosen, values, luck))
     table = Contrasts(
         values,
         aside=aside,
-        resolution=resolution(first.metric, n_test, chance),
+        resolution=resolution(first.metric, n_test),
         level=level_of(seeds, first.first_round),
     )
     ranks = mean_ranks(values)
@@ -120,17 +121,6 @@ def summarize(
         predicted=predicted,
         splits=splits,
     )
-
-
-def resolution(metric: str, n_test: int, chance: float) -> float:
-    """The step of the values of `metric`: one sample for accuracy. Of the rest it is hardly
-    anything: values that are no counts of samples are equal only where networks are."""
-    return 1 / n_test if metric == "accuracy" else FINEST * (abs(chance) or 1.0)
-
-
-def chance_of_accuracy(share: float, n_test: int) -> float:
-    """Two standard errors above `share`, that of always naming the most frequent class."""
-    return share + 2 * math.sqrt(share * (1 - share) / n_test)
 
 
 def _failed(chosen: Trials, values: Values, luck: float) -> dict[str, int]:

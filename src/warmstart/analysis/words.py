@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from warmstart.analysis.chance import CONSTANT
+from warmstart.analysis.chance import NOTHING_LEARNED
 from warmstart.analysis.summary import Interval, Summary
 from warmstart.metrics import METRICS, Metric
 
@@ -68,9 +68,9 @@ class Wording:
             return f"within {100 * margin:g} point{'' if margin == 0.01 else 's'}"
         return f"within {margin:.3g}"
 
-    def constant(self, chance: float) -> str:
-        """What the best constant answer reaches."""
-        return f"{CONSTANT[self.metric.name]} gives {self.value(chance)}"
+    def nothing(self, chance: float) -> str:
+        """What learning nothing is worth."""
+        return f"{NOTHING_LEARNED[self.metric.name]} gives {self.value(chance)}"
 
     def _plain(self, value: float, size: float, sign: str = "") -> str:
         """Three decimals; of targets three digits of `size`."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import gains, metric_of, validated
-from warmstart.analysis.statistics import of_gains, resolution, simultaneous
+from warmstart.analysis.statistics import of_gains, simultaneous
 from warmstart.analysis.summary import Interval
 from warmstart.analysis.words import Wording, wording
 from warmstart.contrasts import Contrasts, Verdict
+from warmstart.training.chance import resolution
 from warmstart.training.selection import mean
 
 CONSTANT = {"majority": "always naming the most frequent class", "mean": "always the mean"}
@@ -36,6 +37,8 @@ class Yardstick:
     verdict: Verdict
     """About the network."""
     said: Wording
+    has_signal: bool
+    """Whether the yardstick is itself shown to be better than a constant answer."""
 
     @property
     def is_constant(self) -> bool:
@@ -64,10 +67,12 @@ def held_against(yardsticks: Results, study: Results, arm: str) -> list[Yardstic
     table = Contrasts(
         paired,
         aside=CONSTANT,
-        resolution=resolution(summary.metric, summary.n_test, summary.chance),
+        resolution=resolution(summary.metric, summary.n_test),
     )
     metric, found = metric_of(trials[own][0]), []
+    constant = next(name for name in yardsticks.arms if name in CONSTANT)
     for name in yardsticks.arms:
+        above = table.between(name, constant) if name != constant else None
         seen = table.between(own, name)
         apart = interval(paired[own][seed] - paired[name][seed] for seed in sorted(common))
         found.append(
@@ -80,16 +85,34 @@ def held_against(yardsticks: Results, study: Results, arm: str) -> list[Yardstic
                 seeds=len(common),
                 verdict=seen.verdict(summary.margin) if seen else "open",
                 said=wording(summary),
+                has_signal=above is not None and above.verdict(summary.margin) == "better",
             )
         )
     return found
 
 
-def unbeaten(yardsticks: Results, study: Results, arm: str) -> list[Yardstick]:
-    """Those that `arm` is not shown to be better than: constant answers first, then the best."""
-    held = [one for one in held_against(yardsticks, study, arm) if one.verdict != "better"]
-    gain = wording(study.summary).metric.gain
-    return sorted(held, key=lambda one: (not one.is_constant, -gain(one.reached.mean)))
+def verdict_first(held: Sequence[Yardstick], advice: str) -> str:
+    """`advice` about networks, behind what the network is not shown to beat.
+
+    Without a signal nothing is recommended: where the network does no better than a constant
+    answer, `advice` is left out, and what does better is named, if anything.
+    """
+    unbeaten = [one for one in held if one.verdict != "better"]
+    if not unbeaten:
+        return advice
+    best = max(unbeaten, key=lambda one: one.said.metric.gain(one.reached.mean))
+    constant = next((one for one in unbeaten if one.is_constant), None)
+    if constant is None:
+        return f"{best.sentence} Among networks: {advice[:1].lower()}{advice[1:]}"
+    if best.has_signal:
+        name = NAMES[best.name]
+        weights = best.said.metric.name == "balanced_accuracy"
+        return (
+            f"No network here is worth using: {constant.sentence} {name[:1].upper()}{name[1:]} is "
+            f"better than that, {best.said.mean(best.reached)}."
+            + (" Networks may need `class_weight: balanced`." if weights else "")
+        )
+    return f"Nothing here is worth using: {constant.sentence} No signal was found in these data."
 
 
 def best_network(studies: Sequence[Results]) -> tuple[Results, str] | None:
