@@ -11,7 +11,7 @@ import pytest
 
 import parameters
 from fabricated import finished, trial
-from warmstart.analysis import chapter, claims, measures
+from warmstart.analysis import chapter, claims, evidence, measures
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
 from warmstart.records import Record
@@ -440,7 +440,7 @@ def test_a_claim_names_its_edition_and_what_it_speaks_of() -> None:
     assert old.scope == "these data, trained anew"
     few = results_of(records)
     few = dataclasses.replace(few, summary=dataclasses.replace(few.summary, stage="transfer"))
-    assert claims._scope(few) == f"{official}, labels drawn anew"
+    assert evidence.scope_of(few) == f"{official}, labels drawn anew"
 
 
 def test_every_rule_names_arms_of_the_studies_there_are() -> None:

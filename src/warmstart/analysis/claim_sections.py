@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from warmstart.analysis.claims import Claim
 from warmstart.analysis.document import Block, coloured, heading, paragraph, table
-from warmstart.analysis.sections import number
-from warmstart.analysis.words import listed
+from warmstart.analysis.words import listed, number
 
 
 def claims(judged: Sequence[Claim]) -> Iterator[Block]:

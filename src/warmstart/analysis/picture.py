@@ -57,7 +57,7 @@ class Shown:
 
     @cached_property
     def pictures(self) -> dict[str, str]:
-        """SVG elements by what they show, a key of `sections.CAPTIONS`."""
+        """SVG elements by what they show, a key of `ranking_sections.CAPTIONS`."""
         results, rows, name = self.results, self.rows, self.results.name
         smallest, metric = results.smallest, results.summary.metric
         said, kin = wording(results.summary), followed(metric)

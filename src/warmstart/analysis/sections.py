@@ -1,17 +1,14 @@
 """The report, section by section, as blocks of a document."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from warmstart.analysis.answers import answer, arm_name, transfer_answer, warnings
+from warmstart.analysis.answers import answer, transfer_answer
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
     Block,
-    Column,
     bullets,
     code,
-    dotted,
     figure,
     heading,
     paragraph,
@@ -19,27 +16,12 @@ from warmstart.analysis.document import (
 )
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Shown
+from warmstart.analysis.ranking_sections import again, figures, ranking
 from warmstart.analysis.results import Results
-from warmstart.analysis.scores import followed
 from warmstart.analysis.series import observed_seed
-from warmstart.analysis.summary import ArmSummary, Summary
-from warmstart.analysis.ties import letters
-from warmstart.analysis.words import Wording, wording
+from warmstart.analysis.words import number, share
 from warmstart.config.params import Splits
-from warmstart.contrasts import flattery
-from warmstart.metrics import METRICS
 
-CAPTIONS = {
-    "seeds": "Test {metric}; a line joins the same seed, a bar is the mean.",
-    "ranking": "Test {metric} and 95 % interval; hollow: shown to differ from the reference.",
-    "curves": "Validation {followed} at each arm's own learning rate, mean over seeds and 95 % "
-    "band.",
-    "ranks": "Critical differences: a bar joins arms that are not shown to differ; a dot on it is "
-    "an arm that belongs to it.",
-    "times": "The same curves against the time that training took, without compilation.",
-    "rates": "Last validation {metric} by learning rate; the large dot was chosen.",
-}
-"""What a kind of picture shows, in the order of the page."""
 _DRAWN: dict[Splits, str] = {
     "resampled": "each with its own split of the data and",
     "official": "each with its own split of all data but the official test set and",
@@ -124,120 +106,6 @@ def absent(name: str) -> Iterator[Block]:
     yield paragraph(f"The study was not run: `dvc repro compare@{name}`")
 
 
-def ranking(shown: Shown) -> Iterator[Block]:
-    """Two tables with a row per arm, and what to know before believing them."""
-    results, summary = shown.results, shown.results.summary
-    said, kin = wording(summary), followed(summary.metric)
-    # in the unit of what is followed, which may be the loss
-    every_epoch = said if kin.metric == said.metric else Wording(kin.metric)
-    reference = "baseline" if summary.stage == "transfer" else "choice"
-    rows = [(arm, judged, results.contrast(arm)) for arm, judged in summary.arms.items()]
-
-    name = ("arm", "l", lambda row: dotted(arm_name(row[0]), shown.slots[row[0]]))
-    yield table(
-        rows,
-        ("rank", "r", lambda row: row[1].rank),
-        name,
-        (f"test {said.title} (95 %)", "r", lambda row: said.mean(row[1].test)),
-        ("ties", "l", lambda row: letters(row[0], summary.groups) or None),
-        (
-            f"against the {reference} (95 %)",
-            "r",
-            lambda row: row[2] and said.difference(row[2].difference),
-        ),
-        ("p", "r", lambda row: row[2] and number(row[2].p_value, ".2g")),
-        ("verdict", "l", lambda row: row[2].verdict if row[2] else "reference"),
-        ("seeds", "r", lambda row: row[1].test.n),
-        (
-            "learning rate",
-            "r",
-            lambda row: f"{_rate(row[1])}{'*' if row[1].at_edge else ''}",
-        ),
-        ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
-    )
-    yield paragraph(_how_to_read(summary))
-    yield table(
-        rows,
-        name,
-        (
-            f"validation {said.title}, last epoch (95 %)",
-            "r",
-            lambda row: said.mean(row[1].validation),
-        ),
-        (
-            "best epoch’s" if kin.title != "loss" else "best epoch’s loss",
-            "r",
-            lambda row: every_epoch.value(row[1].best_validation.mean),
-        ),
-        (
-            "best of all epochs",
-            "r",
-            lambda row: f"{row[1].best_epoch:.1f} of {row[1].last_epoch:.1f}",
-        ),
-        (
-            f"epochs to {every_epoch.value(summary.target)}",
-            "r",
-            lambda row: row[1].epochs_to_target and f"{row[1].epochs_to_target.mean:.1f}",
-        ),
-        ("seeds that reach it", "r", lambda row: share(row[1].reached_share, 0)),
-        ("seconds to it", "r", lambda row: number(results.seconds_to_target(row[0]), ".2g")),
-        ("ms / epoch", "r", lambda row: number(results.seconds_per_epoch(row[0]), ",.1f", 1000)),
-    )
-    yield from _others(rows, name)
-    for warning in warnings(results):
-        yield paragraph(warning, "warning")
-
-
-def _others(rows: Sequence[tuple[str, ArmSummary, Any]], name: Column) -> Iterator[Block]:
-    """The other metrics of the test, which decide nothing; nothing where there are none."""
-    others = list(dict.fromkeys(metric for _, judged, _ in rows for metric in judged.others))
-    if not others:
-        return
-
-    def column(metric: str) -> Column:
-        said = Wording(METRICS[metric])
-        return (f"test {said.title}", "r", lambda row: said.mean(row[1].others[metric]))
-
-    yield table(rows, name, *map(column, others))
-
-
-def _rate(arm: ArmSummary) -> str:
-    """That of most seeds, and of how many: `0.3 (12 of 15)`."""
-    rate, count = f"{arm.learning_rate:g}", sum(arm.rates.values())
-    return rate if len(arm.rates) == 1 else f"{rate} ({arm.rates[rate]} of {count})"
-
-
-def _how_to_read(summary: Summary) -> str:
-    sentences = []
-    if summary.groups:
-        sentences.append(
-            "Arms that share a letter under “ties” are not shown to differ, over all pairs."
-        )
-    sentences.append(
-        f"“Practically equal” is {wording(summary).within(summary.margin)}; of all differences in "
-        "this table that are called better or worse, any is false in at most 5 % of runs."
-    )
-    if summary.widening:
-        sentences.append(
-            "Intervals speak of these data; for new data like these they are "
-            f"{summary.widening:.1f} times as wide with {summary.seeds} seeds."
-        )
-    if summary.splits == "official":
-        sentences.append(
-            "All seeds share the official test set: intervals speak of the other data split and "
-            "trained anew, not of other test samples or new data."
-        )
-    if summary.deviation:
-        off, said = flattery(len(summary.arms), summary.deviation, summary.seeds), wording(summary)
-        means = "mean accuracies" if said.metric.name == "accuracy" else f"means of {said.title}"
-        ends = ("highest", "above") if said.metric.higher_is_better else ("lowest", "below")
-        sentences.append(
-            f"Were all {len(summary.arms)} arms the same, the {ends[0]} of their {means} "
-            f"would still lie {said.apart(off)} {ends[1]} the truth."
-        )
-    return " ".join(sentences)
-
-
 def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
     """What was seen in the layers of a study."""
     diagnostics = shown.results.diagnostics
@@ -248,7 +116,7 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
     if not flags:
         yield paragraph("Nothing vanishes, explodes, dies or saturates.")
     for svg, caption in shown.profiles():
-        yield figure(svg, f"{caption} {_again(shown)}")
+        yield figure(svg, f"{caption} {again(shown)}")
     looks = observed_seed(diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
     if len(clipped):
@@ -307,28 +175,5 @@ def not_run(stage: str) -> Block:
     return paragraph(f"The stage `{stage}` was not run.")
 
 
-def figures(shown: Shown) -> Iterator[Block]:
-    """The pictures of one stage or study."""
-    said = wording(shown.results.summary)
-    words = {"metric": said.title, "followed": followed(said.metric.name).title}
-    for kind, caption in CAPTIONS.items():
-        if kind in shown.pictures:
-            yield figure(shown.pictures[kind], f"{caption.format(**words)} {_again(shown)}")
-
-
-def _again(shown: Shown) -> str:
-    return f"`dvc repro {shown.results.summary.title} report`"
-
-
 def _title(study: str) -> str:
     return study.replace("_", " ").capitalize()
-
-
-def number(value: float | None, form: str, scale: float = 1) -> str | None:
-    """`scale` times the value; None for what is no finite number."""
-    return None if value is None or not math.isfinite(value) else format(scale * value, form)
-
-
-def share(value: float | None, digits: int = 1) -> str | None:
-    shown = number(value, f".{digits}f", 100)
-    return shown and f"{shown} %"

@@ -11,11 +11,12 @@ from warmstart.analysis.document import Block, Column, bullets, figure, heading,
 from warmstart.analysis.encoders import Encoders
 from warmstart.analysis.label_efficiency import answers
 from warmstart.analysis.picture import Shown
+from warmstart.analysis.ranking_sections import figures, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import tested
-from warmstart.analysis.sections import figures, not_run, number, ranking, share
+from warmstart.analysis.sections import not_run
 from warmstart.analysis.series import Row
-from warmstart.analysis.words import Wording, errors, wording
+from warmstart.analysis.words import Wording, errors, number, share, wording
 from warmstart.config.params import Transfer
 from warmstart.metrics import METRICS
 from warmstart.records import Record

@@ -120,3 +120,13 @@ def rates(chosen: Mapping[str, int]) -> str:
 def listed(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def number(value: float | None, form: str, scale: float = 1) -> str | None:
+    """`scale` times the value; None for what is no finite number."""
+    return None if value is None or not math.isfinite(value) else format(scale * value, form)
+
+
+def share(value: float | None, digits: int = 1) -> str | None:
+    shown = number(value, f".{digits}f", 100)
+    return shown and f"{shown} %"
