@@ -101,6 +101,7 @@ def advise(
         pick, text = default, _nothing_better(default, len(candidates) - 1)
     else:
         pick, text = _against(default, best, candidates)
+    text = f"{text} {_cost(pick, default)}".strip()
     if yardsticks:
         text = verdict_first(held_against(yardsticks, pick.study, pick.arm), text)
     rate = pick.study.summary.arms[pick.arm].learning_rate
@@ -113,7 +114,7 @@ def advise(
         batch_size=compare.batch_size,
         epochs=compare.epochs,
     )
-    return Advice(text=f"{text} {_cost(pick, default)}".strip(), code=code)
+    return Advice(text=text, code=code)
 
 
 def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> list[_Candidate]:
