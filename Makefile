@@ -42,9 +42,14 @@ $(READY): $(LOCK) requirements-uv.lock pyproject.toml
 .venv-bench/ready: requirements-bench.lock requirements-uv.lock pyproject.toml
 	$(call environment,.venv-bench,requirements-bench.lock)
 
-run: setup ## run the whole DAG: data, model A, model B, the studies, the report
-	@$(BIN)/python -m warmstart check
-	@$(BIN)/$(TRACK) --during $(BIN)/dvc repro
+# data of your own, named on the command line: written into params.yaml, in quotes for what is in a path or a name
+own = $(if $(filter command,$(origin $(1))),--set-param '$(2)="$($(1))"')
+NAME = mine
+OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param data.name=$(NAME) --set-param transfer.task_b=auto) $(call own,TARGET,data.target))
+
+run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
+	@$(if $(OWN),:,$(BIN)/python -m warmstart check)
+	@$(BIN)/$(TRACK) --during $(BIN)/dvc $(if $(OWN),exp run $(OWN),repro)
 	@echo "the report: reports/report.html    every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side

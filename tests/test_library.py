@@ -98,29 +98,33 @@ def test_the_table_says_what_the_records_say(found: library.Comparison) -> None:
 
 def test_the_best_model_takes_raw_samples(found: library.Comparison) -> None:
     """It was trained on such: its arm is not standardized but by batch norm."""
-    assert not found.standardization.mean.any()
-    assert (found.standardization.scale == 1).all()
+    assert not found.view.standardization.mean.any()
+    assert (found.view.standardization.scale == 1).all()
     x, y = samples()
     model = found.best_model()
-    dataset, labels = from_memory(x, y, where="here")
+    dataset = from_memory(x, y, where="here")
     data = Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
     parts = rows(dataset, data, 42)
-    assert labels.tolist() == found.classes_.tolist() == ["no", "yes"]
-    predicted = found.classes_[model.predict(x.iloc[parts["test"]], verbose=0).argmax(axis=1)]
-    hits = np.mean(predicted == y.iloc[parts["test"]])
+    assert dataset.labels.tolist() == found.classes_.tolist() == ["no", "yes"]
+    tested = model.predict(x.iloc[parts["test"]])
+    assert tested.index.equals(x.index[parts["test"]])
+    np.testing.assert_allclose(tested["no"] + tested["yes"], 1, atol=1e-6)
+    assert (tested["prediction"] == np.where(tested["yes"] > 0.5, "yes", "no")).all()
+    hits = np.mean(tested["prediction"] == y.iloc[parts["test"]])
     recorded = [
         r.test["test_accuracy"] for r in found.results.records if r.chosen and r.arm == "he"
     ]
     assert any(abs(hits - accuracy) < 1e-6 for accuracy in recorded)
-    loss, accuracy = model.evaluate(x.iloc[parts["test"]], dataset.y[parts["test"]], verbose=0)
+    network, features = model.network, model.features(x)
+    loss, accuracy = network.evaluate(features[parts["test"]], dataset.y[parts["test"]], verbose=0)
     np.testing.assert_allclose(accuracy, hits, atol=1e-6)
     losses = [r.test["test_loss"] for r in found.results.records if r.chosen and r.arm == "he"]
     assert min(abs(loss - recorded) for recorded in losses) < 1e-4
-    before = model.get_weights()[0]
-    model.fit(x, dataset.y, verbose=0)  # it goes on as it was trained
-    assert 0 < np.abs(model.get_weights()[0] - before).max() < 0.5
+    before = network.get_weights()[0]
+    network.fit(features, dataset.y, verbose=0)  # it goes on as it was trained
+    assert 0 < np.abs(network.get_weights()[0] - before).max() < 0.5
     chosen = {r.learning_rate for r in found.results.records if r.chosen and r.arm == "he"}
-    assert min(abs(float(model.optimizer.learning_rate) - rate) for rate in chosen) < 1e-7
+    assert min(abs(float(network.optimizer.learning_rate) - rate) for rate in chosen) < 1e-7
 
 
 @pytest.mark.parametrize("splits", ["fixed", "resampled"])
@@ -141,11 +145,12 @@ def test_seeds_have_splits_of_their_own_and_the_best_model_takes_raw_samples(
         workers=1,
     )
     assert {r.settings["splits"] for r in found.results.records} == {splits}
-    dataset, _ = from_memory(x, y, where="here")
+    dataset = from_memory(x, y, where="here")
     data = Data(name="arrays", path="none", validation_fraction=0.2, test_fraction=0.2)
     tested = rows(dataset, data, 42)["test"]
     model = found.best_model()
-    loss, _ = model.evaluate(x.iloc[tested], dataset.y[tested], verbose=0)
+    features = model.features(x.iloc[tested])
+    loss, _ = model.network.evaluate(features, dataset.y[tested], verbose=0)
     off = np.abs(loss - np.array([r.test["test_loss"] for r in found.results.records if r.test]))
     assert np.sort(off)[0] < 1e-5 < np.sort(off)[1]
     assert splits == "fixed" or found.results.records[int(off.argmin())].seed == 0
@@ -176,9 +181,35 @@ def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> Non
     assert found.advice() in repr(found)
 
 
+def test_arms_are_called_as_people_like(tmp_path: Path) -> None:
+    names = ["초기화 He", "he normal", "lr/0.1", "<b>relu</b>"]
+    comparison = warmstart.compare(
+        *samples(),
+        arms={
+            name: {"initializer": {"normal": {"stddev": 0.1 * n}}} for n, name in enumerate(names)
+        },
+        base={"hidden": [4]},
+        seeds=2,
+        learning_rates=[0.1],
+        epochs=1,
+        workers=1,
+    )
+    assert set(comparison.table()["arm"]) == set(names)
+    shown = comparison._repr_html_()
+    assert "<b>relu" not in shown
+    assert shown.count("&lt;b&gt;relu&lt;/b&gt;") >= 3  # in the advice, the table, the picture
+    comparison.plot().save(tmp_path / "ranking.svg")
+    drawn = ElementTree.parse(tmp_path / "ranking.svg")
+    assert set(names) <= {element.text for element in drawn.iter()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (
+            {"arms": {"a\tb": {}, "b": {}}},
+            r"arms.a\u0009b: expected a name without control characters, received",
+        ),
         (
             {"arms": {"a": {"activation": "rellu"}, "b": {}}},
             "arms.a.activation.name: expected 'linear', 'sigmoid'",

@@ -16,6 +16,8 @@ _PACKAGES = (
     "tensorflow",
     "jax",
     "numpy",
+    "pandas",
+    "pyarrow",
     "mlflow",
     "keras-tuner",
     "optuna",

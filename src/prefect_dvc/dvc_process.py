@@ -11,8 +11,10 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import partial, partialmethod
+from typing import Any
 
 LATE = 124
 """Exit code of a command that took more than SECONDS (0: no limit), as that of `timeout`."""
@@ -41,12 +43,30 @@ def main(seconds: float, arguments: list[str]) -> int:
 
 def run_dvc(arguments: list[str]) -> None:
     """Run DVC, which stages side by side often make wait for its locks: for the repository's it
-    would look each half second, for the guard of its list of held paths give up after three."""
+    would look each half second, for the guard of its list of held paths give up after three. And
+    see `restore`."""
     from dvc import cli, lock, rwlock
+    from dvc.stage.cache import StageCache
 
     lock.DEFAULT_TIMEOUT = 0.3  # seconds; it looks six times in this
     rwlock.make_lock = partial(lock.make_lock, wait=True)
+    StageCache.restore = partialmethod(restore, StageCache.restore)
     sys.exit(cli.main(["--wait-for-lock", *arguments]))
+
+
+def restore(cache: Any, by_lock: Callable[..., None], stage: Any, **how: Any) -> None:
+    """DVC's `StageCache.restore`, which where dvc.lock knows a stage's inputs looks for the outputs
+    that it names, and for no others. Those may have been made on another machine: then look for
+    what has been made of these inputs here."""
+    from dvc.stage.cache import RunCacheNotFoundError
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    try:
+        by_lock(cache, stage, **how)
+    except RunCacheNotFoundError:
+        for out in stage.outs:
+            out.hash_info = HashInfo()
+        by_lock(cache, stage, **how)
 
 
 def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threading.Event) -> None:

@@ -148,6 +148,13 @@ def sort_lock() -> None:
                 lock["stages"] = {name: lock["stages"][name] for name in ordered}
 
 
+def missing_sources() -> list[str]:
+    """The `.dvc` files of this project whose data are not here."""
+    with Repo(_wait_for_lock=True) as repo, repo.lock:
+        sources = [node for node in repo.index.stages if not node.cmd]
+        return [node.addressing for node in sources if not all(out.exists for out in node.outs)]
+
+
 def cache_folder() -> str:
     """Where DVC's cache of the project here lies."""
     with Repo() as repo:

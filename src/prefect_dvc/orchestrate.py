@@ -83,7 +83,8 @@ class dvc_flow:  # noqa: N801, a decorator
             own = worktree(revision, safe_name(flow_run.name)) if revision else None
             bring = bool(self.elsewhere) or pull
             ours = partial(Processes, force=force, pull=bring, push=push, minutes=self.minutes)
-            return _run(self, own or occupied(self.wait), targets, set, ours, force or push, width)
+            here = own or occupied(self.wait, pull=bring)
+            return _run(self, here, targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
         flow.__module__, flow.__qualname__ = named.__module__, named.__qualname__

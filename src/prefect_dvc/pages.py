@@ -61,7 +61,9 @@ def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[
         for stage in stages:
             for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
                 if page.exists():
-                    artifacts.create_markdown_artifact(page.read_text(), _key(str(page)), str(page))
+                    artifacts.create_markdown_artifact(
+                        page.read_text("utf-8"), _key(str(page)), str(page)
+                    )
         after()
     except Exception as error:  # a server that went away must not cost what the stages have made
         get_run_logger().warning("not all that the run's page shows is there: %s", error)

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import TextIO
 
-from prefect_dvc.graph import ProjectError, cache_folder, can_read_lock
+from prefect_dvc.graph import ProjectError, cache_folder, can_read_lock, missing_sources
 
 FOLDER = Path(".dvc/tmp")
 FLOW_LOCK, WORKTREES = FOLDER / "flow.lock", FOLDER / "flows"
@@ -25,18 +25,21 @@ DVC = (sys.executable, "-m", "dvc")
 
 
 @contextmanager
-def occupied(wait: bool = False) -> Iterator[None]:
+def occupied(wait: bool = False, pull: bool = False) -> Iterator[None]:
     """Keep other flows out of the project in the working directory, or `wait` for one to end.
 
-    What a flow that was killed has left half written is put right. Raises ProjectError if another
-    one works here. The lock of a process that died is free.
+    What a flow that was killed has left half written is put right, and with `pull` the project gets
+    its data, see `fetch_sources`. Raises ProjectError if another one works here. The lock of a
+    process that died is free.
     """
     try:
         with _flock(FLOW_LOCK, wait=wait) as file:
             file.truncate(0)
             print(os.getpid(), file=file, flush=True)
             _mend()
-            BEFORE.write_text(LOCK.read_text() if LOCK.exists() else "")
+            if pull:
+                fetch_sources()
+            BEFORE.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
             yield
             BEFORE.unlink(missing_ok=True)
     except BlockingIOError:
@@ -64,7 +67,7 @@ def _mend() -> None:
         except ValueError:
             HELD.unlink()
     # one with a merge's conflicts is a person's to solve
-    if BEFORE.exists() and not can_read_lock() and "<<<<<<<" not in LOCK.read_text():
+    if BEFORE.exists() and not can_read_lock() and b"<<<<<<<" not in LOCK.read_bytes():
         kept = LOCK.replace(FOLDER / "dvc.lock.unreadable")
         BEFORE.replace(LOCK)
         print(f"{LOCK}: unreadable since a flow was killed, now as before it; the other is {kept}")
@@ -103,9 +106,23 @@ def worktree(revision: str, name: str) -> Iterator[list[str]]:
             stack.enter_context(occupied())
         _run(*DVC, "config", "--local", "cache.dir", cache)
         _run(*DVC, "checkout", "--quiet", "--allow-missing")
+        fetch_sources()
         yield stages
         if stages and _run("git", "status", "--porcelain"):
             _run(*DVC, "exp", "save", "--force", "--name", name, *stages, env=_with_author())
+
+
+def fetch_sources() -> None:
+    """Take from DVC's remote the data of `.dvc` files that are not here. Raises ProjectError where
+    some cannot be had: a stage would run on what is left."""
+    if missing := missing_sources():
+        try:
+            _run(*DVC, "pull", "--quiet", *missing)
+        except ProjectError as error:
+            raise ProjectError(
+                f"{', '.join(missing)}: expected data in DVC's cache or on its remote, received "
+                f"none ({error}); `dvc push` where they are"
+            ) from None
 
 
 def _with_author() -> dict[str, str]:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -61,13 +62,43 @@ def run() -> None:
     if "DVC_STAGE" in os.environ:
         # a stage that outlived a killed `dvc repro` would write beside the next
         end_with_parent(os.getppid())
+    if isinstance(sys.stdout, TextIOWrapper):  # the terminal may lack letters that names have
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())
 
 
 @app.command
 def check(*, params: Params = PARAMS) -> None:
-    """Name every problem of the parameter file, and do nothing else."""
-    config.load(params)
+    """Name every problem of the parameter file, and of the data with it, and do nothing else.
+
+    Data that would have to be fetched are not looked at.
+    """
+    options = config.load(params)
+    if options.data.name == "fashion_mnist":
+        return
+    from warmstart.data.sources import load
+    from warmstart.stages.plan import planned
+
+    planned(load(options.data), options)
+
+
+@app.command
+def describe(
+    path: str | None = None, /, *, target: str | None = None, params: Params = PARAMS
+) -> None:
+    """Say what is understood of the data, and what settings come to on them; train nothing.
+
+    Args:
+        path: file or folder with the data; data.path of the parameter file
+        target: column to predict; data.target of the parameter file
+    """
+    options = config.load(params)
+    own = {"path": path, "target": target, "name": Path(path).stem if path else None}
+    given = {key: value for key, value in own.items() if value is not None}
+    from warmstart.stages.describe import describe
+
+    data = options.data.model_copy(update=given)
+    print(describe(options.model_copy(update={"data": data})))
 
 
 @app.command

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -18,14 +19,18 @@ from warmstart.analysis.results import DataCard, Results, read_results
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Data, Executor, Seed, Splits
-from warmstart.data.dataset import Dataset
+from warmstart.data.columns import Override, encode
+from warmstart.data.dataset import Dataset, Told
 from warmstart.data.memory import from_memory
 from warmstart.data.split import resplit, split_full
-from warmstart.data.task import Standardization
+from warmstart.data.target import TaskKind
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json
+from warmstart.predictor import Predictor
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import run
+from warmstart.training import setup
 
 _WHERE = "warmstart.compare"
 _STUDY = "comparison"
@@ -55,12 +60,10 @@ class Comparison:
     """The network to use and its certainty, in sentences."""
     classes_: NDArray[Any]
     """`(classes,)`: the labels as they came, in the order of the model's outputs."""
-    feature_shape: tuple[int, ...]
-    """Of one sample."""
-    standardization: Standardization
-    """What the best network expects of its input: that of the samples which it was trained on."""
+    view: View
+    """The samples that the best network was trained on, and what they went through."""
     model: bytes
-    """A `.keras` file: the best network, on standardized input."""
+    """A `.keras` file: the best network, on preprocessed input."""
 
     def table(self) -> pd.DataFrame:
         """One row per arm, the best first.
@@ -125,21 +128,33 @@ class Comparison:
         sentences = [self.recommended, answer(self.results), *warnings(self.results)]
         return " ".join(sentences)
 
-    def best_model(self) -> Any:
-        """The seed that did best on validation, of the arm that did best there: a compiled
-        Keras model of your own. The test set has no say in the choice.
+    def best_model(self) -> Predictor:
+        """The seed that did best on validation, of the arm that did best there. The test set has no
+        say in the choice.
 
-        It takes raw samples `(batch, *feature_shape)` and returns logits `(batch, classes)`:
-        `classes_[model.predict(x).argmax(axis=1)]` are labels. `evaluate` wants labels as numbers,
-        which are positions in `classes_`.
+        `predict` takes rows as `compare` took them, and gives a frame with the label and the
+        probability of each, or the number. `network` is the plain, compiled Keras model, which
+        takes `features(rows)` and returns logits `(n, classes)`: its `fit` and `evaluate` want
+        labels as numbers, which are positions in `classes_`.
         """
-        from warmstart.networks import saving  # loads Keras
+        setup.say_ignored(backend := setup.backend())
+        setup.load(backend)
+        from warmstart.networks import saving
 
-        standard = self.standardization
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model.keras"
             path.write_bytes(self.model)
-            return saving.load_raw(path, self.feature_shape, standard.mean, standard.scale)
+            network = saving.load(path)
+        dataset, columns = self.view.dataset, self.view.dataset.columns
+        return Predictor(
+            network,
+            raw=(lambda frame: encode(frame, columns)) if columns else None,
+            names=list(dict.fromkeys(column.name for column in columns)),
+            preprocess=self.view.preprocessing.apply,
+            shape=dataset.feature_shape,
+            classes=self.classes_,
+            target=(dataset.target, *self.view.task.target),
+        )
 
     def __repr__(self) -> str:
         summary = self.results.summary
@@ -153,13 +168,18 @@ class Comparison:
         table = self.table()[[*columns, "learning_rate"]].to_html(
             index=False, float_format="{:.4g}".format, na_rep=""
         )
-        return f"<p>{self.advice()}</p>{table}{self.plot()._repr_html_()}"
+        return f"<p>{escape(self.advice())}</p>{table}{self.plot()._repr_html_()}"
 
 
 def compare(
     x: ArrayLike | pd.DataFrame,
-    y: ArrayLike | pd.Series | Sequence[Any],
+    y: ArrayLike | pd.Series | Sequence[Any] | None = None,
     *,
+    target: str | None = None,
+    task: TaskKind = "auto",
+    columns: Mapping[str, Override] | None = None,
+    group: str | None = None,
+    order: str | None = None,
     arms: Mapping[str, Mapping[str, Any]] | None = None,
     base: Mapping[str, Any] | None = None,
     seeds: int = 5,
@@ -202,7 +222,10 @@ def compare(
     Raises:
         InputError: with one line per problem of the data or the arguments.
     """
-    dataset, labels = from_memory(x, y, where=_WHERE)
+    told = Told(
+        task=task, columns=columns or {}, group=group, order=order, test_fraction=test_fraction
+    )
+    dataset = from_memory(x, y, target=target, told=told, where=_WHERE)
     budget: dict[str, Any] = {"seeds": seeds, "learning_rates": list(learning_rates)}
     budget |= {"epochs": epochs, "patience": patience, "batch_size": batch_size}
     parts = {
@@ -212,7 +235,7 @@ def compare(
     }
     study = {"arms": _ARMS if arms is None else arms}
     budget |= {"base": {} if base is None else base, "studies": {_STUDY: study}}
-    data = {"name": dataset.name, "path": "none"} | parts
+    data = {"name": dataset.name, "path": "none", "order": order} | parts
     executor = {"workers": workers}
     if splits == "official":
         raise InputError(
@@ -221,10 +244,10 @@ def compare(
         )
     options = _options({"seed": seed, "data": data, "compare": budget, "executor": executor})
     with TemporaryDirectory(prefix="warmstart-") as name:
-        return _run(dataset, labels, options, Path(name))
+        return _run(dataset, options, Path(name))
 
 
-def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path) -> Comparison:
+def _run(dataset: Dataset, options: _Options, folder: Path) -> Comparison:
     whole = split_full(dataset, options.data, options.seed)
     task, file, chosen = whole.task, folder / "full.npz", options.compare
     output, model = folder / "results", folder / "model.keras"
@@ -235,7 +258,7 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
         data_name=dataset.name,
         file=file,
         whole=whole,
-        splits=options.data.splits,
+        splits=options.data.drawn,
         root_seed=options.seed,
         folder=folder / "unfinished",
     )
@@ -246,14 +269,13 @@ def _run(dataset: Dataset, labels: NDArray[Any], options: _Options, folder: Path
     assert advice  # every arm is a candidate
     kept = read_json(output / "kept.json")["record"]
     best = next(record for record in results.records if record.digest == kept)
-    view = resplit(whole, best.split, options.seed, options.data.splits)
+    view = resplit(whole, best.split, options.seed, options.data.drawn)
     raw = best.settings["standardize"] == "false"
     return Comparison(
         results=results,
         recommended=advice.text.replace(f" ({_STUDY})", ""),  # there is no other study
-        classes_=labels,
-        feature_shape=dataset.feature_shape,
-        standardization=Standardization.none(task.features) if raw else view.standardization,
+        classes_=dataset.labels,
+        view=view.raw() if raw else view,
         model=model.read_bytes(),
     )
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from prepared import leave
 
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization
 from warmstart.files import write_json
 from warmstart.records import Record, write_records
 
@@ -30,7 +32,7 @@ def prepare(folder: Path) -> dict[str, Task]:
     for name, task in tasks.items():
         task.write(folder / f"{name}.npz")
     standardization = Standardization(mean=np.array([0.5, 2, -3]), scale=np.array([1.0, 4, 0.25]))
-    standardization.write(folder / "standardize.npz")
+    leave(folder, tasks["full"], standardization)
     about = {
         name: {part: {"n": n, "classes": _counts(task, part)} for part, n in SIZES.items()}
         | {"digest": "d" * 64, "class_names": list(task.class_names)}

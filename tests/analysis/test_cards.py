@@ -14,7 +14,7 @@ from warmstart.analysis.cards import Decision, beats
 from warmstart.analysis.judging import judge
 from warmstart.config.params import Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import View
+from warmstart.data.view import View
 
 PARAMS = params()
 HITS = np.array([1, 1, 0, 1, 1, 1, 0, 1])

@@ -7,12 +7,14 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib.image
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from fabricated import finished, study, trial
 from parameters import params
@@ -119,7 +121,39 @@ def test_what_a_file_of_the_user_says_is_no_markup(project: Path) -> None:
     html, markdown = both(run(project))
     assert "a|b, &lt;script&gt;, R&amp;D" in html
     assert "<script>" not in html
-    assert "| full | a\\|b, <script>, R&D | 20 | 20 | 200 |" in markdown
+    assert "| full | a\\|b, \\<script>, R&D | 20 | 20 | 200 |" in markdown
+
+
+NAMES = {"<b>relu</b>": 0.10, "a|b `c` *d*": 0.09, "초기화 He": 0.03, "$x$ & #010203": 0.9}
+
+
+def test_names_that_people_write_are_shown_as_they_are(tmp_path: Path) -> None:
+    arms = dict(NAMES, a=0.2)  # in transfer that is model A, here it is an arm
+    task = {"class_names": ["T-shirt/top <x>", "_y_"], "train": {"n": 2}, "validation": {"n": 1}}
+    task["digest"] = "d" * 64
+    card = {"name": "<i>Bäume</i>", "n": 4, "features": 1, "feature_shape": [1], "digest": "f" * 64}
+    card |= {
+        "source": "`here`",
+        "licence": "none",
+        "tasks": {"full": task | {"test": {"n": 200, "classes": {"x": 200}}}},
+    }
+    write_json(tmp_path / "prepared/card.json", card)
+    write(tmp_path / "results/compare/initializer", study(arms, seeds=6, n_test=200))
+    reports = run(tmp_path)
+    html, markdown = both(reports)
+    page = re.sub(r"(?s)<style>.*?</style>|<svg.*?</svg>", "", html)
+    assert not re.search(r"<(b|i)>(relu|Bäume)", html)
+    assert "a|b `c` *d*" in page  # neither code nor emphasis
+    for name in (*arms, "T-shirt/top <x>", "<i>Bäume</i>", "`here`"):
+        assert escape(name, quote=False) in page
+    assert "model A" not in re.split("Initializer</h2>|Claims</h2>", page)[1]
+    seen = MarkdownIt("commonmark").enable("table").render(markdown)
+    for name in (*arms, "T-shirt/top <x>", "_y_", "`here`"):
+        assert escape(name, quote=False) in seen.replace("&quot;", '"')
+    for kind in ("ranking", "curves"):
+        tree = ElementTree.parse(reports / f"pictures/initializer_{kind}.svg")
+        drawn = {element.text for element in tree.iter() if element.tag.endswith("}text")}
+        assert drawn >= set(arms)
 
 
 def cells(html: str, caption: str, arm: str) -> dict[str, str]:

@@ -300,9 +300,12 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
         ),
         (
             {"transfer.task_b": "all"},
-            "two classes or more, as [3, 8], or all_pairs, received ['all']",
+            "two classes or more, as [3, 8], auto or all_pairs, received ['all']",
         ),
-        ({"transfer.task_b": [3]}, "two classes or more, as [3, 8], or all_pairs, received [3]"),
+        (
+            {"transfer.task_b": [3]},
+            "two classes or more, as [3, 8], auto or all_pairs, received [3]",
+        ),
         ({"transfer.task_b": [3, 12]}, "transfer.task_b: expected a label from 0 to 9"),
         ({"transfer.task_b": [3, 3]}, "transfer.task_b: expected different classes"),
         ({"transfer.task_b": ["3", 3]}, "a label and its name are one class"),

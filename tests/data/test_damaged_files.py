@@ -5,12 +5,15 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from warmstart.config.params import Data
-from warmstart.data.sources import load
+from warmstart.data.readers.raw import Raw
+from warmstart.data.sources import load, read
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 
@@ -102,6 +105,57 @@ def test_plain_idx_has_no_checksum_but_a_length(
     received = digest(tmp_path)
     in_pixels = damage[0] == "flip" and damage[1] * len(idx(X)) >= 16
     assert received is None or in_pixels
+
+
+TREES = "@relation r\n@attribute a numeric\n@attribute t {'u v',w}\n@attribute y {p,q}\n@data\n"
+
+
+def table(name: str) -> bytes:
+    """A table of three columns and six rows, in a file of the kind that `name` says."""
+    rows = {"a": [1, 2, 3] * 2, "t": ["ü,v", "w", None] * 2, "y": ["p", "q"] * 3}
+    frame, buffer = pd.DataFrame(rows), io.BytesIO()
+    if name == "arff":
+        return (TREES + "1,'u v',p\n?,w,q\n" * 3).encode()
+    if name.startswith("csv"):
+        text = frame.to_csv(index=False).encode()
+        return gzip.compress(text, mtime=0) if name == "csv.gz" else text
+    (frame.to_parquet if name == "parquet" else frame.to_feather)(buffer)
+    return buffer.getvalue()
+
+
+def raw_of(path: Path, **more: object) -> Raw | None:
+    """What is at `path`, None where it is refused."""
+    parts = {"validation_fraction": 0.2, "test_fraction": 0.2}
+    try:
+        return read(Data(name="mine", path=str(path), **parts, **more))
+    except InputError as error:
+        problems = error.problems
+    assert all(problem and "\n" not in problem for problem in problems)
+    return None
+
+
+@pytest.mark.parametrize("name", ["csv", "csv.gz", "arff", "parquet", "feather"])
+@bounded
+@given(damage=DAMAGE)
+def test_tables(tmp_path: Path, name: str, damage: tuple[str, float, int]) -> None:
+    path = tmp_path / f"mine.{name}"
+    path.write_bytes(damaged(table(name), damage))
+    if raw := raw_of(path, target="y"):  # text and pages without a checksum: other values
+        assert raw.x.index.equals(raw.y.index)
+        assert name != "csv.gz" or raw.x["a"].tolist() == [1, 2, 3] * 2
+
+
+@bounded
+@given(damage=DAMAGE)
+def test_an_image(tmp_path: Path, damage: tuple[str, float, int]) -> None:
+    pixels = {"a": X[0], "b": X[1]}
+    for label, own in pixels.items():
+        (tmp_path / label).mkdir(exist_ok=True)
+        Image.fromarray(own).save(tmp_path / label / "1.png")
+    path = tmp_path / "b/1.png"
+    path.write_bytes(damaged(path.read_bytes(), damage))
+    if raw := raw_of(tmp_path):  # what follows the pixels may be cut
+        assert raw.x.tolist() == X[:2].tolist()
 
 
 @bounded

@@ -14,7 +14,8 @@ import pooch
 import pytest
 
 from warmstart.config.params import Data
-from warmstart.data import fashion_mnist, idx
+from warmstart.data import fashion_mnist
+from warmstart.data.readers import idx
 from warmstart.data.sources import load
 from warmstart.data.split import rows
 from warmstart.errors import InputError
@@ -102,7 +103,7 @@ def cached(tmp_path: Path) -> dict[str, bytes]:
 
 
 def pixel(path: Path) -> int:
-    return int(fashion_mnist.read(path)[0][0, 0, 0])
+    return int(fashion_mnist.read(path).x[0, 0, 0])
 
 
 def test_the_first_place_that_has_all_four_files_wins(
@@ -130,7 +131,8 @@ def test_training_files_come_before_test_files(
     put(places[0], tiny(9))
     expect(monkeypatch, tiny(9))
 
-    images, labels, n_test = fashion_mnist.read(places[0])
+    raw = fashion_mnist.read(places[0])
+    images, labels, n_test = raw.x, raw.y, raw.n_test
 
     assert images.shape == (3, 1, 1)
     assert labels.tolist() == [3, 4, 5]

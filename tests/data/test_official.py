@@ -1,15 +1,13 @@
 """A test set that came with the data is the test part of every seed, and nothing else."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from warmstart.config.params import Data
 from warmstart.data.dataset import Dataset, content_digest, from_arrays
-from warmstart.data.sources import load
 from warmstart.data.split import resplit, rows, split_full
-from warmstart.data.task import PARTS, View
+from warmstart.data.task import PARTS
+from warmstart.data.view import View
 from warmstart.errors import InputError
 
 COUNTS, TEST = [30, 50, 20], [6, 9, 5]
@@ -27,9 +25,9 @@ def dataset(counts: list[int] = COUNTS, test: list[int] = TEST) -> Dataset:
     return from_arrays(x, y, names, n_test=sum(test), **given)
 
 
-def data(validation: float = 0.2, test: float = 0.3, *, name: str = "d", path: str = "p") -> Data:
+def data(validation: float = 0.2, test: float = 0.3) -> Data:
     parts = {"validation_fraction": validation, "test_fraction": test, "splits": "official"}
-    return Data(name=name, path=path, **parts)
+    return Data(name="d", path="p", **parts)
 
 
 def traced(view: View, part: str) -> list[int]:
@@ -143,107 +141,3 @@ def test_what_cannot_be_kept_apart_is_one_line(
 def test_the_fewest_samples_there_may_be() -> None:
     chosen = rows(dataset([3, 4], [1, 2]), data(), 42)
     assert [len(part) for part in chosen.values()] == [2, 2, 3]
-
-
-X = np.random.default_rng(0).integers(0, 256, (16, 3, 2)).astype(np.uint8)
-Y = np.tile([0, 1, 2, 3], 4).astype(np.uint8)
-SETS = {"x_train": X[:12], "y_train": Y[:12], "x_test": X[12:], "y_test": Y[12:]}
-
-
-def written(folder: Path, **arrays: np.ndarray) -> Data:
-    np.savez(folder / "mine.npz", **arrays)
-    return data(name="mine", path=str(folder / "mine.npz"))
-
-
-def test_two_sets_in_a_npz_are_one_dataset(tmp_path: Path) -> None:
-    found = load(written(tmp_path, **SETS, extra=X))
-    assert found.x.tolist() == X.reshape(16, 6).tolist()
-    assert found.y.tolist() == Y.tolist()
-    assert (found.n_test, found.feature_shape) == (4, (3, 2))
-    together = load(written(tmp_path, x=X, y=Y, x_test=X))  # x and y are read where they are
-    assert (together.n_test, together.digest) == (0, found.digest)
-    labels = SETS | {"y_train": Y[:12].astype(np.int64), "y_test": Y[12:].astype(np.uint64)}
-    assert load(written(tmp_path, **labels)).digest == found.digest
-    names = np.array(["ash", "elm", "oak", "yew"])
-    text = {"y_train": names[Y[:12]], "y_test": names[Y[12:]]}
-    for given in (SETS | text, SETS | {"class_names": names}):
-        named = load(written(tmp_path, **given))
-        assert (named.class_names, named.y.tolist()) == (tuple(names), Y.tolist())
-
-
-@pytest.mark.parametrize(
-    ("changed", "lines"),
-    [
-        (
-            {"x_test": None},
-            [
-                "x_test: expected an array of this name, received x_train, y_train, y_test; write "
-                "it with np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, "
-                "y_test=y_test)"
-            ],
-        ),
-        (
-            {"y_test": Y[:3]},
-            [
-                "x_test and y_test: expected one label per sample, received 4 samples and 3 "
-                "labels; make them equal"
-            ],
-        ),
-        (
-            {"x_test": np.full((4, 3, 2), np.inf), "y_train": Y[:12] - 1.0},
-            [
-                "y_train: expected integers or text, received dtype float64; convert it with "
-                "y_train.astype(int) or y_train.astype(str)",
-                "x_test: expected finite numbers that fit float32, received 24 values that are "
-                "NaN, infinite or too large, the first in sample 0; fill them or drop the samples",
-            ],
-        ),
-        (
-            {"y_test": Y[12:, None]},
-            [
-                "y_test: expected one label per sample, shape (samples,), received (4, 1); "
-                "y_test.ravel() flattens a column, y_test.argmax(axis=1) a one-hot table"
-            ],
-        ),
-        (
-            {"y_train": Y[:12].astype(int) - 1},
-            ["y_train: expected labels from 0, received -1 in sample 0; renumber them"],
-        ),
-        (
-            {"x_train": X[:12].astype(str)},
-            ["x_train: expected numbers, received dtype <U3; convert it"],
-        ),
-        (
-            {"x_test": X[:0], "y_test": Y[:0]},
-            [
-                "x_test: expected shape (samples, features, …), none of them 0, received "
-                "(0, 3, 2); reshape it",
-                "y_test: expected one label per sample, shape (samples,), received (0,); "
-                "y_test.ravel() flattens a column, y_test.argmax(axis=1) a one-hot table",
-            ],
-        ),
-        (
-            {"x_test": X[12:, :2], "y_test": Y[12:].astype(str)},
-            [
-                "x_test: expected samples of the shape (3, 2), as in x_train, received (2, 2); "
-                "take both from one source",
-                "y_test: expected integers, as in y_train, received text; convert one of them",
-            ],
-        ),
-        (
-            {"y_test": np.array([{}] * 4)},
-            [
-                "y_test: expected numbers or text, received Python objects (a pickle), which are "
-                "never loaded; save it with a plain dtype, such as y.astype(str)"
-            ],
-        ),
-    ],
-)
-def test_wrong_sets_are_named_with_their_file(
-    tmp_path: Path, changed: dict[str, np.ndarray | None], lines: list[str]
-) -> None:
-    arrays = {name: array for name, array in (SETS | changed).items() if array is not None}
-    options = written(tmp_path, **arrays)
-    with pytest.raises(InputError) as caught:
-        load(options)
-    assert caught.value.problems == tuple(f"{options.path}: {line}" for line in lines)

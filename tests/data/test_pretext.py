@@ -10,7 +10,8 @@ from parameters import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
 from warmstart.data.split import rows
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization
 from warmstart.stages.prepare import prepare
 
 PARAMS = params()
@@ -30,7 +31,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, Standardiz
             "data": PARAMS.data.model_copy(
                 update={"name": "mine", "path": str(folder / "mine.npz")}
             ),
-            "transfer": PARAMS.transfer.model_copy(update={"task_b": (1, 2), "train_size": 4}),
+            "transfer": PARAMS.transfer.model_copy(
+                update={"task_b": (1, 2), "train_size": 4, "label_counts": ()}
+            ),
         }
     )
     prepare(known, folder / "prepared")

@@ -31,6 +31,9 @@ def data(validation: float = 0.2, test: float = 0.2) -> Data:
     return Data(name="d", path="p", validation_fraction=validation, test_fraction=test)
 
 
+NONE = np.empty(0, np.int32)
+
+
 def transfer(*task_b: int | str) -> Transfer:
     return params().transfer.model_copy(update={"task_b": task_b})
 
@@ -133,7 +136,7 @@ def test_samples_and_labels_of_a_task_trace_back_to_their_rows(
     counts: list[int], which: str
 ) -> None:
     samples = dataset(counts, ["v", "w", "x", "y", "z"])
-    labels = task_labels(transfer("y", "w"), samples.class_names)[which]
+    labels = task_labels(transfer("y", "w"), samples.class_names, samples.y)[which]
     full = split_full(samples, data(), 42).task
     task = full.only(which, labels)
 
@@ -157,19 +160,19 @@ def test_samples_and_labels_of_a_task_trace_back_to_their_rows(
 def test_the_tasks_have_the_chosen_classes_and_the_others() -> None:
     names = tuple("vwxyz")
 
-    assert task_labels(transfer(3, 1), names) == {
+    assert task_labels(transfer(3, 1), names, NONE) == {
         "full": [0, 1, 2, 3, 4], "a": [0, 2, 4], "b": [3, 1]
     }  # fmt: skip
-    assert task_labels(transfer("all_pairs"), names)["b"] == [0, 1]
-    assert task_labels(transfer("all_pairs"), ("7", "1", "0", "5"))["b"] == [0, 1]
+    assert task_labels(transfer("all_pairs"), names, NONE)["b"] == [0, 1]
+    assert task_labels(transfer("all_pairs"), ("7", "1", "0", "5"), NONE)["b"] == [0, 1]
 
 
 def test_numbers_mean_the_users_own_labels() -> None:
     names = ("1", "3", "7", "9", "10")
 
-    assert task_labels(transfer(3, "9"), names)["b"] == [1, 3]
+    assert task_labels(transfer(3, "9"), names, NONE)["b"] == [1, 3]
     with pytest.raises(InputError, match=r"transfer.task_b: .*1, 3, 7, 9, 10, received '2'"):
-        task_labels(transfer(2, 3), names)
+        task_labels(transfer(2, 3), names, NONE)
 
 
 @pytest.mark.parametrize(
@@ -183,4 +186,11 @@ def test_numbers_mean_the_users_own_labels() -> None:
 )
 def test_classes_that_are_not_there(task_b: tuple, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        task_labels(transfer(*task_b), tuple("vwxyz"))
+        task_labels(transfer(*task_b), tuple("vwxyz"), NONE)
+
+
+def test_auto_takes_the_two_most_frequent_classes() -> None:
+    y = np.repeat([0, 1, 2, 3], [5, 9, 7, 9]).astype(np.int32)
+    assert task_labels(transfer("auto"), tuple("vwxy"), y)["b"] == [1, 3]
+    assert task_labels(transfer("auto"), tuple("vwxy"), y[::2])["b"] == [1, 3]
+    assert task_labels(transfer("auto"), tuple("vwxy"), np.arange(8) % 4)["b"] == [0, 1]

@@ -6,7 +6,8 @@ import pytest
 from warmstart.config.params import Data
 from warmstart.data.dataset import from_arrays
 from warmstart.data.split import resplit, split_full
-from warmstart.data.task import PARTS, View
+from warmstart.data.task import PARTS
+from warmstart.data.view import View
 
 BALANCED = [40, 40, 40]
 UNBALANCED = [7, 101, 23]

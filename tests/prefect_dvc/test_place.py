@@ -1,13 +1,16 @@
 """Where a flow works, and that flows do not get in each other's way, nor in a person's."""
 
 import os
+import shutil
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from foreign_project import STAGES, dvc, git
+from prefect_dvc.execute import Processes
 from prefect_dvc.graph import ProjectError
 from prefect_dvc.place import git_revision, occupied, safe_name, worktree
 
@@ -67,6 +70,38 @@ def test_where_nothing_has_changed_there_is_no_experiment(here: Path) -> None:
     assert dvc(here, "exp", "list") == ""
 
 
+def test_a_revision_whose_outputs_were_made_elsewhere_trains_once(here: Path) -> None:
+    """Its dvc.lock names outputs that DVC's cache here does not hold."""
+    shutil.rmtree(here / ".dvc/cache/runs")
+    lock = here / "dvc.lock"
+    entry = yaml.safe_load(lock.read_text())["stages"]["left"]["outs"][0]
+    lock.write_text(lock.read_text().replace(entry["md5"], "f" * 32))
+    git(here, "commit", "--quiet", "--all", "-m", "made elsewhere")
+    became = []
+    for name in ("first", "second"):
+        with worktree("HEAD", name), closing(Processes()) as processes:
+            became.append(processes.run("left", print).name)
+            assert Path("left.txt").read_text() == "6\n"
+    assert became == ["Ran", "Restored"]
+
+
+def test_data_that_are_only_on_the_remote_come_into_the_worktree(here: Path) -> None:
+    dvc(here, "remote", "add", "--default", "--local", "shelf", str(here.parent / "shelf"))
+    dvc(here, "push", "--quiet")
+    shutil.rmtree(here / ".dvc/cache")
+    with worktree("HEAD", "one"):
+        assert Path("raw.txt").read_text() == "3\n"
+
+
+def test_data_that_are_nowhere_are_one_line(here: Path) -> None:
+    shutil.rmtree(here / ".dvc/cache")
+    with pytest.raises(
+        ProjectError, match=r"^raw\.txt\.dvc: expected data in DVC's cache or [^\n]*$"
+    ):
+        enter(worktree("HEAD", "lost"))
+    assert worktrees(here) == 1
+
+
 def test_a_failure_removes_the_worktree_too(here: Path) -> None:
     def fail() -> None:
         with worktree("HEAD", "broken"):
@@ -92,7 +127,7 @@ def test_what_a_dead_flow_has_left_is_removed_and_what_a_live_one_uses_is_not(he
     assert worktrees(here) == 1
 
 
-def enter(place: AbstractContextManager[None]) -> None:
+def enter(place: AbstractContextManager[object]) -> None:
     with place:
         pass
 

@@ -1,5 +1,6 @@
 """What a process that trains is: of one backend, on one thread, on one GPU at most."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from small_task import make_cohort
@@ -92,6 +94,88 @@ def test_the_backend_is_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(InputError, match="KERAS_BACKEND: expected tensorflow or jax, received 'to"):
         setup.backend()
+
+
+SETTINGS = """
+import json, sys
+from warmstart.training import setup
+
+getattr(setup, sys.argv[1])("tensorflow")
+import keras
+
+layer = keras.layers.BatchNormalization()
+config = keras.config
+print(json.dumps([config.floatx(), config.epsilon(), config.image_data_format(),
+                  config.backend(), layer.compute_dtype]))
+"""
+
+
+@pytest.mark.parametrize("how", ["enter", "load"])
+def test_the_users_settings_of_keras_decide_nothing(how: str, tmp_path: Path) -> None:
+    """In a worker process, and in the user's own."""
+    (tmp_path / "keras.json").write_text(json.dumps(USERS))
+    env = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    done = subprocess.run(
+        [sys.executable, "-c", SETTINGS, how],
+        env=env | {"KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = ["float32", 1e-7, "channels_last", "tensorflow", "float32"]
+    assert json.loads(done.stdout) == expected
+
+
+USERS = {
+    "floatx": "float64",
+    "epsilon": 1e-3,
+    "image_data_format": "channels_first",
+    "backend": "torch",
+}
+
+
+def test_what_is_ignored_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(setup, "_said", False)
+    path = tmp_path / "keras.json"
+    assert setup.ignored("tensorflow") == ""
+    for nothing in ("{", "[1]", '{"floatx": "float32", "epsilon": 1e-07, "other": 3}'):
+        path.write_text(nothing)
+        assert setup.ignored("tensorflow") == ""
+    path.write_text(json.dumps(USERS))
+    setup.say_ignored("jax")
+    setup.say_ignored("jax")
+    assert capsys.readouterr().err == (
+        f"{path}: floatx float64, epsilon 0.001, image_data_format channels_first, backend torch "
+        "is ignored, warmstart has settings of its own: floatx float32, epsilon 1e-07, "
+        "image_data_format channels_last, backend jax; KERAS_BACKEND chooses another backend\n"
+    )
+
+
+def test_settings_with_which_keras_cannot_be_loaded_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "keras.json").write_text('{"floatx": "float31"}')
+    code = (
+        "from warmstart.training import setup\n"
+        "from warmstart.errors import InputError\n"
+        "try: setup.load('tensorflow')\n"
+        "except InputError as error: print(error)\n"
+    )
+    env = os.environ | {"KERAS_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"{tmp_path}/keras.json: expected settings with which Keras can be ")
+    assert "float31" in line
+
+
+def test_keras_that_was_loaded_on_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    with pytest.raises(
+        InputError, match=r"^keras: expected to be loaded on tensorflow or jax, rec"
+    ):
+        setup.load("tensorflow")
 
 
 def test_a_process_stays_with_its_backend(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from in_process import workers
+from prepared import leave
 
 from parameters import params
 from warmstart.config.arm import Activation, Arm, Optimizer
 from warmstart.config.params import Params
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import transfer
@@ -48,9 +50,8 @@ def write_data(folder: Path, shape: tuple[int, ...] = (3, 3), *, spoilt: bool = 
     arrays = {f"x_{part}": values.astype("float32") for part, values in x.items()}
     arrays |= {f"y_{part}": (np.arange(n) % 2).astype("int32") for part, n in _SIZES.items()}
     task = Task.of(name="full", class_names=("a", "b"), **arrays)
-    task.write(folder / "full.npz")
-    Standardization(mean=np.full(9, 5.0), scale=np.full(9, 2.0)).write(folder / "standardize.npz")
-    write_json(folder / "card.json", {"feature_shape": list(shape)})
+    leave(folder, task, Standardization(mean=np.full(9, 5.0), scale=np.full(9, 2.0)))
+    write_json(folder / "card.json", {"feature_shape": list(shape), "transfer": {"left_out": None}})
     return task
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prepared import view_of
 
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import PARTS, Standardization, Task, View
+from warmstart.data.task import PARTS, Task
+from warmstart.data.view import Standardization
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import _profiles
 from warmstart.stages.study import Study
@@ -51,7 +53,7 @@ def study(folder: Path, *, splits: Splits = "fixed", **changed: Any) -> Study:
         "one",
         data_name="d",
         file=folder / "full.npz",
-        whole=View(task=task, standardization=standardization),
+        whole=view_of(task, standardization),
         splits=splits,
         root_seed=42,
         folder=folder / "scratch",
@@ -139,7 +141,7 @@ def test_an_arm_may_see_the_same_samples_raw(tmp_path: Path, splits: Splits) -> 
 
 def test_no_trial_is_trained_on_what_it_validates_or_is_tested_on(tmp_path: Path) -> None:
     task, standardization = make_task()
-    whole = View(task=task, standardization=standardization)
+    whole = view_of(task, standardization)
     own = [resplit(whole, seed, 42, "resampled").standardization for seed in range(6)]
     for (_, _, seed), split in seen_by(study(tmp_path, splits="resampled")).items():
         trained, validated, tested = (
@@ -157,7 +159,7 @@ def test_no_seed_is_trained_or_validated_on_the_official_test_set(tmp_path: Path
     made = study(tmp_path, splits="official")
     trained = {}
     for (_, _, seed), seen in seen_by(made).items():
-        view = resplit(View(task=task, standardization=standardization), seed, 42, "official")
+        view = resplit(view_of(task, standardization), seed, 42, "official")
         parts = {p: view.standardization.undo(getattr(seen, f"x_{p}"))[:, 0] for p in PARTS}
         rows = {part: np.rint(numbers).astype(int).tolist() for part, numbers in parts.items()}
         assert rows["test"] == [*range(400, 410)]

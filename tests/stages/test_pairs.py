@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prepared import leave
 
 from parameters import params
 from warmstart.config.arm import Arm
 from warmstart.config.params import Params
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import mlp, saving
@@ -159,13 +160,13 @@ def run(
     monkeypatch.chdir(folder)
     full = full_task()
     for name, task in {
-        "full": full,
         "a": full.only("a", (2, 3)),
         "b": full.only("b", (0, 1)),
     }.items():
         task.write(folder / f"data/{name}.npz")
-    Standardization.none(5).write(folder / "data/standardize.npz")
-    write_json(folder / "data/card.json", {"feature_shape": [5]})
+    leave(folder / "data", full)
+    card = {"feature_shape": [5], "transfer": {"left_out": None}}
+    write_json(folder / "data/card.json", card)
     network = options.pretrain.network.resolve(5)
     saving.save(mlp.build(network, 5, 2, seed=1), folder / "a.keras")
     sources = {"on_a": folder / "a.keras"}

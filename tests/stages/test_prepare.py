@@ -10,13 +10,14 @@ from parameters import params
 from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import rows
-from warmstart.data.task import Standardization, Task
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.stages.prepare import prepare
 
 PARAMS = params()
-FILES = ["a.npz", "b.npz", "card.json", "full.npz", "standardize.npz"]
+FILES = ["a.npz", "b.npz", "card.json", "dataset.npz", "full.npz", "standardize.npz"]
 
 
 def params(*, seed: int = 42, data: Any = None, transfer: Any = None) -> Params:
@@ -98,11 +99,11 @@ def own(tmp_path: Path, x: np.ndarray, y: np.ndarray) -> dict[str, str]:
 def test_validation_and_test_do_not_reach_the_statistics(tmp_path: Path) -> None:
     y = np.tile([0, 1, 2, 3, 4], 20)
     x = np.random.default_rng(0).normal(size=(100, 3))
-    chosen = {"task_b": (0, 1), "train_size": 4}
+    chosen = {"task_b": (0, 1), "train_size": 4, "label_counts": ()}
     clean = params(data=own(tmp_path, x, y), transfer=chosen)
     prepare(clean, tmp_path / "clean")
     drawn = rows(load_dataset(clean.data), clean.data, 42)
-    x[drawn["test"][0]] = x[drawn["validation"][0]] = 1e9
+    x[drawn["test"][0]], x[drawn["validation"][0]] = 1e9, 2e9  # not the same: one group
     prepare(params(data=own(tmp_path, x, y), transfer=chosen), tmp_path / "spoilt")
 
     statistics = [(tmp_path / run / "standardize.npz").read_bytes() for run in ("clean", "spoilt")]
@@ -180,7 +181,7 @@ def test_a_test_set_that_came_with_the_data_stays_whole(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(100, 3))
     np.savez(tmp_path / "m.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
     data = {"name": "mine", "path": str(tmp_path / "m.npz"), "splits": "official"}
-    chosen = {"task_b": (3, 1), "train_size": 4}
+    chosen = {"task_b": (3, 1), "train_size": 4, "label_counts": ()}
     prepare(params(data=data, transfer=chosen), tmp_path / "out")
 
     full, b = (Task.read(tmp_path / f"out/{name}.npz") for name in ("full", "b"))

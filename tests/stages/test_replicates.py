@@ -133,10 +133,11 @@ def prepare(folder: Path, options: Params) -> None:
     samples = from_arrays(X, Y, names, name="d", where="d", source="s", licence="l", n_test=N_TEST)
     view = split_full(samples, options.data, options.seed)
     others = [label for label in range(CLASSES) if label not in B]
-    for name, labels in {"full": [*range(CLASSES)], "a": others, "b": B}.items():
+    view.write(folder / "data")
+    for name, labels in {"a": others, "b": B}.items():
         view.task.only(name, labels).write(folder / f"data/{name}.npz")
-    view.standardization.write(folder / "data/standardize.npz")
-    write_json(folder / "data/card.json", {"feature_shape": [3, 3]})
+    card = {"feature_shape": [3, 3], "transfer": {"left_out": None}}
+    write_json(folder / "data/card.json", card)
 
 
 def run(folder: Path, splits: Splits, *methods: str) -> Project:

@@ -7,21 +7,31 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from parameters import params
+from warmstart.data.dataset import Dataset
 from warmstart.data.split import resplit
-from warmstart.data.task import Standardization, Task, View
+from warmstart.data.task import PARTS
+from warmstart.data.view import View
 from warmstart.records import read_records
 from warmstart.stages.yardsticks import measured, yardsticks
 
 PARAMS = params()
 
 
-def view(y: np.ndarray, x: np.ndarray, names: tuple[str, ...], **more: tuple) -> View:
+def view(y: np.ndarray, x: np.ndarray, names: tuple[str, ...]) -> View:
     """A fifth each validates and tests."""
+    dataset = Dataset(
+        name="made up",
+        x=x,
+        y=y,
+        class_names=names,
+        feature_shape=(x.shape[1],),
+        source="",
+        licence="",
+        digest="e" * 64,
+    )
     ends = [int(0.6 * len(y)), int(0.8 * len(y))]
-    parts = zip(("train", "validation", "test"), np.split(np.arange(len(y)), ends), strict=True)
-    arrays = {f"{k}_{part}": v[rows] for part, rows in parts for k, v in (("x", x), ("y", y))}
-    task = Task.of(name="full", class_names=names, **arrays, **more)
-    return View(task=task, standardization=Standardization.none(x.shape[1]))
+    rows = np.split(np.arange(len(y)), ends)
+    return View.of("full", dataset, dict(zip(PARTS, rows, strict=True)))
 
 
 def classes(rare: int, signal: float) -> View:
@@ -80,23 +90,24 @@ def test_where_classes_are_imbalanced_they_are_weighted() -> None:
 def test_numbers_are_predicted_in_their_own_unit() -> None:
     draw = np.random.default_rng(3)
     x = draw.normal(size=(200, 3)).astype(np.float32)
-    y = (x[:, 0] + 0.1 * draw.normal(size=200)).astype(np.float32)
-    whole = view(y, x, (), target=(100.0, 20.0))
+    y = 100 + 20 * (x[:, 0] + 0.1 * draw.normal(size=200))
+    whole = view(y, x, ())
     found = measured(whole, seeds=2, splits="fixed", root_seed=5, metric="rmse")
     assert [r.arm for r in found if r.seed == 1] == ["mean", "linear", "gradient_boosting"]
     task = whole.task
-    away = 20 * np.sqrt(np.mean((task.y_test - task.y_train.mean()) ** 2))
+    deviation = task.target[1]
+    away = np.sqrt(np.mean((y[160:] - y[:120].mean()) ** 2))
     assert scores_of(found, "mean", "rmse") == pytest.approx([away] * 2, rel=1e-6)
     assert scores_of(found, "linear", "rmse")[0] == pytest.approx(2, rel=0.2)  # the noise
-    (mean, *_) = found
-    assert mean.epochs.keys() == {"loss", "mae", "val_loss", "val_mae"}
-    assert mean.validation["val_rmse"] == pytest.approx(20 * mean.epochs["val_loss"][0] ** 0.5)
+    (first, *_) = found
+    assert first.epochs.keys() == {"loss", "mae", "val_loss", "val_mae"}
+    standardized = first.epochs["val_loss"][0] ** 0.5
+    assert first.validation["val_rmse"] == pytest.approx(deviation * standardized)
 
 
 def test_the_stage_writes_the_seeds_of_the_first_round(tmp_path: Path) -> None:
     whole = classes(150, 1.0)
-    whole.task.write(tmp_path / "data/full.npz")
-    whole.standardization.write(tmp_path / "data/standardize.npz")
+    whole.write(tmp_path / "data")
     yardsticks(PARAMS, tmp_path / "data", tmp_path / "out")
     found = read_records(tmp_path / "out/records.parquet")
     assert len(found) == 3 * PARAMS.compare.seeds

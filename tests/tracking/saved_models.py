@@ -4,9 +4,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from prepared import leave
 
 from warmstart.config.arm import Arm
-from warmstart.data.task import Standardization, Task, View
+from warmstart.data.task import Task
+from warmstart.data.view import Standardization, View
 from warmstart.files import write_json
 from warmstart.networks import mlp, saving
 from warmstart.records import Record
@@ -20,13 +22,15 @@ def prepare(folder: Path, n: int = 60) -> None:
     standardized features is."""
     draw = np.random.default_rng(5)
     standardization = Standardization(mean=MEAN, scale=SCALE)
-    standardization.write(folder / "standardize.npz")
     for name in ("full", "a", "b"):
         arrays = {}
         for part in ("train", "validation", "test"):
             x = standardization.apply(draw.normal(MEAN, SCALE, size=(n, 6)))
             arrays |= {f"x_{part}": x, f"y_{part}": x[:, :3].argmax(axis=1).astype("int32")}
-        Task.of(name=name, class_names=CLASSES, **arrays).write(folder / f"{name}.npz")
+        task = Task.of(name=name, class_names=CLASSES, **arrays)
+        task.write(folder / f"{name}.npz")
+        if name == "full":
+            leave(folder, task, standardization)
     write_json(folder / "card.json", {"feature_shape": SHAPE})
 
 

@@ -16,7 +16,7 @@ from made_up_results import made_up, publish, write
 from mlflow_serving import serving_model
 from saved_models import CLASSES, MEAN, SCALE, SHAPE, network, prepare, save
 from warmstart.__main__ import main
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.networks import transfer
 from warmstart.networks.stack import Stack
 from warmstart.records import write_records

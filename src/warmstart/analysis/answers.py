@@ -29,8 +29,10 @@ CHEAPER = 0.9
 """Of the time that the best arm takes: what is not faster by that much is not called cheaper."""
 
 
-def arm_name(arm: str) -> str:
-    """An arm in words; the arms of `compare` are called what params.yaml calls them."""
+def arm_name(arm: str, stage: str = "transfer") -> str:
+    """An arm of `stage` in words; those of `compare` are called what params.yaml calls them."""
+    if stage == "compare":
+        return arm
     if arm.startswith("on_a_"):
         return f"B on A ({arm.removeprefix('on_a_').replace('_', ' ')})"
     return _ARM_NAMES.get(arm, arm)

@@ -14,7 +14,7 @@ from warmstart.analysis.scores import tested, validated
 from warmstart.analysis.words import points, wording
 from warmstart.config.params import Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.records import Kept, Record
 
 TASKS = {"pretrain": "a", "transfer": "b", "compare": "full"}

@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from warmstart.analysis.claims import Claim
-from warmstart.analysis.document import Block, coloured, heading, paragraph, table
+from warmstart.analysis.document import (
+    Block,
+    Text,
+    coloured,
+    heading,
+    joined,
+    paragraph,
+    strong,
+    table,
+)
 from warmstart.analysis.words import listed, number
 
 
@@ -40,7 +49,7 @@ def claims(judged: Sequence[Claim]) -> Iterator[Block]:
         )
 
 
-def _test_of(claim: Claim) -> str:
+def _test_of(claim: Claim) -> Text:
     """With the edition of the book where it is not the third, which the chapter is taken from."""
     text = f"{claim.test} (2nd edition)" if "2nd edition" in claim.section else claim.test
-    return f"{text}. **It lacks** {claim.missing}" if claim.missing else text
+    return joined(f"{text}. ", strong("It lacks"), f" {claim.missing}") if claim.missing else text

@@ -1,4 +1,8 @@
-"""A page as a sequence of blocks, each of them written as HTML and as Markdown."""
+"""A page as a sequence of blocks, each of them written as HTML and as Markdown.
+
+A text is what it says: names that people write never become markup. `strong`, `mono` and `joined`
+make words that stand out.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +21,9 @@ class Block(NamedTuple):
 
 
 Text: TypeAlias = str | int | Block | None
-"""Words on a line, where `**bold**` and `` `code` `` stand out; None is a dash. A `Block` stays as
-it is."""
+"""Words on a line, shown as they are; None is a dash. A `Block` is words already."""
+_MARKUP = re.compile(r"[\\`*<\[\]~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown shows as it is with a backslash before it, and may take for markup without."""
 Column: TypeAlias = tuple[str, str, Callable[[Any], Text]]
 """Of a table: title; `l` left, `r` right (numbers) or `p` left and wrapped (a paragraph);
 item -> cell."""
@@ -27,7 +32,28 @@ item -> cell."""
 def dotted(text: str, slot: int) -> Block:
     """Words behind a dot in the colour of an arm's slot."""
     dot = f'<i class="dot" style="background: {variable(slot)}"></i>'
-    return Block(f"{dot}{_words(text).html}", text)
+    words = _words(text)
+    return Block(f"{dot}{words.html}", words.markdown)
+
+
+def strong(text: Text) -> Block:
+    html, markdown = _words(text)
+    return Block(f"<b>{html}</b>", f"**{markdown}**")
+
+
+def mono(text: str) -> Block:
+    """A command, or what else is read letter by letter."""
+    # a fence longer than any row of backticks in the text
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    html = f"<code>{escape(text, quote=False)}</code>"
+    return Block(html, f"{fence}{space}{text}{space}{fence}")
+
+
+def joined(*parts: Text) -> Block:
+    """Words one after the other, with nothing between them."""
+    words = [_words(part) for part in parts]
+    return Block("".join(w.html for w in words), "".join(w.markdown for w in words))
 
 
 def coloured(word: str) -> Block:
@@ -36,12 +62,13 @@ def coloured(word: str) -> Block:
 
 
 def heading(level: int, text: str) -> Block:
-    return Block(f"<h{level}>{_words(text).html}</h{level}>", f"{'#' * level} {text}")
+    words = _words(text)
+    return Block(f"<h{level}>{words.html}</h{level}>", f"{'#' * level} {words.markdown}")
 
 
-def paragraph(text: Text, style: str = "") -> Block:
-    """A paragraph; `style` is a class of `page.css`."""
-    html, markdown = _words(text)
+def paragraph(*parts: Text, style: str = "") -> Block:
+    """A paragraph of `joined` words; `style` is a class of `page.css`."""
+    html, markdown = joined(*parts)
     return Block(f'<p class="{style}">{html}</p>' if style else f"<p>{html}</p>", markdown)
 
 
@@ -84,9 +111,9 @@ def table(items: Iterable[Any], *columns: Column) -> Block:
     )
 
 
-def figure(picture: str, caption: Text) -> Block:
+def figure(picture: str, *caption: Text) -> Block:
     """An `<svg>` or `<img>` element with its caption; Markdown does without."""
-    words = _words(caption).html
+    words = joined(*caption).html
     return Block(f"<figure>\n{picture}\n<figcaption>{words}</figcaption>\n</figure>", "")
 
 
@@ -129,5 +156,4 @@ def _words(text: Text) -> Block:
     if isinstance(text, Block):
         return text
     words = "–" if text is None else str(text)
-    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(words, quote=False))
-    return Block(re.sub(r"`(.+?)`", r"<code>\1</code>", html), words)
+    return Block(escape(words, quote=False), _MARKUP.sub(r"\\\g<0>", words))

@@ -87,9 +87,10 @@ def judge(params: Params, results: Path, prepared: Path) -> Judgement:
     transfer = read.get("transfer")
     studies = [read[f"compare/{n}"] for n in params.compare.studies if f"compare/{n}" in read]
     labels = {int(p.split("/")[-1]): r for p, r in read.items() if p.startswith("transfer/labels/")}
+    few = params.transfer.train_size if params.transfer else 0
     if transfer:
-        labels[params.transfer.train_size] = transfer
-    more_labels = [labels[n] for n in sorted(labels) if n > params.transfer.train_size]
+        labels[few] = transfer
+    more_labels = [labels[n] for n in sorted(labels) if n > few]
     return Judgement(
         params=params,
         data=data,

@@ -18,6 +18,7 @@ from warmstart.analysis.picture import Picture, Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.style import colour, palette
 from warmstart.analysis.words import wording
+from warmstart.config.params import asked
 from warmstart.files import replacing, write_json
 
 
@@ -83,7 +84,7 @@ def _document(
     yield from yardstick_sections.yardsticks(judgement)
     yield from transfer_sections.pretrain(judgement.pretrain)
     if "transfer" in shown:
-        yield from transfer_sections.transfer(shown["transfer"], judgement.params.transfer)
+        yield from transfer_sections.transfer(shown["transfer"], asked(judgement.params))
         yield from by_labels
         yield from transfer_sections.pairs(judgement.pairs)
     else:

@@ -26,6 +26,7 @@ from warmstart.analysis.style import (
     plain_powers,
     ticks,
     to_svg,
+    verbatim,
 )
 from warmstart.metrics import Metric
 
@@ -169,7 +170,7 @@ def ranking(
             axis.plot(row[along.key], place, "o", color="white", markersize=4.2)
     if along.scale == "log":
         plain_powers(axis, "x")
-    axis.set_yticks(range(len(rows)), labels=[row["arm"] for row in reversed(rows)])
+    axis.set_yticks(range(len(rows)), labels=[verbatim(row["arm"]) for row in reversed(rows)])
     axis.tick_params(axis="y", labelcolor=INK)
     axis.set_ylim(-0.6, len(rows) - 0.4)
     axis.grid(visible=False, axis="y")
@@ -198,7 +199,7 @@ def seeds(
         axis.plot([place - 0.13, place + 0.13], [mean, mean], color=hue, linewidth=3.5)
     if along.scale == "log":
         plain_powers(axis, "y")
-    axis.set_xticks(range(len(arms)), labels=map(arm_name, arms))
+    axis.set_xticks(range(len(arms)), labels=[verbatim(arm_name(arm)) for arm in arms])
     axis.tick_params(axis="x", labelcolor=INK)
     if len(arms) > 3:  # side by side the words would overlap
         axis.tick_params(axis="x", labelrotation=90)
@@ -237,7 +238,7 @@ def critical_differences(
         axis.plot([rank, rank, edge], [0, -line, -line], color=hue, linewidth=1.2)
         axis.plot(rank, 0, "o", color=hue, markersize=6, clip_on=False)
         axis.annotate(
-            f"{arm} {rank:.1f}" if left else f"{rank:.1f} {arm}",
+            verbatim(f"{arm} {rank:.1f}" if left else f"{rank:.1f} {arm}"),
             xy=(edge, -line),
             xytext=(-4 if left else 4, 0),
             textcoords="offset points",

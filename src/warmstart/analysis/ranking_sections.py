@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from warmstart.analysis.answers import arm_name, warnings
-from warmstart.analysis.document import Block, Column, dotted, figure, paragraph, table
+from warmstart.analysis.document import Block, Column, dotted, figure, mono, paragraph, table
 from warmstart.analysis.picture import Shown
 from warmstart.analysis.scores import followed
 from warmstart.analysis.summary import ArmSummary, Summary
@@ -35,7 +35,7 @@ def ranking(shown: Shown) -> Iterator[Block]:
     reference = "baseline" if summary.stage == "transfer" else "choice"
     rows = [(arm, judged, results.contrast(arm)) for arm, judged in summary.arms.items()]
 
-    name = ("arm", "l", lambda row: dotted(arm_name(row[0]), shown.slots[row[0]]))
+    name = ("arm", "l", lambda row: dotted(arm_name(row[0], summary.stage), shown.slots[row[0]]))
     yield table(
         rows,
         ("rank", "r", lambda row: row[1].rank),
@@ -87,7 +87,7 @@ def ranking(shown: Shown) -> Iterator[Block]:
     )
     yield from _others(rows, name)
     for warning in warnings(results):
-        yield paragraph(warning, "warning")
+        yield paragraph(warning, style="warning")
 
 
 def _others(rows: Sequence[tuple[str, ArmSummary, Any]], name: Column) -> Iterator[Block]:
@@ -146,9 +146,9 @@ def figures(shown: Shown) -> Iterator[Block]:
     words = {"metric": said.title, "followed": followed(said.metric.name).title}
     for kind, caption in CAPTIONS.items():
         if kind in shown.pictures:
-            yield figure(shown.pictures[kind], f"{caption.format(**words)} {again(shown)}")
+            yield figure(shown.pictures[kind], f"{caption.format(**words)} ", again(shown))
 
 
-def again(shown: Shown) -> str:
+def again(shown: Shown) -> Block:
     """The command that makes it anew."""
-    return f"`dvc repro {shown.results.summary.title} report`"
+    return mono(f"dvc repro {shown.results.summary.title} report")

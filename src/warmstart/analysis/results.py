@@ -35,8 +35,9 @@ class DataCard:
         return cls(read_json(path)) if path.exists() else None
 
     @classmethod
-    def of(cls, name: str, task: Task) -> Self:
-        """That of data which are in memory, of which `task` is all."""
+    def of(cls, name: str, task: Task, predicted: str = "") -> Self:
+        """That of data which are in memory, of which `task` is all; `predicted` is what the target
+        is called."""
         parts: dict[str, Any] = {
             "train": {"n": len(task.y_train)},
             "test": {"n": len(task.y_test)},
@@ -45,7 +46,7 @@ class DataCard:
             counts = np.bincount(task.y_test, minlength=task.classes).tolist()
             parts["test"]["classes"] = dict(zip(task.class_names, counts, strict=True))
         known = {"digest": task.digest} | parts
-        about = {"kind": task.kind, "target": {"deviation": task.target[1]}}
+        about = {"kind": task.kind, "target": {"name": predicted, "deviation": task.target[1]}}
         return cls({"name": name, "tasks": {task.name: known}} | about)
 
     @property
@@ -166,7 +167,10 @@ def judged(
     timings: dict[str, Any] | None = None,
     diagnostics: "pd.DataFrame | None" = None,
 ) -> Results | None:
-    """What `records` of one stage or study say; None where they are not of `data`."""
+    """What `records` of one stage or study say; None where there are none, since it was left out,
+    or they are not of `data`."""
+    if not records:
+        return None
     digest, metric = records[0].data_digest, records[0].metric
     test = data.test_part(digest)
     if test is None:

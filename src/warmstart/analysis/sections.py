@@ -11,7 +11,10 @@ from warmstart.analysis.document import (
     code,
     figure,
     heading,
+    joined,
+    mono,
     paragraph,
+    strong,
     table,
 )
 from warmstart.analysis.judging import Judgement
@@ -37,14 +40,14 @@ def head(judgement: Judgement) -> Iterator[Block]:
         f"every arm on the same seeds, {_DRAWN[judgement.params.data.splits]} a learning rate that "
         "its validation part chose; the test part is looked at once and chooses nothing"
     )
-    yield paragraph(f"{trials} trials; {how}.", "lead")
+    yield paragraph(f"{trials} trials; {how}.", style="lead")
     if judgement.advice:
-        yield paragraph(f"**What to use.** {judgement.advice.text}")
+        yield paragraph(strong("What to use."), f" {judgement.advice.text}")
         yield code(judgement.advice.code, "python", "The Keras code of that network")
     for results in judgement.studies:
-        yield paragraph(f"**{_title(results.name)}.** {answer(results)}")
+        yield paragraph(strong(f"{_title(results.name)}."), f" {answer(results)}")
     transfer = transfer_answer(judgement.transfer) if judgement.transfer else "Was not run."
-    yield paragraph(f"**Transfer.** {transfer}")
+    yield paragraph(strong("Transfer."), f" {transfer}")
 
 
 def runs(stages: Sequence[Results]) -> Iterator[Block]:
@@ -70,16 +73,16 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
     """What the card of the prepared data says."""
     yield heading(2, "Data")
     if card is None:
-        yield paragraph("The data have not been prepared: `dvc repro prepare`")
+        yield paragraph("The data have not been prepared: ", mono("dvc repro prepare"))
         return
     shape = " × ".join(map(str, card["feature_shape"]))
+    size = f"{card['n']:,} samples of {card['features']} features ({shape})"
     yield bullets(
         [
-            f"**Name:** {card['name']}, {card['n']:,} samples of {card['features']} features "
-            f"({shape})",
-            f"**Source:** {card['source']}",
-            f"**Licence:** {card['licence']}",
-            f"**Digest:** `{card['digest'][:16]}`",
+            joined(strong("Name:"), f" {card['name']}, {size}"),
+            joined(strong("Source:"), f" {card['source']}"),
+            joined(strong("Licence:"), f" {card['licence']}"),
+            joined(strong("Digest:"), " ", mono(card["digest"][:16])),
         ]
     )
     yield table(
@@ -103,7 +106,7 @@ def study(shown: Shown) -> Iterator[Block]:
 def absent(name: str) -> Iterator[Block]:
     """A study of params.yaml that has no results."""
     yield heading(2, _title(name))
-    yield paragraph(f"The study was not run: `dvc repro compare@{name}`")
+    yield paragraph("The study was not run: ", mono(f"dvc repro compare@{name}"))
 
 
 def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
@@ -112,11 +115,11 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
     if diagnostics is None or diagnostics.empty:
         return
     yield heading(3, "In the layers")
-    yield bullets([f"**{flag.arm}**: {flag.text}." for flag in flags])
+    yield bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags])
     if not flags:
         yield paragraph("Nothing vanishes, explodes, dies or saturates.")
     for svg, caption in shown.profiles():
-        yield figure(svg, f"{caption} {again(shown)}")
+        yield figure(svg, f"{caption} ", again(shown))
     looks = observed_seed(diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
     if len(clipped):
@@ -172,7 +175,7 @@ def reproduce() -> Iterator[Block]:
 
 def not_run(stage: str) -> Block:
     """In place of what a stage would have left."""
-    return paragraph(f"The stage `{stage}` was not run.")
+    return paragraph("The stage ", mono(stage), " was not run.")
 
 
 def _title(study: str) -> str:

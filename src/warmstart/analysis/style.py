@@ -8,6 +8,7 @@ defines once for light and once for dark. Text stays text and takes the font of 
 import io
 import itertools
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Literal
@@ -113,7 +114,9 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     those who do not see it.
     """
     text = io.StringIO()
-    with mpl.rc_context(_RC | {"svg.hashsalt": name}):
+    with mpl.rc_context(_RC | {"svg.hashsalt": name}), warnings.catch_warnings():
+        # text stays text, and is drawn in the fonts of whoever looks at it
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -123,8 +126,9 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     svg = re.sub(r"(?m) +$", "", svg)
     page_colours = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)"}
     page_colours |= {hue: variable(slot) for slot, hue in enumerate(LIGHT)}
-    for stand_in, value in page_colours.items():
-        svg = svg.replace(stand_in, value)
+    # as values of attributes: a text may hold such a word, too
+    stand_ins = re.compile(rf"(?<=[\": ])({'|'.join(page_colours)})(?=[\";])")
+    svg = stand_ins.sub(lambda match: page_colours[match[1]], svg)
     width, height = figure.get_size_inches() * 72
     label = escape(description)
     head = f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}"'
@@ -155,6 +159,11 @@ def error_scale(
     getattr(axis, f"set_{which}scale")("function", functions=(forward, inverse))
     axis.set(**{f"{which}lim": (1 - high, 1 - low)})
     ticks(axis, which, {value: f"{100 * value:.4g} %" for value in shown})
+
+
+def verbatim(name: str) -> str:
+    """What matplotlib draws as `name`: dollars in it would enclose a formula."""
+    return name.replace("$", r"\$")
 
 
 def ticks(axis: Axes, which: Literal["x", "y"], labels: Mapping[float, str]) -> None:
@@ -197,4 +206,4 @@ def label_ends(
         # not annotate(): its arrow takes as long to draw as the rest of the picture
         line = Line2D([x, 1.03], [y, height], linewidth=1.2, **pen(slots[arm]), **on_the_axis)
         axis.add_line(line)
-        axis.text(1.04, height, arm, va="center", fontsize=10, color=INK, **on_the_axis)
+        axis.text(1.04, height, verbatim(arm), va="center", fontsize=10, color=INK, **on_the_axis)

@@ -7,7 +7,18 @@ from statistics import fmean
 
 from warmstart.analysis import pairs as every_pair
 from warmstart.analysis.answers import arm_name, transfer_answer
-from warmstart.analysis.document import Block, Column, bullets, figure, heading, paragraph, table
+from warmstart.analysis.document import (
+    Block,
+    Column,
+    bullets,
+    figure,
+    heading,
+    joined,
+    mono,
+    paragraph,
+    strong,
+    table,
+)
 from warmstart.analysis.encoders import Encoders
 from warmstart.analysis.label_efficiency import answers
 from warmstart.analysis.picture import Shown
@@ -67,9 +78,12 @@ def _seed_by_seed(results: Results) -> Iterator[Block]:
     seeds = sorted({seed for seed, _ in tests})
     yield table(seeds, ("seed", "r", str), *chain.from_iterable(map(columns, results.arms)))
     yield bullets(
-        f"**{arm_name(contrast.arm)}** minus {arm_name(contrast.reference)}: "
-        f"{said.difference(contrast.difference)}, loss {contrast.loss_difference.mean:+.3f}"
-        + (f", {errors(contrast.error_factor, said.metric.name)}" if contrast.error_factor else "")
+        joined(
+            strong(arm_name(contrast.arm)),
+            f" minus {arm_name(contrast.reference)}: {said.difference(contrast.difference)}, loss "
+            f"{contrast.loss_difference.mean:+.3f}",
+            f", {errors(contrast.error_factor, said.metric.name)}" if contrast.error_factor else "",
+        )
         for contrast in results.summary.contrasts.values()
     )
 
@@ -83,9 +97,9 @@ def labels(rows: Sequence[Row], picture: str, metric: str) -> Iterator[Block]:
     yield figure(
         picture,
         f"Test {METRICS[metric].title} by number of labels: mean over seeds, each of which draws "
-        "its own labels, "
-        "and 95 % band; every arm with a learning rate of its own at every number. "
-        "`dvc repro transfer report`",
+        "its own labels, and 95 % band; every arm with a learning rate of its own at every "
+        "number. ",
+        mono("dvc repro transfer report"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from warmstart.config.arm import Choice
+from warmstart.config.names import visible
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -20,7 +21,7 @@ def check(content: dict[str, Any], model: type[Checked]) -> tuple[Checked | None
     try:
         return model.model_validate_json(text), []
     except ValidationError as error:
-        return None, list(_lines(error, model))
+        return None, [visible(line) for line in _lines(error, model)]
 
 
 def nearest(received: Any, valid: Any) -> str:
@@ -67,7 +68,8 @@ def _mismatch(where: str, finding: Any) -> str:
 
 def _keys(location: tuple[int | str, ...]) -> list[str]:
     """Where in the file, without the names that pydantic gives to a union's branches."""
-    return [str(k) for k in location if not re.match(r"(literal|tuple|constrained)\b", str(k))]
+    ours = [str(k) for k in location if not re.match(r"(literal|tuple|constrained)\b", str(k))]
+    return ours[:-1] if ours[-1:] == ["[key]"] else ours  # of a dict: the key is its place
 
 
 def _fields_at(keys: list[str], root: type[BaseModel]) -> list[str]:

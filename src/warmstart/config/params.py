@@ -13,7 +13,8 @@ from ruamel.yaml import YAML, YAMLError
 
 from warmstart.config.arm import Arm, Count, Frozen, NonNegative, Optimizer, Positive, spread
 from warmstart.config.checking import check, nearest
-from warmstart.config.study import Compare, LearningRates, Name
+from warmstart.config.names import Label, Name
+from warmstart.config.study import Compare, LearningRates
 from warmstart.errors import InputError
 from warmstart.metrics import kind_of
 
@@ -31,18 +32,47 @@ Splits = Literal["resampled", "official", "fixed"]
 Seed = Annotated[int, Field(ge=0)]
 
 
+def _as_text(given: object) -> object:
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+ColumnName = Annotated[str, BeforeValidator(_as_text)]
+"""Of a column in a file; a number is meant as text."""
+
+
 class Data(Frozen):
     """The data and how they are split."""
 
-    name: Name
+    name: Label
     """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
     path: Annotated[str, Field(min_length=1)]
+    target: ColumnName | None = None
+    """Of a table: the column to predict."""
+    drop: tuple[ColumnName, ...] = ()
+    """Of a table: columns to leave out."""
+    image_size: tuple[Count, Count] | None = None
+    """Height and width in pixels that images are resized to; None: as they are, all alike."""
     validation_fraction: Fraction
     test_fraction: Fraction
     splits: Splits = "resampled"
     """What the seeds of a study see: each its own training, validation and test part, drawn from
     all samples; each its own training and validation part beside the test set that came with the
     data, where `test_fraction` decides nothing; or all the same parts."""
+
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """What the target is taken for; `auto`: numbers, where many differ, are a regression."""
+    columns: dict[str, str | dict[str, list[str | int | float] | str]] = Field(default_factory=dict)
+    """Column of a table -> what it is, where that is not what its values look like: see
+    `data.columns.Override`."""
+    group: str | None = None
+    """Column whose rows of one value are never on two sides of a split; no feature."""
+    order: str | None = None
+    """Column by which the newest rows, `test_fraction` of them, are the test part; no feature."""
+
+    @property
+    def drawn(self) -> Splits:
+        """How seeds are split: the newest rows are a test set of its own."""
+        return "official" if self.order and self.splits == "resampled" else self.splits
 
     def problems(self) -> Iterator[str]:
         total = self.validation_fraction + self.test_fraction
@@ -105,6 +135,7 @@ class Autoencode(Frozen):
 
 
 ALL_PAIRS = "all_pairs"
+AUTOMATIC = "auto"
 
 
 def _classes(given: object) -> object:
@@ -118,7 +149,8 @@ class Transfer(Frozen):
     """Model B: from scratch against on the layers of a pretrained model."""
 
     task_b: Annotated[tuple[int | str, ...], BeforeValidator(_classes)]
-    """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`."""
+    """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`;
+    `(AUTOMATIC,)`: the two most frequent classes."""
     train_size: Count
     seeds: Annotated[int, Field(ge=2)]
     learning_rates: LearningRates
@@ -138,15 +170,19 @@ class Transfer(Frozen):
         return self.task_b == (ALL_PAIRS,)
 
     @property
+    def automatic(self) -> bool:
+        return self.task_b == (AUTOMATIC,)
+
+    @property
     def epochs(self) -> int:
         """Epochs of every trial, whatever its strategy."""
         return self.frozen_epochs + self.thawed_epochs
 
     def problems(self) -> Iterator[str]:
-        classes = (0, 1) if self.all_pairs else self.task_b
+        classes = (0, 1) if self.all_pairs or self.automatic else self.task_b
         if len(classes) < 2:
             yield (
-                f"task_b: expected two classes or more, as [3, 8], or {ALL_PAIRS}, received "
+                f"task_b: expected two classes or more, as [3, 8], auto or {ALL_PAIRS}, received "
                 f"{list(classes)}; change it"
             )
         elif len(set(classes)) < len(classes):
@@ -211,7 +247,8 @@ class Params(Frozen):
     data: Data
     pretrain: Pretrain
     autoencode: Autoencode
-    transfer: Transfer
+    transfer: Transfer | None
+    """None: there is no model B, nor what it starts on."""
     compare: Compare
     executor: Executor
 
@@ -219,7 +256,15 @@ class Params(Frozen):
     def replicates(self) -> int:
         """How many splits model B sees over its seeds, each with a model A and encoders of its
         own."""
-        return 1 if self.data.splits == "fixed" else self.transfer.seeds
+        if self.transfer is None or self.data.splits == "fixed":
+            return 1
+        return self.transfer.seeds
+
+
+def asked(params: Params) -> Transfer:
+    """The section `transfer`, of a run that has one."""
+    assert params.transfer
+    return params.transfer
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -1,19 +1,20 @@
 """The section `compare` of params.yaml: studies, each a question with its arms."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from warmstart.config.arm import Arm, Count, Frozen, Positive
+from warmstart.config.names import Label, Name
 from warmstart.errors import InputError
 from warmstart.metrics import METRICS, Kind, automatic, kind_of
 
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
 Repetitions = Annotated[int, Field(ge=2)]
-Arms = dict[Name, Arm]
+Arms = dict[Label, Arm]
 
 
 class Study(Frozen):
@@ -21,7 +22,7 @@ class Study(Frozen):
 
     base: Arm = Arm()
     arms: Arms = Field(default_factory=dict)
-    cross: dict[Name, Arms] = Field(default_factory=dict)
+    cross: dict[Label, Arms] = Field(default_factory=dict)
     """Instead of `arms`: factor -> its arms. The study's arms are all their combinations."""
     profiles: Arms = Field(default_factory=dict)
     """Networks whose layers are looked into where they start; they are not trained."""
@@ -55,6 +56,12 @@ class Study(Frozen):
             )
         if few or shared:
             return
+        names = Counter("+".join(parts) for parts in product(*self.cross.values()))
+        for name in [name for name, count in names.items() if self.cross and count > 1]:
+            yield (
+                "cross: expected names that stay different when they are joined by +, received "
+                f"{names[name]} times {name!r}; rename one"
+            )
         for name in [name for name in self.profiles if name in self.networks()]:
             yield (
                 f"profiles.{name}: expected another name than an arm's, received the same; "

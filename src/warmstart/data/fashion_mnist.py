@@ -7,12 +7,12 @@ import queue
 import tempfile
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from warmstart.data import idx
+from warmstart.config.params import KNOWN_CLASSES
+from warmstart.data.readers import idx, packed
+from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -33,9 +33,8 @@ TIMEOUT_SECONDS = 10.0
 """A server that sends nothing for so long is given up."""
 
 
-def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
-    """Images `(70000, 28, 28)` and labels `(70000,)`, training files before test files, and the
-    number of test images, 10,000.
+def read(path: Path) -> Raw:
+    """Images `(70000, 28, 28)` and labels `(70000,)`, training files before the 10,000 test images.
 
     Looks in `path`, in Debian's folder and in Keras's cache, and downloads the files otherwise.
 
@@ -47,7 +46,7 @@ def read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
         files = idx.find(place)
         if len(files) == len(SHA256):
             _verify(files)
-            return idx.read(place)
+            return _known(place)
         missing = [name for name in SHA256 if name not in files]
         lacking.append(f"{place}" + (f" (lacks {', '.join(missing)})" if files else ""))
     try:
@@ -74,7 +73,7 @@ def _verify(files: dict[str, Path]) -> None:
     problems: list[str] = []
     for name, expected in SHA256.items():
         try:
-            received = hashlib.sha256(idx.content(files[name])).hexdigest()
+            received = hashlib.sha256(packed.content(files[name])).hexdigest()
         except InputError as error:
             problems += error.problems
             continue
@@ -88,7 +87,17 @@ def _verify(files: dict[str, Path]) -> None:
         raise InputError(*problems)
 
 
-def _download() -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+def _known(folder: Path) -> Raw:
+    return replace(
+        idx.read(folder),
+        class_names=KNOWN_CLASSES["fashion_mnist"],
+        where="fashion_mnist",
+        source="Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), Zalando Research",
+        licence="MIT, copyright 2017 Zalando SE",
+    )
+
+
+def _download() -> Raw:
     """As `read`, from pooch's cache where the files are there and whole.
 
     Raises:
@@ -105,14 +114,14 @@ def _download() -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
         for name, digest in SHA256.items():
             url = f"{URL}{name}.gz"
             pooch.retrieve(url, digest, fname=name, path=folder, downloader=_fetch)
-        return idx.read(folder)
+        return _known(folder)
 
 
 def _fetch(url: str, output_file: str, _: object) -> None:
     """Download the gzip file at `url` and unpack it to `output_file`, where pooch verifies it."""
     import pooch
 
-    http, packed = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, stream=False), io.BytesIO()
+    http, received = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, stream=False), io.BytesIO()
     answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -131,5 +140,5 @@ def _fetch(url: str, output_file: str, _: object) -> None:
         problem = TimeoutError(f"no answer for {TIMEOUT_SECONDS:g} seconds")
     if problem:
         raise problem
-    http(url, packed, None)
-    Path(output_file).write_bytes(idx.unpacked(packed.getvalue(), url))
+    http(url, received, None)
+    Path(output_file).write_bytes(packed.unpacked(received.getvalue(), url))

@@ -1,46 +1,39 @@
-"""A test set that came with the data: read beside the training set, and kept as the test part."""
+"""A test set that came with the data is kept as the test part."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.config.params import Data
-from warmstart.data.dataset import Dataset, array_problems, some
+from warmstart.data.dataset import Dataset
+from warmstart.data.target import some
 from warmstart.errors import InputError
 
-SETS = ("x_train", "y_train", "x_test", "y_test")
-"""Names of the arrays in a .npz of two sets, as Keras's dataset files have them."""
 
+def refuse(dataset: Dataset) -> NoReturn:
+    """Say that the data came without a test set.
 
-def joined(arrays: Mapping[str, NDArray]) -> tuple[dict[str, Any], list[str]]:
-    """Arguments of `from_arrays` for both sets, training before test, and what is wrong with them.
-
-    Args:
-        arrays: SETS, `x_… (n, ...)` and `y_… (n,)`; what else is there is passed on.
+    Raises:
+        InputError: always.
     """
-    xs, ys = ([arrays[f"{kind}_{part}"] for part in ("train", "test")] for kind in "xy")
-    problems = array_problems(xs[0], ys[0], "_train") + array_problems(xs[1], ys[1], "_test")
-    if problems:
-        return {}, problems
-    if xs[0].shape[1:] != xs[1].shape[1:]:
-        problems.append(
-            f"x_test: expected samples of the shape {xs[0].shape[1:]}, as in x_train, received "
-            f"{xs[1].shape[1:]}; take both from one source"
+    raise InputError(
+        f"data.splits: expected resampled or fixed, since {dataset.name} came without a test "
+        "set, received official; change it, or add the test set as docs/data.md says"
+    )
+
+
+def halves(dataset: Dataset, data: Data) -> NDArray[np.int64]:
+    """As `sizes` of a regression: `(parts, 1)`."""
+    n, test = len(dataset.y), dataset.n_test
+    validation = max(1, round(data.validation_fraction * n))
+    if validation >= n - test:
+        raise InputError(
+            "data.validation_fraction: expected a share of all samples that leaves one outside the "
+            f"test set to train on, received {data.validation_fraction:g}, which takes "
+            f"{validation} of {n - test}; lower it"
         )
-    kinds = ["text" if y.dtype.kind == "U" else "integers" for y in ys]
-    if kinds[0] != kinds[1]:
-        problems.append(
-            f"y_test: expected {kinds[0]}, as in y_train, received {kinds[1]}; convert one of them"
-        )
-    elif kinds == ["integers"] * 2:
-        ys = [y.astype(np.uint64) for y in ys]  # NumPy joins signed and unsigned ones to floats
-    if problems:
-        return {}, problems
-    others = {name: array for name, array in arrays.items() if name not in SETS}
-    both = {"x": np.concatenate(xs), "y": np.concatenate(ys), "n_test": len(ys[1])}
-    return others | both, []
+    return np.array([[n - test - validation], [validation], [test]])
 
 
 def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
@@ -50,14 +43,9 @@ def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
     least one, validate and are taken from the others; the rest trains.
 
     Raises:
-        InputError: if the data came without a test set, or a class would be missing in a part.
+        InputError: if a class would be missing in a part.
     """
     names = dataset.class_names
-    if not dataset.n_test:
-        raise InputError(
-            f"data.splits: expected resampled or fixed, since {dataset.name} came without a test "
-            "set, received official; change it, or add the test set as docs/data.md says"
-        )
     every = np.bincount(dataset.y, minlength=len(names))
     test = np.bincount(dataset.y[-dataset.n_test :], minlength=len(names))
     others = every - test

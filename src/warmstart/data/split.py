@@ -3,23 +3,25 @@
 Every class is divided by itself, so the parts are stratified and disjoint by construction. Task A
 has all classes but the chosen ones, task B the chosen ones, of whose training labels each trial is
 shown few; each part of theirs lies within the same part of the full task, so no sample that tests
-one task trained another.
+one task trained another. Rows that belong together stay on one side (`data.together`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.config.params import Data, Splits, Transfer, class_problems
-from warmstart.data import official
+from warmstart.data import official, together
 from warmstart.data.dataset import Dataset
-from warmstart.data.task import PARTS, Standardization, Task, View
+from warmstart.data.task import PARTS
+from warmstart.data.view import Parts, View
 from warmstart.errors import InputError
 from warmstart.seeds import generator
 
 Indices = NDArray[np.int64]
+FEWEST_CLASSES = 4
+"""Classes of data that can be divided into a task A and a task B."""
 
 
 def split_full(dataset: Dataset, data: Data, seed: int) -> View:
@@ -30,60 +32,79 @@ def split_full(dataset: Dataset, data: Data, seed: int) -> View:
     Raises:
         InputError: as `rows`.
     """
-    chosen = rows(dataset, data, seed)
-    return _view("full", dataset.x, dataset.y, chosen, dataset.class_names)
+    return View.of("full", dataset, rows(dataset, data, seed))
 
 
 def resplit(whole: View, number: int, seed: int, splits: Splits) -> View:
     """All samples of `whole` in parts that are drawn anew: what trials of seed `number` see.
 
-    Each part has as many samples of each class as it has in `whole`, in an order of its own, and is
-    standardized by its own training samples. Of `official` splits the test part is that of `whole`,
-    in its order. Number 0, and every number of `fixed` splits, is `whole` itself. The same
-    arguments give the same parts.
+    Each part has as many samples as it has in `whole`, of each class where no rows belong together,
+    in an order of its own, and is preprocessed by its own training samples. Of `official` splits
+    the test part is that of `whole`, in its order. Number 0, and every number of `fixed` splits, is
+    `whole` itself. The same arguments give the same parts.
 
     Args:
-        whole: standardized.
+        whole: of every class.
         number: of the split.
         seed: root.
         splits: as `data.splits` of params.yaml.
     """
     if number == 0 or splits == "fixed":
         return whole
-    task = whole.task
-    x = np.concatenate([getattr(task, f"x_{part}") for part in PARTS])
-    y = np.concatenate([getattr(task, f"y_{part}") for part in PARTS])
-    sizes = np.array([np.bincount(getattr(task, f"y_{p}"), minlength=task.classes) for p in PARTS])
-    kept = len(task.y_test) if splits == "official" else 0
-    chosen = _stratified(y, sizes, kept, seed, "split", number)
-    raw = whole.standardization.undo(x)
-    return _view(f"{task.name}_split_{number}", raw, y, chosen, task.class_names)
+    dataset, names = whole.dataset, ("split", number)
+    kept = whole.parts["test"] if splits == "official" else None
+    strata = _strata(dataset)
+    if dataset.groups is not None:
+        sizes = {part: len(rows) for part, rows in whole.parts.items()}
+        drawn = together.again(strata, dataset.groups, sizes, kept, seed, *names)
+    else:
+        counts = [np.bincount(strata[whole.parts[p]], minlength=strata.max() + 1) for p in PARTS]
+        drawn = _stratified(
+            strata, np.array(counts), 0 if kept is None else len(kept), seed, *names
+        )
+    return View.of(f"{whole.task.name}_split_{number}", dataset, drawn)
 
 
-def rows(dataset: Dataset, data: Data, seed: int) -> dict[str, Indices]:
+def rows(dataset: Dataset, data: Data, seed: int) -> Parts:
     """The rows of `dataset` in each of PARTS, in the order in which the full task holds them.
 
     The fractions hold for every class, rounded to whole samples, at least one in each part. With
-    `official` splits the test part is the test set that came with the data, in its order.
+    `official` splits the test part is the test set that came with the data, in its order. Where
+    rows belong together the fractions hold as closely as whole groups allow.
 
     Raises:
-        InputError: with `official` splits, as `official.sizes`.
+        InputError: with `official` splits, as `official.sizes`; where rows belong together, as
+            `together.first`.
     """
-    if data.splits == "official":
-        counts = official.sizes(dataset, data)
-        return _stratified(dataset.y, counts, dataset.n_test, seed, "split")
+    strata, names = _strata(dataset), dataset.class_names
+    if data.splits == "official" or data.order:
+        if not dataset.n_test:
+            official.refuse(dataset)
+        counts = official.sizes(dataset, data) if names else official.halves(dataset, data)
+        if dataset.groups is not None:
+            kept = np.arange(len(strata) - dataset.n_test, len(strata))
+            return together.first(strata, dataset.groups, counts.sum(axis=1), kept, seed, "split")
+        return _stratified(strata, counts, dataset.n_test, seed, "split")
     sizes = []
-    for n in np.bincount(dataset.y, minlength=len(dataset.class_names)).tolist():
+    for n in np.bincount(strata).tolist():
         # one of each class for each part, whatever the fractions round to
         test = min(max(1, round(data.test_fraction * n)), n - 2)
         validation = min(max(1, round(data.validation_fraction * n)), n - test - 1)
         sizes.append((n - test - validation, validation, test))
-    return _stratified(dataset.y, np.array(sizes).T, 0, seed, "split")
+    counts = np.array(sizes).T
+    if dataset.groups is not None:
+        return together.first(strata, dataset.groups, counts.sum(axis=1), None, seed, "split")
+    return _stratified(strata, counts, 0, seed, "split")
+
+
+def _strata(dataset: Dataset) -> NDArray[np.int32]:
+    """What is divided by itself: `(n,)` classes; all samples of a regression."""
+    return dataset.y if dataset.class_names else np.zeros(len(dataset.y), np.int32)
 
 
 def _stratified(
     y: NDArray[np.int32], sizes: Indices, kept: int, seed: int, *names: str | int
-) -> dict[str, Indices]:
+) -> Parts:
     """The rows of `y (n,)` in each of PARTS: of every class as many as `sizes (parts, classes)`
     says, drawn and mixed by generators of `seed` and `names`. The last `kept` rows, if any, are the
     test part as they are."""
@@ -101,33 +122,39 @@ def _stratified(
     return mixed | ({"test": np.arange(free, len(y))} if kept else {})
 
 
-def _view(
-    name: str,
-    x: NDArray[np.floating],
-    y: NDArray[np.int32],
-    chosen: Mapping[str, Indices],
-    class_names: tuple[str, ...],
-) -> View:
-    """The `chosen` rows of raw `x (n, features)` and `y (n,)`, standardized by those that train."""
-    own = Standardization.of(x[chosen["train"]])
-    arrays: dict[str, Any] = {f"x_{part}": own.apply(x[chosen[part]]) for part in PARTS}
-    arrays |= {f"y_{part}": y[chosen[part]] for part in PARTS}
-    task = Task.of(name=name, class_names=class_names, **arrays)
-    return View(task=task, standardization=own)
+def no_transfer(transfer: Transfer | None, class_names: tuple[str, ...]) -> str | None:
+    """Why there are no tasks A and B, in words; None: there are."""
+    if transfer is None:
+        return "transfer is null"
+    if not class_names:
+        return "the target is a number, not a class"
+    if len(class_names) < FEWEST_CLASSES:
+        return (
+            f"the data have {len(class_names)} classes, where task A and task B need two or more "
+            "each"
+        )
+    return None
 
 
-def task_labels(transfer: Transfer, class_names: tuple[str, ...]) -> dict[str, list[int]]:
+def task_labels(
+    transfer: Transfer, class_names: tuple[str, ...], y: NDArray[np.int32]
+) -> dict[str, list[int]]:
     """The labels in the dataset that make the tasks `full`, `a` and `b`; a task's own labels are
-    positions in its list. For all pairs, task B is the first.
+    positions in its list. For all pairs, task B is the first; `auto` takes the two classes that
+    most of `y (n,)` have, the first of equals.
 
     Raises:
         InputError: if `transfer.task_b` names a class that is not there or leaves too few.
     """
     every = list(range(len(class_names)))
     task_b: Sequence[int | str] = every[:2] if transfer.all_pairs else transfer.task_b
+    if transfer.automatic:
+        counts = np.bincount(y, minlength=len(every))
+        task_b = sorted(np.argsort(-counts, kind="stable")[:2].tolist())
     # Where the names are numbers (the user's labels were 3, 7, 9) a number means the name, not
     # the position: taking 1 for class 7 would be a trap.
-    if not transfer.all_pairs and all(name.isdecimal() for name in class_names):
+    by_name = not (transfer.all_pairs or transfer.automatic)
+    if by_name and all(name.isdecimal() for name in class_names):
         task_b = [str(chosen) for chosen in task_b]
     if problems := class_problems(task_b, class_names):
         raise InputError(*problems)

@@ -1,65 +1,20 @@
 """A task as trials see it: standardized samples to train, to validate and to test with."""
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.data.dataset import content_digest
+from warmstart.data.dataset import CORRUPT, content_digest
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.metrics import Kind, kind_of
 
 PARTS = ("train", "validation", "test")
-# what NumPy and zipfile raise on bytes that are not what the headers promise
-_CORRUPT = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 _ARRAYS = tuple(f"{kind}_{part}" for part in PARTS for kind in ("x", "y"))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Standardization:
-    """`(x - mean) / scale`, feature by feature."""
-
-    mean: NDArray[np.float64]
-    """`(features,)`."""
-    scale: NDArray[np.float64]
-    """`(features,)`: the standard deviation (divided by n), or 1 where a feature is constant."""
-
-    @classmethod
-    def of(cls, x: NDArray[np.floating]) -> Self:
-        """The statistics of `x (n, features)`: of training samples, and of nothing else."""
-        # scikit-learn takes a second to import; it recognizes constants in spite of rounding
-        from sklearn.preprocessing import StandardScaler
-
-        scaler = StandardScaler().fit(x)
-        return cls(mean=np.asarray(scaler.mean_), scale=np.asarray(scaler.scale_))
-
-    @classmethod
-    def none(cls, features: int) -> Self:
-        """The one that leaves values as they are."""
-        return cls(mean=np.zeros(features), scale=np.ones(features))
-
-    def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
-        """`x (n, features)` standardized: a new array."""
-        return ((x - self.mean) / self.scale).astype(np.float32)
-
-    def undo(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The raw values of standardized `x (n, features)`."""
-        return x * self.scale + self.mean
-
-    def write(self, path: Path) -> None:
-        """A .npz with `mean` and `scale`."""
-        with replacing(path) as unfinished:
-            np.savez(unfinished, mean=self.mean, scale=self.scale)
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        with np.load(path, allow_pickle=False) as file:
-            return cls(mean=file["mean"], scale=file["scale"])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -168,46 +123,9 @@ class Task:
                     digest=str(file["digest"]),
                     target=(mean, deviation),
                 )
-        except _CORRUPT as error:
+        except CORRUPT as error:
             reason = " ".join(str(error).split())
             raise InputError(
                 f"{path}: expected a task that the stage prepare wrote, received "
                 f"{type(error).__name__}: {reason}; run `dvc repro prepare`"
             ) from None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class View:
-    """A task with what leads back to raw values, standardized or raw."""
-
-    task: Task
-    standardization: Standardization
-    """From raw values to those of the task."""
-
-    @classmethod
-    def read(cls, prepared: Path, name: str) -> Self:
-        """The task `name` in the folder that `prepare` wrote.
-
-        Raises:
-            InputError: as `Task.read`.
-        """
-        return cls(
-            task=Task.read(prepared / f"{name}.npz"),
-            standardization=Standardization.read(prepared / "standardize.npz"),
-        )
-
-    def only(self, name: str, class_names: Sequence[str]) -> "View":
-        """The samples of the classes `class_names`, standardized as they are here."""
-        classes = [self.task.class_names.index(each) for each in class_names]
-        return replace(self, task=self.task.only(name, classes))
-
-    def raw(self) -> "View":
-        """These samples before they were standardized, but for rounding."""
-        arrays = {key: getattr(self.task, key) for key in _ARRAYS}
-        for key in ("x_train", "x_validation", "x_test"):
-            arrays[key] = self.standardization.undo(arrays[key]).astype(np.float32)
-        name, names = f"{self.task.name}_raw", self.task.class_names
-        return View(
-            task=Task.of(name=name, class_names=names, **arrays),
-            standardization=Standardization.none(self.task.features),
-        )

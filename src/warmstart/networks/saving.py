@@ -43,6 +43,13 @@ def _number_shared_objects(config: str) -> str:
     )
 
 
+def load(path: Path) -> keras.Model:
+    """The network in the `.keras` file `path`, of a compiled model, with a fresh optimizer like
+    that of the file, which remembers nothing of its training."""
+    model = keras.models.load_model(path, safe_mode=True)
+    return _rebuilt(model, model.input_shape[1:], model.layers)
+
+
 def load_raw(
     path: Path, feature_shape: tuple[int, ...], mean: np.ndarray, scale: np.ndarray
 ) -> keras.Model:

@@ -1,6 +1,5 @@
 """What this machine has: packages, processor, GPUs. Nothing here loads a backend."""
 
-import json
 import os
 import platform
 import re
@@ -101,18 +100,7 @@ def arithmetic(backend: str) -> dict[str, Any]:
         "libraries": sorted(f"{d.name} {d.version}" for d in libraries if "nvidia" in d.name),
         "flags": flags,
         "variables": {k: v for k, v in variables.items() if k not in setup.VARIABLES},
-        "keras": _keras_settings(),
     }
-
-
-def _keras_settings() -> dict[str, Any]:
-    """Of the user's own file, which Keras makes where there is none."""
-    home = os.environ.get("KERAS_HOME") or "~/.keras"
-    given: Any = {}
-    with suppress(OSError, ValueError):
-        given = json.loads((Path(home).expanduser() / "keras.json").read_text())
-    defaults = {"floatx": "float32", "epsilon": 1e-7}
-    return {key: given.get(key, default) for key, default in defaults.items()}
 
 
 def _version(package: str) -> str | None:

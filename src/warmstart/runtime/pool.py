@@ -202,6 +202,7 @@ def start(options: Executor, folder: Path) -> Iterator[Workers]:
         InputError: if KERAS_BACKEND names none of ours, or no fitting Dask worker answers.
     """
     backend = setup.backend()
+    setup.say_ignored(backend)
     if options.address is None:
         with processes.start(options.workers, folder, backend) as here:
             yield _workers(here, folder, [decided_by(backend)], options)

@@ -101,7 +101,7 @@ _stopping: Any = None  # and the event that ends its work
 
 
 def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any) -> None:
-    """Set up a worker process, before Keras is loaded in it."""
+    """Set up a worker process."""
     global _reports, _stopping
     end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
@@ -112,7 +112,6 @@ def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any)
     gc.disable()
     with without(set(UNUSED) - {backend}):
         setup.enter(backend)
-        import keras  # noqa: F401
     gc.freeze()
     gc.enable()
     _reports, _stopping = reports, stopping

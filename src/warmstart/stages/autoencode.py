@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import METHODS, Params, Splits
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing
 from warmstart.records import Record, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
+from warmstart.stages import left_out
 from warmstart.stages.pretexts import Maker, first_cohorts, samples, suited
 from warmstart.training.trials import SHOWN, Cohort, Learned, Result, Trial
 
@@ -41,6 +42,11 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     Raises:
         InputError: if one of them diverges at every learning rate, or none suits the data.
     """
+    if why := left_out.reason(data):
+        shutil.rmtree(models, ignore_errors=True)
+        written = [output / name for name in ("records.parquet", "shown.npz", "timings.json")]
+        left_out.leave_out("autoencode", why, [models, *written])
+        return
     whole = View.read(data, "full")
     full, folder = whole.task, UNFINISHED / "autoencode"
     shape = read_json(data / "card.json")["feature_shape"]
@@ -73,7 +79,7 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
         [
             record
             for arm in trained.values()
-            for record in arm.records(full.digest, params.data.splits)
+            for record in arm.records(full.digest, params.data.drawn)
         ],
     )
     shutil.rmtree(make.folder, ignore_errors=True)

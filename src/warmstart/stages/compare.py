@@ -6,7 +6,7 @@ from pathlib import Path
 from warmstart.config.arm import Arm
 from warmstart.config.params import Compare, Params, Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages.contender import Contender, from_scratch
@@ -35,7 +35,7 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
         data_name=params.data.name,
         file=data / "full.npz",
         whole=whole,
-        splits=params.data.splits,
+        splits=params.data.drawn,
         root_seed=params.seed,
         folder=folder,
         probed=True,

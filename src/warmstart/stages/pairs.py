@@ -3,9 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from warmstart.config.params import Params
+from warmstart.config.params import Params, asked
+from warmstart.data.fitting import Counts, label_problems
 from warmstart.data.pairs import Pair, every_pair, name, task_a
 from warmstart.data.task import Task
 from warmstart.errors import InputError
@@ -31,7 +30,8 @@ def models_a(params: Params, full: Task, learning_rate: float, folder: Path) -> 
         InputError: if a model A diverges, or a pair has fewer training samples than `train_size`.
     """
     pairs = every_pair(full.classes)
-    _check_sizes(full, pairs, params.transfer.train_size)
+    if problems := list(label_problems(asked(params), Counts.of(full, pairs[0]))):
+        raise InputError(*problems)
     models = {pair: folder / f"without_{name(pair)}.keras" for pair in pairs}
     with pool.start(params.executor, folder / "trials") as workers:
         for start in range(0, len(pairs), AT_ONCE):
@@ -51,17 +51,6 @@ def models_a(params: Params, full: Task, learning_rate: float, folder: Path) -> 
                 workers.export(cohort, trial, models[pair])
                 cohort.split(trial).file.unlink()
     return models
-
-
-def _check_sizes(full: Task, pairs: list[Pair], wanted: int) -> None:
-    counts = np.bincount(full.y_train, minlength=full.classes)
-    fewest = min(pairs, key=lambda pair: counts[list(pair)].sum())
-    if (available := counts[list(fewest)].sum()) < wanted:
-        names = " and ".join(full.class_names[label] for label in fewest)
-        raise InputError(
-            f"transfer.train_size: expected at most {available}, the training samples of {names}, "
-            f"received {wanted}; lower it"
-        )
 
 
 def _cohort(params: Params, full: Task, pair: Pair, rate: float, folder: Path) -> Cohort:

@@ -1,4 +1,4 @@
-"""Stage `prepare`: data -> three standardized tasks, and a card that says what they are."""
+"""Stage `prepare`: data -> the tasks of a split, and a card that says what they are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,40 +11,48 @@ from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
-from warmstart.data.split import split_full, task_labels
 from warmstart.data.task import PARTS, Task
+from warmstart.data.view import View
 from warmstart.files import write_json
+from warmstart.stages.plan import planned
 
 _HOW_TO_READ = (
     "full.npz holds every class, a.npz all but the classes of task B, b.npz those of task B, of "
     "whose training labels each trial is shown few. Each holds x_train (n, features) float32, "
     "y_train (n,) int32 with labels from 0 in the order of class_names, and the same for "
-    "validation and test. "
+    "validation and test. Where task A and B are left out, only full.npz is there; y of a "
+    "regression is float32, standardized by target: y * deviation + mean is the raw value. "
     "x is standardized by the mean and scale in standardize.npz, taken from the training part of "
-    "full: x * scale + mean is the raw value. np.load(path, allow_pickle=False) reads them."
+    "full: x * scale + mean is the raw value. dataset.npz holds all samples as they came, and the "
+    "rows of each part. np.load(path, allow_pickle=False) reads them."
 )
 
 
 def prepare(params: Params, output: Path) -> None:
-    """Write `full.npz`, `a.npz`, `b.npz`, `standardize.npz` and `card.json` into `output`.
+    """Write `dataset.npz`, `full.npz`, `standardize.npz`, `card.json` and, where model B has a
+    task, `a.npz` and `b.npz` into `output`.
 
     The same data and parameters give the same bytes.
 
     Raises:
         InputError: with the problems of the data or of the parameters, before anything is written.
     """
-    dataset = load(params.data)
-    labels = task_labels(params.transfer, dataset.class_names)
-    view = split_full(dataset, params.data, params.seed)
-    card = _card(dataset, params)
+    dataset, transfer = load(params.data), params.transfer
+    plan = planned(dataset, params)
+    reason, labels = plan.no_transfer, plan.labels
+    view = View.of("full", dataset, plan.parts)
+    # what seeds there are of A and of encoders is a matter of the data for their stages
+    card = _card(dataset, params) | {"transfer": {"left_out": reason, "seeds": params.replicates}}
+    view.write(output)
     for name, own in labels.items():
-        task = view.task.only(name, own)
-        task.write(output / f"{name}.npz")
+        task = view.task if name == "full" else view.task.only(name, own)
+        if name != "full":
+            task.write(output / f"{name}.npz")
         card["tasks"][name] = {"file": f"{name}.npz", **_entry(task, own)}
-    for pair in every_pair(view.task.classes) if params.transfer.all_pairs else ():
+    every = transfer is not None and not reason and transfer.all_pairs
+    for pair in every_pair(view.task.classes) if every else ():
         task = task_b(view.task, pair)  # without files, which would take gigabytes
         card["tasks"][task.name] = _entry(task, pair)
-    view.standardization.write(output / "standardize.npz")
     write_json(output / "card.json", card)
     print(_table(card))
 
@@ -59,14 +67,26 @@ def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
         "n": len(dataset.y),
         "features": dataset.x.shape[1],
         "feature_shape": list(dataset.feature_shape),
+        "columns": [column.to_json() for column in dataset.columns],
+        "copies": dataset.copies,
+        "kind": dataset.kind,
+        "why": dataset.why,
+        "target": _target(dataset),
         "classes": _counts(dataset.y, dataset.class_names),
         "validation_fraction": data.validation_fraction,
         "test_fraction": None if data.splits == "official" else data.test_fraction,
-        "splits": data.splits,
+        "splits": data.drawn,
         "seed": params.seed,
         "tasks": {},
         "how_to_read": _HOW_TO_READ,
     }
+
+
+def _target(dataset: Dataset) -> dict[str, Any]:
+    if dataset.class_names:
+        return {"name": dataset.target}
+    mean, deviation = float(dataset.y.mean()), float(dataset.y.std())
+    return {"name": dataset.target, "mean": mean, "deviation": deviation}
 
 
 def _entry(task: Task, labels: Sequence[int]) -> dict[str, Any]:
@@ -83,19 +103,28 @@ def _entry(task: Task, labels: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _counts(y: NDArray[np.int32], names: tuple[str, ...]) -> dict[str, int]:
+def _counts(y: NDArray, names: tuple[str, ...]) -> dict[str, int]:
+    if not names:
+        return {}
     return dict(zip(names, np.bincount(y, minlength=len(names)).tolist(), strict=True))
+
+
+def _aim(card: dict[str, Any]) -> str:
+    classes = len(card["classes"])
+    return f"{classes} classes" if classes else f"the number {card['target']['name']} to predict"
 
 
 def _table(card: dict[str, Any]) -> str:
     shape = " × ".join(str(length) for length in card["feature_shape"])
     lines = [
         f"{card['name']}: {card['n']:,} samples of {card['features']} features ({shape}), "
-        f"{len(card['classes'])} classes, digest {card['digest'][:12]}",
+        f"{_aim(card)}, digest {card['digest'][:12]}",
         f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in PARTS),
     ]
     written = {name: task for name, task in card["tasks"].items() if "file" in task}
     for name, task in written.items():
         sizes = "".join(f"{task[part]['n']:>12,}" for part in PARTS)
         lines.append(f"{name:<6}{len(task['class_names']):>8}{sizes}")
+    if left_out := card["transfer"]["left_out"]:
+        lines.append(f"transfer is left out: {left_out}")
     return "\n".join(lines)

@@ -10,8 +10,9 @@ from typing import Any
 from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.data import pretext
+from warmstart.data.fitting import method_problems
 from warmstart.data.split import resplit
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Pretrained, Split, Trial
 
@@ -28,10 +29,7 @@ def suited(params: Params, shape: Sequence[int]) -> Sequence[str]:
     print(f"autoencode: rotation takes square images, it is left out for shape {shape}")
     if left := [method for method in asked if method != "rotation"]:
         return left
-    raise InputError(
-        f"autoencode.methods: expected stacked or denoising for samples of shape {shape}, "
-        f"received {list(asked)}; rotation takes square images, add another method"
-    )
+    raise InputError(*method_problems(asked, shape))
 
 
 def samples(
@@ -41,7 +39,7 @@ def samples(
     them may not fit into memory."""
     splits = defaultdict(list)
     for number in range(params.replicates):
-        view = resplit(whole, number, params.seed, params.data.splits)
+        view = resplit(whole, number, params.seed, params.data.drawn)
         place = folder / str(number)
         splits["unlabelled"].append(Split.write(pretext.unlabelled(view.task), place))
         if "rotation" in methods:

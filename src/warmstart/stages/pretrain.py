@@ -5,6 +5,7 @@ from pathlib import Path
 from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.runtime.store import UNFINISHED
+from warmstart.stages import left_out
 from warmstart.stages.contender import from_scratch
 from warmstart.stages.replicates import of_classes
 from warmstart.stages.run import run
@@ -14,13 +15,17 @@ from warmstart.stages.study import Study, judged_by
 def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
     """Train A at every learning rate, save the best on validation as `model` (`PATH.keras`) and
     that of each seed as `PATH/SEED.keras`, and write records and timings below `output`."""
+    if why := left_out.reason(data):
+        written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
+        left_out.leave_out("pretrain", why, [model, model.with_suffix(""), *written])
+        return
     options, folder = params.pretrain, UNFINISHED / "pretrain"
     task, splits = of_classes("a", data, params.replicates, params, folder)
     arm = from_scratch(
         options.network,
         task=task,
         splits=splits,
-        drawn=params.data.splits,
+        drawn=params.data.drawn,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from warmstart.config.params import Params
 from warmstart.data.split import resplit
-from warmstart.data.task import Task, View
+from warmstart.data.task import Task
+from warmstart.data.view import View
 from warmstart.training.trials import Split
 
 
@@ -28,7 +29,7 @@ def of_classes(
         whole = View.read(data, "full")
         splits += [
             Split.write(
-                resplit(whole, number, params.seed, params.data.splits)
+                resplit(whole, number, params.seed, params.data.drawn)
                 .only(name, task.class_names)
                 .task,
                 folder / str(number),

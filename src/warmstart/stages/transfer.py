@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.config.params import Params, StrategyName, Transfer
+from warmstart.config.params import Params, StrategyName, Transfer, asked
 from warmstart.data import pairs
+from warmstart.data.fitting import Counts, label_problems
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.records import read_records
 from warmstart.runtime.store import UNFINISHED
+from warmstart.stages import left_out
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.replicates import of_classes
@@ -61,10 +63,14 @@ def transfer(
     Raises:
         InputError: if more labels are asked for than task B has, or a source does not fit.
     """
-    options, unfinished = params.transfer, UNFINISHED / "transfer"
+    if why := left_out.reason(data):
+        written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
+        left_out.leave_out("transfer", why, [model, output / "labels", output / "pairs", *written])
+        return
+    options, unfinished = asked(params), UNFINISHED / "transfer"
     replicates = _replicates(sources, params.replicates)
     task, splits = of_classes("b", data, replicates, params, unfinished)
-    counts = _label_counts(options, len(task.y_train))
+    counts = _label_counts(options, task)
     full = Task.read(data / "full.npz")
     own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources), full)
     few = {
@@ -95,7 +101,7 @@ def transfer(
 def _study(
     params: Params, name: str, task: Task, file: Path, arms: Mapping[str, Contender], full: Task
 ) -> Study:
-    options, metric = params.transfer, judged_by(params.compare, full)
+    options, metric = asked(params), judged_by(params.compare, full)
     return Study(
         stage="transfer",
         name=name,
@@ -147,12 +153,12 @@ def _arms(
 ) -> dict[str, Contender]:
     """B from scratch, on the first source by each of the strategies `names` (None: those of
     params.yaml), and on the others by the recipe; its seeds see `splits`."""
-    options = params.transfer
+    options = asked(params)
     scratch = from_scratch(
         params.pretrain.network,
         task=task,
         splits=splits,
-        drawn=params.data.splits,
+        drawn=params.data.drawn,
         epochs=options.epochs,
         batch_size=options.batch_size,
         root_seed=params.seed,
@@ -210,17 +216,10 @@ def _pairs(
     return studies
 
 
-def _label_counts(options: Transfer, available: int) -> list[int]:
+def _label_counts(options: Transfer, task: Task) -> list[int]:
     """Ascending, without `train_size`, whose results are the stage's own."""
-    asked = {"train_size": options.train_size} | {
-        f"label_counts.{i}": count for i, count in enumerate(options.label_counts) if count != "all"
-    }
-    if problems := [
-        f"transfer.{key}: expected at most {available}, the training samples of task B's classes, "
-        f"received {count}; lower it"
-        for key, count in asked.items()
-        if count > available
-    ]:
+    available = len(task.y_train)
+    if problems := list(label_problems(options, Counts.of(task, range(task.classes)))):
         raise InputError(*problems)
     whole = available - available % min(options.batch_size, available)
     counts = {whole if count == "all" else count for count in options.label_counts}

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from warmstart.config.params import Params, Splits
 from warmstart.data.split import resplit
-from warmstart.data.task import Task, View
+from warmstart.data.task import Task
+from warmstart.data.view import View
 from warmstart.metrics import classification_scores, regression_scores
 from warmstart.records import Record, write_records
 from warmstart.seeds import derive
@@ -35,7 +36,7 @@ def yardsticks(params: Params, data: Path, output: Path) -> None:
     records = measured(
         whole,
         seeds=options.seeds,
-        splits=params.data.splits,
+        splits=params.data.drawn,
         root_seed=params.seed,
         metric=metric,
         weights=options.base.class_weight,

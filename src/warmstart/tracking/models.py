@@ -20,13 +20,15 @@ from typing import Any
 import numpy as np
 
 from warmstart.analysis.cards import TASKS, beats
+from warmstart.analysis.document import joined
 from warmstart.analysis.words import Wording
-from warmstart.data.task import View
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
 from warmstart.metrics import METRICS
 from warmstart.tracking.opening import opened
 from warmstart.tracking.store import Store
+from warmstart.training import setup
 
 CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
 _NEEDED = {"stage", "study", "record", "arm", "data", "input", "metric"}
@@ -83,7 +85,8 @@ class Candidate:
         from mlflow.models import Model, ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from warmstart.networks import saving  # loads Keras
+        setup.load(setup.backend())
+        from warmstart.networks import saving
 
         given = self.card["input"]
         shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
@@ -259,7 +262,7 @@ class Registry:
                 f"models:/{logged.model_id}",
                 run_id,
                 tags=tags | ({"warmstart.alias": alias} if alias else {}),
-                description=text,
+                description=joined(text).markdown,
                 model_id=logged.model_id,
             )
         )

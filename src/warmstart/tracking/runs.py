@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.words import rates
 from warmstart.records import Record
 
+_LONGEST = 200  # letters: MLflow takes 250, in which there is more than the name
 Point = tuple[str, float, int]
 """Name of a metric, its value (finite), its step."""
 
@@ -182,9 +184,9 @@ def stage_run(stage: str, study: str, data: str, facts: Mapping[str, Any], commi
         )
         rates = ("trial_epochs_per_second", "samples_per_second")
         metrics |= {name: facts[name] for name in ("seconds", "trial_epochs", "samples", *rates)}
+        keys = metric_keys(facts["arms"])
         for arm, found in facts["arms"].items():
-            # the plus in an arm's name is no letter to MLflow; arms have no spaces
-            metrics |= {f"{rate}_by_arm/{arm.replace('+', ' ')}": found[rate] for rate in rates}
+            metrics |= {f"{rate}_by_arm/{keys[arm]}": found[rate] for rate in rates}
     return Run(
         digest=digest,
         name="@".join(filter(None, (stage, study))),
@@ -227,6 +229,22 @@ def head(folder: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return git.stdout.strip() if git.returncode == 0 else ""
+
+
+def metric_keys(names: Iterable[str]) -> dict[str, str]:
+    """What MLflow takes for each of `names` in the key of a metric: other letters become spaces,
+    and one that is too long, or would be another's, ends in a digest of the name."""
+    plain = {name: re.sub(r"[^\w.\- :]", " ", name).strip(" .") for name in names}
+    counts = Counter(key.casefold() for key in plain.values())
+    good = {
+        n for n, key in plain.items() if 0 < len(key) <= _LONGEST and counts[key.casefold()] < 2
+    }
+    return {
+        name: key
+        if name in good
+        else f"{key[:_LONGEST]} {hashlib.sha256(name.encode()).hexdigest()[:8]}".strip()
+        for name, key in plain.items()
+    }
 
 
 def _mean_curves(chosen: Sequence[Record]) -> tuple[Point, ...]:

@@ -1,10 +1,15 @@
-"""What a process that trains needs before Keras is loaded in it: the backend and its settings.
+"""What a process needs before Keras is used in it: the backend, and the project's own settings.
 
-They decide how sums are ordered, and so bytes of records. Nothing here imports a backend but
-`enter`, which is for worker processes.
+They decide how sums are ordered, and so bytes of records. The user's `keras.json` decides nothing:
+another precision or epsilon in it would change results without a word. Nothing here imports a
+backend but `enter`, which is for worker processes, and `load`.
 """
 
+import json
 import os
+import sys
+from pathlib import Path
+from typing import Any
 
 from warmstart.errors import InputError
 
@@ -15,6 +20,8 @@ VARIABLES = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     # oneDNN may change the order of sums, and announces that at every start
     "TF_ENABLE_ONEDNN_OPTS": "0",
+    # where there can be no file, Keras reads none of the user's, and writes none
+    "KERAS_HOME": os.devnull,
 }
 """Environment variables that `enter` sets, whatever they were."""
 # Vectors as wide as the processor's, where XLA's default is 256 bits: deep networks gain 4 %.
@@ -23,7 +30,11 @@ VARIABLES = {
 XLA_FLAGS = "--xla_cpu_prefer_vector_width=512 --xla_cpu_multi_thread_eigen=true"
 """What `enter` adds to the variable of that name."""
 
+KERAS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+"""Keras's own defaults, under the names that `keras.json` and `keras.config` have for them."""
+
 _entered: str | None = None  # the backend that this process was set up for
+_said = False  # whether this process has said what is ignored
 
 
 def backend() -> str:
@@ -42,8 +53,9 @@ def backend() -> str:
 
 
 def enter(backend: str) -> None:
-    """Set up this process for `backend` with single-threaded kernels: a core works on one trial,
-    and no sum depends on how many cores there are. A second call does nothing.
+    """Load Keras on `backend` into this process, with our settings and single-threaded kernels: a
+    core works on one trial, and no sum depends on how many cores there are. A second call does
+    nothing.
 
     Raises:
         InputError: if the process was set up for another backend before.
@@ -65,4 +77,65 @@ def enter(backend: str) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     else:
         os.environ["NPROC"] = "1"  # JAX starts as many threads as this says
+    load(backend)
     _entered = backend
+
+
+def ignored(backend: str) -> str:
+    """One line that says what of the user's `keras.json` is ignored; empty: nothing.
+
+    Args:
+        backend: the one that is used.
+    """
+    path = _file()
+    try:
+        given: Any = json.loads(path.read_text(encoding="utf-8"))
+        settings = KERAS | {"backend": backend}
+        others = {k: given[k] for k in settings if k in given and given[k] != settings[k]}
+    except (OSError, ValueError, TypeError):
+        return ""  # none, or one that Keras does not read either
+    if not others:
+        return ""
+    received = ", ".join(f"{key} {value}" for key, value in others.items())
+    used = ", ".join(f"{key} {settings[key]}" for key in others)
+    how = "; KERAS_BACKEND chooses another backend" if "backend" in others else ""
+    return f"{path}: {received} is ignored, warmstart has settings of its own: {used}{how}"
+
+
+def say_ignored(backend: str) -> None:
+    """What is `ignored`, on standard error, once in a process."""
+    global _said
+    if not _said and (line := ignored(backend)):
+        print(line, file=sys.stderr)
+    _said = True
+
+
+def load(backend: str) -> None:
+    """Load Keras on `backend`, if it is not loaded yet, and give it our settings.
+
+    Raises:
+        InputError: if it was loaded on a backend that is none of ours, or the user's `keras.json`
+            is one with which it cannot be loaded.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = backend
+    try:
+        import keras
+    except (ValueError, AttributeError) as error:  # of its reading of the file
+        raise InputError(
+            f"{_file()}: expected settings with which Keras can be loaded, received "
+            f"{' '.join(str(error).split())}; mend or remove it"
+        ) from None
+    if (loaded := keras.config.backend()) not in BACKENDS:
+        raise InputError(
+            f"keras: expected to be loaded on {' or '.join(BACKENDS)}, received {loaded}; set "
+            "KERAS_BACKEND before it is imported"
+        )
+    for name, value in KERAS.items():
+        getattr(keras.config, f"set_{name}")(value)
+    keras.config.set_dtype_policy(KERAS["floatx"])
+
+
+def _file() -> Path:
+    """Where Keras looks for the user's settings."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"

@@ -1,0 +1,296 @@
+"""The columns of a table: what kind each is, and their values as numbers.
+
+Nothing here is learned from the data but what values a column can take: medians, means and which
+categories are rare belong to the training part of a split (`data.encoder`). This file imports
+nothing of the package, so that a model that is served elsewhere can take it along.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Kind = Literal["number", "boolean", "ordered", "category", "date"]
+Override = str | Mapping[str, Any]
+"""What `data.columns` of params.yaml says of a column: a kind, `{ordered: [low, high]}`, or
+`{date: "%d.%m.%Y"}`, a format of `strptime`."""
+PARTS = ("year", "month", "day", "weekday", "hour", "days")
+"""What a date becomes; `days` is time as a number, in days since 1970."""
+MOST_CATEGORIES, MOST_SHARE = 1000, 0.5
+"""Different texts, and the share of all texts they may be, up to which text is categories."""
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+
+
+class ColumnError(ValueError):
+    """Columns that cannot be read: one line per problem."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of numbers, made of a column of the user's."""
+
+    name: str
+    """Of the user's column."""
+    kind: Kind
+    values: tuple[Any, ...] = ()
+    """Of categories and ordered ones: what it can be, in the order of their numbers."""
+    part: str = ""
+    """Of a date: which of PARTS."""
+    format: str | None = None
+    """Of a date that is text: as `strptime` has it; None: ISO 8601."""
+    missing: bool = False
+    """Whether some of its values were missing."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.part})" if self.part else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"values": list(self.values)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(**{**content, "values": tuple(content["values"])})
+
+
+def understand(
+    frame: pd.DataFrame, overrides: Mapping[str, Override] | None = None
+) -> tuple[Column, ...]:
+    """The columns of `frame`, by their dtypes, by what text says, and by `overrides`.
+
+    Raises:
+        ColumnError: for a column that is free text, or that an override does not fit.
+    """
+    overrides = overrides or {}
+    columns, problems = list[Column](), list[str]()
+    for name in frame.columns:
+        try:
+            columns += _understood(str(name), frame[name], overrides.get(str(name)))
+        except ColumnError as error:
+            problems += error.problems
+    if problems:
+        raise ColumnError(problems)
+    return tuple(columns)
+
+
+def _understood(name: str, values: "pd.Series[Any]", override: Override | None) -> list[Column]:
+    kind, order, form = _said(name, override)
+    kind = kind or _kind(name, values)
+    if kind == "date":
+        made = [Column(name=name, kind=kind, part=part, format=form) for part in PARTS]
+        table = encode(pd.DataFrame({name: values}), made)
+        varies = [len(np.unique(part[~np.isnan(part)])) > 1 for part in table.T]
+        kept = [c for c, more in zip(made, varies, strict=True) if more or c.part == "days"]
+        gaps = bool(np.isnan(table[:, -1]).any())
+        # one mark for all parts: they are missing together
+        return [_with(column, missing=gaps and column.part == "days") for column in kept]
+    found: tuple[Any, ...] = ()
+    if kind in ("category", "ordered"):
+        found = tuple(order or _values(values))
+    column = Column(name=name, kind=kind, values=found)
+    encode(pd.DataFrame({name: values}), [column])  # whether they can be read
+    return [_with(column, missing=bool(values.isna().any()))]
+
+
+def _with(column: Column, *, missing: bool) -> Column:
+    return Column(**{**asdict(column), "missing": missing})
+
+
+def _said(name: str, override: Override | None) -> tuple[Kind | None, list[Any], str | None]:
+    """The kind, the order and the date format of an override."""
+    if isinstance(override, Mapping) and len(override) == 1:
+        ((kind, more),) = override.items()
+        if kind == "ordered" and isinstance(more, Sequence) and not isinstance(more, str):
+            return "ordered", [_key(each) for each in more], None
+        if kind == "date" and isinstance(more, str):
+            return "date", [], more
+    elif override is None or override in ("number", "boolean", "category", "date"):
+        return override, [], None  # type: ignore[return-value]
+    raise ColumnError(
+        [
+            f"data.columns.{name}: expected number, boolean, category, date, {{ordered: [low, "
+            f"high]}} or {{date: '%d.%m.%Y'}}, received {override!r}; change it"
+        ]
+    )
+
+
+def _kind(name: str, values: "pd.Series[Any]") -> Kind:
+    """By dtype; of text by what it says."""
+    dtype = values.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "ordered" if dtype.ordered else "category"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "date"
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
+        return "number"
+    there = values.dropna()
+    kinds = {type(each) for each in there}
+    if kinds <= {bool, np.bool_} and kinds:
+        return "boolean"
+    if kinds <= {int, float, bool} or not kinds:
+        return "number"
+    if not kinds <= {str}:
+        import datetime
+
+        if all(issubclass(kind, datetime.date) for kind in kinds):
+            return "date"
+        shown = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ColumnError(
+            [
+                f"column {name!r}: expected numbers, truth values, dates or text, received "
+                f"{shown}; convert it, or leave it out with data.drop"
+            ]
+        )
+    if all(map(_ISO.fullmatch, there)):
+        return "date"
+    return _of_text(name, there)
+
+
+def _of_text(name: str, there: "pd.Series[Any]") -> Kind:
+    distinct, count = there.nunique(), len(there)
+    if distinct <= 20 or (distinct <= MOST_CATEGORIES and distinct <= MOST_SHARE * count):
+        return "category"
+    what = "an identifier or free text" if distinct == count else "free text"
+    raise ColumnError(
+        [
+            f"column {name!r}: expected numbers, dates or categories, received {distinct:,} "
+            f"different texts in {count:,} rows, such as {_short(there.iloc[0])}, which look like "
+            f"{what}; leave it out with data.drop, or say what it is in data.columns "
+            "(category, date or {date: '%d.%m.%Y'})"
+        ]
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 30 else f"{text[:29]}…")
+
+
+def _key(value: Any) -> Any:
+    """What tells categories apart and JSON can hold: whole floats are integers, since a gap in
+    a column of integers makes floats of them."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value if isinstance(value, str | bool) else str(value)
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def _values(values: "pd.Series[Any]") -> list[Any]:
+    """What a column of categories can be: those of its dtype, or what there is, sorted."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return [_key(each) for each in values.cat.categories]
+    found = {_key(each) for each in pd.unique(values.dropna())}
+    return sorted(found, key=lambda each: (isinstance(each, str), each))
+
+
+def encode(frame: pd.DataFrame, columns: Sequence[Column]) -> NDArray[np.float64]:
+    """`(n, len(columns))`: the columns of `frame`, in any order, as numbers.
+
+    A missing value is NaN. A category is its position in `values`; one that is not there has the
+    position after the last one, and a missing one the position after that.
+
+    Raises:
+        ColumnError: with a line for each column that is not there or is of another kind.
+    """
+    table = np.empty((len(frame), len(columns)))
+    problems, dates = list[str](), dict[str, "pd.Series[Any]"]()
+    places = {str(name): place for place, name in enumerate(frame.columns)}
+    if missing := [n for n in dict.fromkeys(c.name for c in columns) if n not in places]:
+        raise ColumnError(
+            [f"expected the columns {', '.join(map(repr, missing))}, received none of them"]
+        )
+    for number, column in enumerate(columns):
+        values = frame.iloc[:, places[column.name]]
+        try:
+            if column.kind == "date":
+                if column.name not in dates:
+                    dates[column.name] = _dates(values, column.format)
+                table[:, number] = _part(dates[column.name], column.part)
+            elif column.kind == "number":
+                table[:, number] = _floats(values)
+            elif column.kind == "boolean":
+                table[:, number] = _truths(values)
+            else:
+                table[:, number] = _positions(values, column)
+        except (TypeError, ValueError) as error:
+            reason = " ".join(str(error).split()).split(". You might")[0]
+            line = f"column {column.name!r}: expected {_WANTED[column.kind]}, received {reason}"
+            problems += [line] if line not in problems else []
+    if problems:
+        raise ColumnError(problems)
+    return table
+
+
+_WANTED = {
+    "number": "numbers",
+    "boolean": "truth values",
+    "ordered": "one of its ordered values",
+    "category": "categories",
+    "date": "dates",
+}
+
+
+def _floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise TypeError("complex numbers")
+    if isinstance(values.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(values):
+        values = pd.to_numeric(values.astype(object))
+    table = values.to_numpy(np.float64, na_value=np.nan)
+    if (wrong := np.flatnonzero(np.isinf(table))).size:
+        raise ValueError(f"{wrong.size} that are infinite, the first in row {wrong[0]}")
+    return table
+
+
+_TRUTHS = {"true": 1.0, "yes": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "no": 0.0, "0": 0.0}
+_TRUTHS |= {"0.0": 0.0}
+
+
+def _truths(values: "pd.Series[Any]") -> NDArray[np.float64]:
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.to_numpy(np.float64, na_value=np.nan)
+    there = values.notna().to_numpy()
+    found = values[there].map(lambda each: _TRUTHS.get(str(each).lower(), np.nan))
+    if found.isna().any():
+        raise ValueError(repr(_key(values[there][found.isna()].iloc[0])))
+    table = np.full(len(values), np.nan)
+    table[there] = found.to_numpy(np.float64)
+    return table
+
+
+def _positions(values: "pd.Series[Any]", column: Column) -> NDArray[np.float64]:
+    numbers = {value: place for place, value in enumerate(column.values)}
+    codes, found = pd.factorize(values)
+    unknown = len(numbers)
+    places = [numbers.get(_key(each), unknown) for each in found]
+    if column.kind == "ordered":
+        if strange := [each for each, place in zip(found, places, strict=True) if place == unknown]:
+            raise ValueError(f"{_key(strange[0])!r}")
+        ranks: NDArray[np.float64] = np.array([*places, np.nan], np.float64)
+        return ranks[codes]
+    return np.array([*places, unknown + 1], np.float64)[codes]
+
+
+def _dates(values: "pd.Series[Any]", form: str | None) -> "pd.Series[Any]":
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        raise TypeError(f"{values.dtype}")
+    plain = values if pd.api.types.is_datetime64_any_dtype(values.dtype) else values.astype(object)
+    dates = pd.to_datetime(plain, format=form or "ISO8601", utc=True)
+    return dates.reset_index(drop=True)
+
+
+def _part(dates: "pd.Series[Any]", part: str) -> NDArray[np.float64]:
+    if part == "days":
+        since = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+        return since.to_numpy(np.float64) / 86_400
+    own = "day_of_week" if part == "weekday" else part
+    return getattr(dates.dt, own).to_numpy(np.float64, na_value=np.nan)

@@ -1,0 +1,99 @@
+"""The bytes of a file, unpacked if it is gzip, and never more than a limit."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, cast
+
+import psutil
+
+from warmstart.errors import InputError
+
+MOST_GB = 20.0
+"""Gigabytes that a file may have once it is unpacked; less where the machine has less memory."""
+
+GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+
+
+def check_size(size: int, where: str | Path) -> None:
+    """Refuse what would have more than the limit, `size` in bytes.
+
+    Raises:
+        InputError: one line.
+    """
+    most = min(MOST_GB * 1e9, psutil.virtual_memory().total)
+    if size > most:
+        raise InputError(
+            f"{where}: expected at most {most / 1e9:.3g} GB once it is unpacked, received "
+            f"{size / 1e9:.3g} GB or more; take fewer rows, columns or pixels"
+        )
+
+
+def content(path: Path) -> bytes:
+    """The bytes of `path`, decompressed when it is gzip (whatever its name says).
+
+    Raises:
+        InputError: as `chunks`.
+    """
+    return b"".join(chunks(path))
+
+
+def unpacked(packed: bytes, where: str) -> bytes:
+    """As `content`, of bytes at hand."""
+    return b"".join(_pieces(BytesIO(packed), where))
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of `path`, unpacked, in pieces.
+
+    Raises:
+        InputError: if it cannot be read, is a truncated or corrupt gzip, or exceeds the limit.
+    """
+    try:
+        with path.open("rb") as file:
+            check_size(path.stat().st_size, path)
+            yield from _pieces(file, str(path))
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a file that can be read, received {error.strerror or error}; "
+            "check its permissions"
+        ) from None
+
+
+def beginning(path: Path, size: int = 4096) -> bytes:
+    """The first bytes of `path`, unpacked, at most `size`.
+
+    Raises:
+        InputError: as `chunks`.
+    """
+    return next(chunks(path), b"")[:size]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file that `chunks` has read without an error, unpacked."""
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+        file.seek(0)
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+
+
+def _pieces(file: IO[bytes], where: str) -> Iterator[bytes]:
+    packed = file.read(2) == GZIP
+    file.seek(0)
+    stream = gzip.GzipFile(fileobj=file) if packed else file
+    size = 0
+    try:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            check_size(size, where)
+            yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{where}: expected a whole gzip file, received a truncated or corrupt one ({error}); "
+            "fetch it again"
+        ) from None

@@ -1,0 +1,187 @@
+"""A task with what leads to it from raw values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmstart.data import encoder
+from warmstart.data.columns import Column
+from warmstart.data.dataset import Dataset
+from warmstart.data.task import PARTS, Task
+from warmstart.files import replacing
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+Parts = dict[str, NDArray[np.int64]]
+"""The rows of a dataset in each of PARTS, in the order in which a task holds them."""
+_PART = "rows_"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standardization:
+    """`(x - mean) / scale`, feature by feature."""
+
+    mean: NDArray[np.float64]
+    """`(features,)`."""
+    scale: NDArray[np.float64]
+    """`(features,)`: the standard deviation (divided by n), or 1 where a feature is constant."""
+
+    @classmethod
+    def of(cls, x: NDArray[np.floating], first: int | None = None) -> Self:
+        """The statistics of `x (n, features)`: of training samples, and of nothing else.
+
+        Args:
+            first: so many features, the first ones, are standardized; None: all.
+        """
+        # scikit-learn takes a second to import; it recognizes constants in spite of rounding
+        from sklearn.preprocessing import StandardScaler
+
+        plain = cls.none(x.shape[1])
+        if first == 0:
+            return plain
+        scaler = StandardScaler().fit(x[:, :first])
+        plain.mean[:first], plain.scale[:first] = scaler.mean_, scaler.scale_
+        return plain
+
+    @classmethod
+    def none(cls, features: int) -> Self:
+        """The one that leaves values as they are."""
+        return cls(mean=np.zeros(features), scale=np.ones(features))
+
+    def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """`x (n, features)` standardized in float64, then cast: a new array."""
+        return ((x - self.mean) / self.scale).astype(np.float32)
+
+    def undo(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The raw values of standardized `x (n, features)`."""
+        return x * self.scale + self.mean
+
+    def write(self, path: Path) -> None:
+        """A .npz with `mean` and `scale`."""
+        with replacing(path) as unfinished:
+            np.savez(unfinished, mean=self.mean, scale=self.scale)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        with np.load(path, allow_pickle=False) as file:
+            return cls(mean=file["mean"], scale=file["scale"])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Preprocessing:
+    """From raw values to features, fitted on the training part of one split."""
+
+    columns: tuple[Column, ...]
+    """Of a table; empty: features are the raw values."""
+    encoder: "ColumnTransformer | None"
+    """Of the columns, see `data.encoder.fit`; None where there are none."""
+    standardization: Standardization
+
+    @classmethod
+    def of(cls, x: NDArray[np.floating], columns: tuple[Column, ...]) -> Self:
+        """That of training samples `x (n, raw features)`."""
+        if not columns:
+            return cls(columns=(), encoder=None, standardization=Standardization.of(x))
+        made = encoder.fit(x, columns)
+        standard = Standardization.of(made.transform(x), encoder.scaled(columns))
+        return cls(columns=columns, encoder=made, standardization=standard)
+
+    def features(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Raw `x (n, raw features)` as `(n, features)`: filled and spread out."""
+        return x if self.encoder is None else self.encoder.transform(x)
+
+    def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Raw `x (n, raw features)` as standardized `(n, features)`."""
+        return self.standardization.apply(self.features(x))
+
+    def raw(self) -> "Preprocessing":
+        """The same without standardization."""
+        return replace(self, standardization=Standardization.none(len(self.standardization.mean)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The samples of a dataset in the parts of one split, as features."""
+
+    task: Task
+    dataset: Dataset
+    parts: Parts
+    fitted: Preprocessing | None = None
+    """None: fitted when it is asked for."""
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """From raw values to the features of the task."""
+        return self.fitted or Preprocessing.of(
+            self.dataset.x[self.parts["train"]], self.dataset.columns
+        )
+
+    @property
+    def standardization(self) -> Standardization:
+        """The last step of `preprocessing`."""
+        return self.preprocessing.standardization
+
+    @classmethod
+    def of(cls, name: str, dataset: Dataset, parts: Parts) -> Self:
+        """The task `name` of these rows, standardized by those that train."""
+        fitted = Preprocessing.of(dataset.x[parts["train"]], dataset.columns)
+        return cls._made(name, dataset, parts, fitted)
+
+    @classmethod
+    def _made(cls, name: str, dataset: Dataset, parts: Parts, preprocessing: Preprocessing) -> Self:
+        arrays: dict[str, Any] = {
+            f"x_{part}": preprocessing.apply(dataset.x[parts[part]]) for part in PARTS
+        }
+        target = (0.0, 1.0)
+        y = dataset.y
+        if not dataset.class_names:
+            own = y[parts["train"]]
+            target = (float(own.mean()), float(own.std()) or 1.0)
+            y = ((y - target[0]) / target[1]).astype(np.float32)
+        arrays |= {f"y_{part}": y[parts[part]] for part in PARTS}
+        task = Task.of(name=name, class_names=dataset.class_names, target=target, **arrays)
+        return cls(task=task, dataset=dataset, parts=parts, fitted=preprocessing)
+
+    def write(self, folder: Path) -> None:
+        """Into `folder` the task, under its name, the raw dataset with the parts, and the
+        standardization."""
+        self.task.write(folder / f"{self.task.name}.npz")
+        self.preprocessing.standardization.write(folder / "standardize.npz")
+        parts = {f"{_PART}{part}": rows for part, rows in self.parts.items()}
+        self.dataset.write(folder / "dataset.npz", **parts)
+
+    @classmethod
+    def read(cls, prepared: Path, name: str) -> Self:
+        """The task `name` in the folder that `prepare` wrote.
+
+        Raises:
+            InputError: as `Task.read`.
+        """
+        dataset, more = Dataset.read(prepared / "dataset.npz")
+        parts = {key.removeprefix(_PART): rows for key, rows in more.items()}
+        fitted = None
+        if not dataset.columns:
+            own = Standardization.read(prepared / "standardize.npz")
+            fitted = Preprocessing(columns=(), encoder=None, standardization=own)
+        task = Task.read(prepared / f"{name}.npz")
+        return cls(task=task, dataset=dataset, parts=parts, fitted=fitted)
+
+    def only(self, name: str, class_names: Sequence[str]) -> "View":
+        """The samples of the classes `class_names`, standardized as they are here."""
+        classes = [self.task.class_names.index(each) for each in class_names]
+        return replace(self, task=self.task.only(name, classes))
+
+    def raw(self) -> "View":
+        """These samples as features that are not standardized."""
+        made = self._made(
+            f"{self.task.name}_raw", self.dataset, self.parts, self.preprocessing.raw()
+        )
+        if made.task.class_names == self.task.class_names:
+            return made
+        return made.only(made.task.name, self.task.class_names)

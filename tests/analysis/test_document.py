@@ -1,0 +1,69 @@
+"""A text is what it says, in HTML and in Markdown: held against parsers of both."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from markdown_it import MarkdownIt
+
+from warmstart.analysis.document import (
+    Block,
+    bullets,
+    dotted,
+    heading,
+    joined,
+    mono,
+    paragraph,
+    strong,
+    table,
+)
+
+TEXTS = [
+    "<b>relu</b>", "T-shirt/top <x>", "a|b", "`code`", "``", "**bold**", "*it*", "_under_", "a_b",
+    "[link](http://x)", "![i](x)", "~~gone~~", "R&amp;D &lt;", "back\\slash", "back\\|slash", "$x$",
+    "<script>alert(1)</script>", "초기화 He", "<!-- -->", "http://x.y", "a * b", "1 < 2 > 0",
+    "\\", "&#65;",
+]  # fmt: skip
+
+
+def of_html(html: str) -> str:
+    return "".join(ElementTree.fromstring(f"<x>{html}</x>").itertext())
+
+
+def of_markdown(markdown: str) -> str:
+    """What a reader of GitHub's Markdown sees."""
+    rendered = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return of_html(re.sub("<(br|hr|img)([^>]*[^/])?>", r"<\1/>", rendered.render(markdown))).strip()
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("block", [paragraph, strong, mono, lambda t: dotted(t, 3)])
+def test_a_text_is_shown_as_it_is(block: object, text: str) -> None:
+    made: Block = block(text)  # type: ignore[operator]
+    assert of_html(made.html) == text
+    assert of_markdown(made.markdown) == text
+    made = joined("x ", made, " y")
+    assert of_html(made.html) == of_markdown(made.markdown) == f"x {text} y"
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_in_a_list_a_heading_and_a_table_too(text: str) -> None:
+    assert of_markdown(bullets([joined(strong(text), ": ", mono("x"))]).markdown) == f"{text}: x"
+    assert of_markdown(heading(2, f"On {text}").markdown) == f"On {text}"
+    cells = table([text, "next"], (text, "l", str), ("n", "r", len))
+    rendered = MarkdownIt("commonmark").enable("table").render(cells.markdown)
+    rows = [
+        ["".join(cell.itertext()) for cell in row]
+        for row in ElementTree.fromstring(f"<x>{rendered}</x>").iter("tr")
+    ]
+    assert rows == [[text, "n"], [text, str(len(text))], ["next", "4"]]
+
+
+def test_words_stand_out_where_they_are_meant_to() -> None:
+    made = paragraph(strong("What to use."), " Run ", mono("dvc repro"), style="lead")
+    assert made.html == '<p class="lead"><b>What to use.</b> Run <code>dvc repro</code></p>'
+    assert made.markdown == "**What to use.** Run `dvc repro`"
+    assert paragraph(None).html == "<p>–</p>"
+    assert mono("a`b").markdown == "``a`b``"
+    assert mono("`").markdown == "`` ` ``"
+    assert paragraph("he_normal_1").markdown == "he_normal_1"  # readable as it stands
