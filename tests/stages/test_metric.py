@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from in_process import workers
+from prepared import view_of
 
 from small_task import make_numbers, make_task
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Executor
-from warmstart.data.task import Standardization, Task, View
+from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.metrics import METRICS
 from warmstart.records import read_records
@@ -42,7 +43,7 @@ def made(folder: Path, task: Task, **changed: Any) -> Study:
         "one",
         data_name="d",
         file=folder / "full.npz",
-        whole=View(task=task, standardization=Standardization.none(task.features)),
+        whole=view_of(task),
         splits="fixed",
         root_seed=42,
         folder=folder / "scratch",
