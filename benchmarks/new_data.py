@@ -91,7 +91,7 @@ def table(sets: Sequence[Results], seeds: int) -> list[dict[str, Any]]:
     means = np.array([[one[pair].mean for pair in pairs] for one in seen])
     errors = np.array([[one[pair].error for pair in pairs] for one in seen])
     freedom = seen[0][pairs[0]].freedom
-    own = [[one.summary.arms[arm].test_accuracy for arm in arms] for one in sets]
+    own = [[one.summary.arms[arm].test for arm in arms] for one in sets]
     arm_means = np.array([[i.mean for i in row] for row in own])
     arm_errors = np.array([[(i.sd or 0) / np.sqrt(seeds) for i in row] for row in own])
     share = TEST / (1 - TEST - VALIDATION)

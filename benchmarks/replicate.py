@@ -25,7 +25,7 @@ from measuring import machine
 from warmstart.analysis.inference import interval
 from warmstart.analysis.judging import Judgement, judge
 from warmstart.analysis.results import Results
-from warmstart.analysis.statistics import accuracies
+from warmstart.analysis.scores import gains
 from warmstart.analysis.summary import Interval
 from warmstart.config import params as config
 from warmstart.config.params import Params
@@ -36,6 +36,7 @@ from warmstart.stages.compare import compare
 from warmstart.stages.prepare import prepare
 from warmstart.stages.pretrain import pretrain
 from warmstart.stages.transfer import transfer
+from warmstart.training.chance import resolution
 
 RESULTS = Path(__file__).parent / "results/replicate.json"
 TRIVIAL = ("zeros", "normal_1", "sigmoid", "sigmoid_before")
@@ -139,7 +140,7 @@ def table(runs: Sequence[Results]) -> tuple[dict[str, Any], list[tuple[str, str]
     points = [
         {n: one[pair].pointwise() for n, one in enumerate(seen) if pair in one} for pair in pairs
     ]
-    means = [_bounds([run.summary.arms[arm].test_accuracy for run in runs]) for arm in arms]
+    means = [_bounds([run.summary.arms[arm].test for run in runs]) for arm in arms]
     best = [next(arm for arm in run.summary.arms if arm not in TRIVIAL) for run in runs]
     row = {
         "pairs": sum(map(len, verdicts)),
@@ -168,11 +169,11 @@ def _again(follow: Sequence[tuple[str, str]]) -> dict[str, float | None]:
 def differences(run: Results, pairs: Sequence[Pair]) -> dict[Pair, Difference]:
     """Those of `pairs`, as the report judges them."""
     summary = run.summary
-    values = accuracies({arm: run.chosen(arm) for arm in run.arms}, summary.n_test)
+    values = gains({arm: run.chosen(arm) for arm in run.arms}, summary.n_test, summary.chance)
     found = Contrasts(
         values,
         aside=summary.aside,
-        resolution=1 / summary.n_test,
+        resolution=resolution(summary.metric, summary.n_test),
         level=level_of(summary.seeds, run.records[0].first_round),
     )
     return {pair: d for pair in pairs if (d := found.between(*pair))}

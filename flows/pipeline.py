@@ -15,7 +15,8 @@ from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
 
 TRACKER = (sys.executable, "-m", "warmstart", "track", "--follow")
-METRICS = "*.test_accuracy"
+METRICS = "*.test_*"
+"""In metrics.json an arm has the test of the metric that decides, and no other."""
 ROWS = 200
 """Of a table: more is not read, and makes the page slow."""
 COLUMNS = {"old": "before", "new": "now", "diff": "change"}

@@ -1,6 +1,7 @@
 """Records made up from known truth, for tests of what is said about them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,6 +52,62 @@ def finished(arm: str, accuracies: Sequence[float], **given: object) -> list[Rec
     return [
         trial(arm, seed, test={"test_loss": 1 - a, "test_accuracy": a}, **given)  # type: ignore[arg-type]
         for seed, a in enumerate(accuracies)
+    ]
+
+
+def predicted(
+    arm: str,
+    errors: Sequence[float],
+    *,
+    metric: str = "rmse",
+    deviation: float = 20.0,
+    **given: object,
+) -> list[Record]:
+    """One chosen trial of a regression per RMSE in the test, seeds 0, 1, 2 …
+
+    The target's own `deviation`, by which epochs are standardized; validation is as the test, twice
+    that in the epoch before, and MAE is 0.8 of RMSE.
+    """
+    return [
+        replace(
+            trial(arm, seed, **given),  # type: ignore[arg-type]
+            metric=metric,
+            epochs={
+                "loss": ((2 * error / deviation) ** 2, (error / deviation) ** 2),
+                "mae": (1.6 * error / deviation, 0.8 * error / deviation),
+                "val_loss": ((2 * error / deviation) ** 2, (error / deviation) ** 2),
+                "val_mae": (1.6 * error / deviation, 0.8 * error / deviation),
+            },
+            validation=_of_numbers("val", error, deviation),
+            chosen=True,
+            test={"test_loss": (error / deviation) ** 2} | _of_numbers("test", error, deviation),
+        )
+        for seed, error in enumerate(errors)
+    ]
+
+
+def _of_numbers(part: str, error: float, deviation: float) -> dict[str, float]:
+    r2 = 1 - (error / deviation) ** 2
+    return {f"{part}_rmse": error, f"{part}_mae": 0.8 * error, f"{part}_r2": r2}
+
+
+def classified(
+    arm: str, values: Sequence[float], *, metric: str = "balanced_accuracy", **given: object
+) -> list[Record]:
+    """One chosen trial per value of `metric` in the test, of which validation has the same; every
+    other metric is 0.5. Seeds 0, 1, 2 …"""
+    others = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
+    return [
+        replace(
+            trial(arm, seed, val_loss=(0.6, 0.4), val_accuracy=(0.5, 0.5), **given),  # type: ignore[arg-type]
+            metric=metric,
+            validation={f"val_{metric}": value},
+            chosen=True,
+            test={"test_loss": 0.4}
+            | {f"test_{name}": 0.5 for name in others}
+            | {f"test_{metric}": value},
+        )
+        for seed, value in enumerate(values)
     ]
 
 

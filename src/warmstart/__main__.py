@@ -211,6 +211,20 @@ def compare(
 
 
 @app.command
+def yardsticks(
+    *,
+    data: Prepared = PREPARED,
+    output: Output = RESULTS / "yardsticks",
+    params: Params = PARAMS,
+) -> None:
+    """Measure what does without a network, on the same splits."""
+    options = config.load(params)
+    from warmstart.stages.yardsticks import yardsticks
+
+    yardsticks(options, data, output)
+
+
+@app.command
 def report(
     *,
     results: Results = RESULTS,

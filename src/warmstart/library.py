@@ -68,25 +68,26 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row per arm, the best first.
 
-        Columns: `rank`; `arm`; `test_accuracy`, a mean over seeds with its 95 % interval from `low`
-        to `high`; `difference`, the accuracy minus that of the arm that validation chooses, with
-        `difference_low` and `difference_high`, which hold for all pairs of arms at once; `p_value`
-        of no difference, corrected over all pairs (Tukey); `verdict` (chosen, better, worse,
-        practically equal, open); the `learning_rate` that most seeds chose on validation;
+        Columns: `rank`; `arm`; `test_accuracy`, or the test of whatever metric decides, a mean over
+        seeds with its 95 % interval from `low` to `high`; `difference`, the same minus that of the
+        arm that validation chooses, with `difference_low` and `difference_high`, which hold for all
+        pairs of arms at once; `p_value` of no difference, corrected over all pairs (Tukey);
+        `verdict` (chosen, better, worse, practically equal, open); the `learning_rate` that most
+        seeds chose on validation;
         `best_epoch`; `diverged_share` of the seeds; `seconds_per_epoch`. Accuracies are shares
-        from 0 to 1, and what does not exist is NaN.
+        from 0 to 1, errors of numbers are in their own unit, and what does not exist is NaN.
         """
         rows = []
         for arm, found in self.results.summary.arms.items():
             contrast = self.results.contrast(arm)
-            accuracy, difference = found.test_accuracy, contrast and contrast.accuracy_difference
+            test, difference = found.test, contrast and contrast.difference
             rows.append(
                 {
                     "rank": found.rank,
                     "arm": arm,
-                    "test_accuracy": accuracy.mean,
-                    "low": accuracy.low,
-                    "high": accuracy.high,
+                    f"test_{self.results.summary.metric}": test.mean,
+                    "low": test.low,
+                    "high": test.high,
                     "difference": difference.mean if difference else None,
                     "difference_low": difference.low if difference else None,
                     "difference_high": difference.high if difference else None,
@@ -162,7 +163,8 @@ class Comparison:
         )
 
     def _repr_html_(self) -> str:
-        columns = ["arm", "test_accuracy", "low", "high", "difference", "p_value", "verdict"]
+        test = f"test_{self.results.summary.metric}"
+        columns = ["arm", test, "low", "high", "difference", "p_value", "verdict"]
         table = self.table()[[*columns, "learning_rate"]].to_html(
             index=False, float_format="{:.4g}".format, na_rep=""
         )

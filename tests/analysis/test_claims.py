@@ -11,7 +11,7 @@ import pytest
 
 import parameters
 from fabricated import finished, trial
-from warmstart.analysis import chapter, claims, measures
+from warmstart.analysis import chapter, claims, evidence, measures
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
 from warmstart.records import Record
@@ -23,9 +23,11 @@ BASE = [0.90, 0.91, 0.93, 0.92, 0.90]
 TEST = {"test_accuracy": 0.9, "test_loss": 0.1}
 
 
-def results_of(records: Sequence[Record], n_test: int = 100, **given: Any) -> Results:
+def results_of(
+    records: Sequence[Record], n_test: int = 100, chance: float = 0.1, **given: Any
+) -> Results:
     summary = summarize(
-        records, data_name="x", n_test=n_test, chance=0.1, margin=0.01, reference=None
+        records, data_name="x", n_test=n_test, chance=chance, margin=0.01, reference=None
     )
     return Results(summary=summary, records=tuple(records), **{"timings": {}} | given)
 
@@ -136,8 +138,9 @@ def test_arms_are_practically_equal_where_the_90_percent_interval_lies_in_the_ma
 @pytest.mark.parametrize(("chance", "verdict"), [(0.895, "open"), (0.89, "practically equal")])
 def test_arms_that_learn_nothing_are_not_equal(chance: float, verdict: str) -> None:
     """On a thousand samples 0.912 is 1.8 standard errors above 0.895, and 2.2 above 0.89."""
-    found = {"initializer": results_of(finished("one", BASE) + finished("other", BASE), 1000)}
-    (claim,) = claims.judge(found, [RULE], margin=0.02, chance=chance)
+    records = finished("one", BASE) + finished("other", BASE)
+    found = {"initializer": results_of(records, 1000, chance)}
+    (claim,) = claims.judge(found, [RULE], margin=0.02)
     assert claim.verdict == verdict
 
 
@@ -437,7 +440,7 @@ def test_a_claim_names_its_edition_and_what_it_speaks_of() -> None:
     assert old.scope == "these data, trained anew"
     few = results_of(records)
     few = dataclasses.replace(few, summary=dataclasses.replace(few.summary, stage="transfer"))
-    assert claims._scope(few) == f"{official}, labels drawn anew"
+    assert evidence.scope_of(few) == f"{official}, labels drawn anew"
 
 
 def test_every_rule_names_arms_of_the_studies_there_are() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from fabricated import trial
 from warmstart.analysis.inference import paired_p_value
 from warmstart.contrasts import level_of
+from warmstart.training.chance import of_accuracy
 from warmstart.training.selection import contenders
 
 ARMS = {"one": 0.95, "same": 0.95, "worse": 0.94, "as bad": 0.94}
@@ -38,8 +39,8 @@ def p_values(random: np.random.Generator) -> Iterator[float]:
                 ],
                 reference=None,
                 margin=0.01,
-                chance=0.1,
-                samples=VALIDATION,
+                chance=of_accuracy(0.1, VALIDATION),
+                resolution=1 / VALIDATION,
                 level=level_of(count, ROUNDS[0]),
             )
     for i, j, arm, other in ((0, 1, "one", "same"), (2, 3, "worse", "as bad")):

@@ -100,13 +100,13 @@ def test_pairs_are_corrected_over_all_of_them(made: Path) -> None:
     # difference √(2/5) of it: t = gain / 0.00913, p(10.95) = 3.945e-4 and p(21.9) = 2.568e-5
     alone = [row.contrast.p_value for row in pairs.rows]
     assert alone == pytest.approx([2 * 3.945e-4, 1.0, 3 * 2.568e-5], rel=2e-3)
-    assert pairs.accuracy_difference.mean == pytest.approx(-0.1 / 3)
+    assert pairs.difference.mean == pytest.approx(-0.1 / 3)
 
 
 def test_labels_are_in_one_table(made: Path) -> None:
     labels = judge(PARAMS, made / "results", made / "prepared").labels
     assert set(labels) == {10, PARAMS.transfer.train_size}
-    difference = labels[10].contrasts["on_a against scratch"].accuracy_difference
+    difference = labels[10].contrasts["on_a against scratch"].difference
     assert difference.mean == pytest.approx(0.2)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from fabricated import finished
 from warmstart.analysis import label_efficiency
-from warmstart.analysis.plots import LABELS, TEST_ACCURACY, lines
+from warmstart.analysis.plots import LABELS, lines, ruler
 from warmstart.analysis.statistics import summarize
+from warmstart.metrics import METRICS
 
 SCRATCH = {10: 0.6, 40: 0.8, 160: 0.75}
 
@@ -57,6 +58,7 @@ def test_rows_and_answers() -> None:
 def test_the_picture_has_the_arms_of_the_page() -> None:
     points = {"labels": 10, "test_accuracy": 0.6, "low": None, "high": None}
     rows = [{"arm": arm, **points, "labels": n} for arm in ("scratch", "on_a") for n in (10, 40)]
-    drawn = lines(rows, {"scratch": 0, "on_a": 2}, "labels", LABELS, TEST_ACCURACY, smallest=0.005)
+    y = ruler("test_accuracy", "test accuracy", METRICS["accuracy"])
+    drawn = lines(rows, {"scratch": 0, "on_a": 2}, "labels", LABELS, y, smallest=0.005)
     assert 'aria-label="Test accuracy by labels of task B, one line per arm"' in drawn
     assert set(re.findall(r"--arm-(\d+)", drawn)) == {"0", "2"}

@@ -43,8 +43,8 @@ def test_a_summary_by_hand():
     assert (found.trials, found.seeds, found.learning_rates) == (12, 3, (0.1, 0.3))
     a = found.arms["a"]
     assert (a.learning_rate, a.at_edge, found.arms["b"].at_edge) == (0.3, "highest", "lowest")
-    assert a.test_accuracy.mean == pytest.approx(0.92)
-    assert a.test_accuracy.low == pytest.approx(0.92 - 4.302653 * 0.02 / math.sqrt(3))
+    assert a.test.mean == pytest.approx(0.92)
+    assert a.test.low == pytest.approx(0.92 - 4.302653 * 0.02 / math.sqrt(3))
     assert a.settings == {"activation": "relu"}
     assert (a.mean_rank, found.arms["b"].mean_rank) == (2, 1)
     assert found.groups == (("b",), ("a",))
@@ -52,13 +52,13 @@ def test_a_summary_by_hand():
     (contrast,) = found.contrasts.values()
     assert list(found.contrasts) == ["a against b"]
     # differences −0.05, −0.04, −0.03: t = −0.04 / (0.01 / √3) = −6.93 with 2 degrees of freedom
-    assert contrast.accuracy_difference.mean == pytest.approx(-0.04)
+    assert contrast.difference.mean == pytest.approx(-0.04)
     assert contrast.p_value == pytest.approx(0.0202, abs=1e-4)
     assert (contrast.verdict, contrast.level, found.reference) == ("worse", 0.05, "b")
     reach = (
         4.302653 * 0.01 / math.sqrt(3)
     )  # of two arms the simultaneous interval is the paired one
-    assert contrast.accuracy_difference.low == pytest.approx(-0.04 - reach)
+    assert contrast.difference.low == pytest.approx(-0.04 - reach)
     assert found.deviation == pytest.approx(0.01 / math.sqrt(2))
     # errors 10, 8, 6 against 5, 4, 3
     factor = math.prod([5.5 / 10.5, 4.5 / 8.5, 3.5 / 6.5]) ** (1 / 3)
@@ -87,14 +87,14 @@ def test_epochs_to_the_target_and_the_last_epoch():
         trial("b", 1, val_accuracy=[0.6, 0.7], test=test),
     ]
     found = summary_of(records)
-    assert found.target_accuracy == pytest.approx(0.76)
+    assert found.target == pytest.approx(0.76)
     a, b = found.arms["a"], found.arms["b"]
     assert a.epochs_to_target.mean == pytest.approx((1 + 0.26 / 0.27 + 1) / 2)
     assert (a.epochs_to_target.n, a.reached_share) == (2, 1)
     assert (b.epochs_to_target, b.reached_share) == (None, 0)
     assert (a.best_epoch, a.last_epoch, b.last_epoch) == (2, 4, 2)
-    assert a.best_val_accuracy.mean == pytest.approx((0.95 + 0.76) / 2)
-    assert a.val_accuracy.mean == pytest.approx(0.8)
+    assert a.best_validation.mean == pytest.approx((0.95 + 0.76) / 2)
+    assert a.validation.mean == pytest.approx(0.8)
 
 
 def test_ranks_are_taken_within_seeds():
@@ -137,7 +137,7 @@ def test_validation_chooses_the_reference_whatever_the_test_says():
     found = summary_of(records)
     assert (found.reference, list(found.arms)) == ("a", ["a", "b"])
     assert found.contrasts["b against a"].verdict == "better"
-    assert found.contrasts["b against a"].accuracy_difference.mean == pytest.approx(0.05)
+    assert found.contrasts["b against a"].difference.mean == pytest.approx(0.05)
 
 
 def accuracy(value):
@@ -190,7 +190,7 @@ def test_the_level_is_that_of_the_round():
     records = [*finished("a", [0.9] * 10, **given), *finished("b", [0.8] * 5, **given)]
     (contrast,) = summary_of(records).contrasts.values()
     assert contrast.level == pytest.approx(0.05 * 0.3)
-    assert contrast.accuracy_difference.n == 5
+    assert contrast.difference.n == 5
 
 
 def test_edges_need_a_grid():
@@ -214,7 +214,7 @@ def test_equal_arms_share_the_lower_rank():
     assert {arm: s.rank for arm, s in found.arms.items()} == {"b": 1, "c": 1, "a": 3}
     assert found.contrasts["c against b"].p_value == 1
     assert found.contrasts["a against b"].verdict == "worse"  # equal in every seed, and large
-    assert found.contrasts["a against b"].accuracy_difference.sd == 0
+    assert found.contrasts["a against b"].difference.sd == 0
 
 
 def test_pairs_are_matched_by_seed_and_not_by_position():
@@ -222,14 +222,14 @@ def test_pairs_are_matched_by_seed_and_not_by_position():
     a = finished("a", accuracies)
     b = [trial("b", r.seed, test=r.test) for r in reversed(a)]
     (contrast,) = summary_of([*a, *b], "a").contrasts.values()
-    assert contrast.accuracy_difference.sd == 0
+    assert contrast.difference.sd == 0
 
 
 def test_two_seeds_decide_nothing():
     found = summary_of([*finished("a", [0.9, 0.91]), *finished("b", [0.1, 0.12])])
     (contrast,) = found.contrasts.values()
     assert (contrast.p_value, contrast.verdict) == (None, "open")
-    assert contrast.accuracy_difference.low is not None
+    assert contrast.difference.low is not None
 
 
 def test_divergence_is_counted_and_its_loss_left_out():
@@ -250,9 +250,9 @@ def test_divergence_is_counted_and_its_loss_left_out():
     b = found.arms["b"]
     assert b.diverged_share == pytest.approx(1 / 3)
     assert b.best_epoch == pytest.approx((1 + 1 + 2) / 3)
-    assert b.val_accuracy.mean == pytest.approx((0.9 + 0.9 + 0) / 3)
+    assert b.validation.mean == pytest.approx((0.9 + 0.9 + 0) / 3)
     assert (b.test_loss.n, b.test_loss.mean) == (2, pytest.approx(0.19))
-    assert (b.test_accuracy.n, b.test_accuracy.mean) == (3, pytest.approx(2.12 / 3))
+    assert (b.test.n, b.test.mean) == (3, pytest.approx(2.12 / 3))
     assert found.contrasts["b against a"].loss_difference.n == 2
 
 
@@ -294,9 +294,9 @@ def test_the_order_of_records_changes_nothing_but_the_order_of_equals():
 
 def test_shares_stay_between_0_and_1():
     found = summary_of([*finished("a", [0.99, 1.0, 0.9]), *finished("b", [0.02, 0.0, 0.1])])
-    assert found.arms["a"].test_accuracy.high == 1
-    assert found.arms["b"].test_accuracy.low == 0
-    assert found.arms["a"].test_accuracy.low < 0.9
+    assert found.arms["a"].test.high == 1
+    assert found.arms["b"].test.low == 0
+    assert found.arms["a"].test.low < 0.9
 
 
 def test_of_new_data_less_is_shown():

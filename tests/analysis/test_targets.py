@@ -1,13 +1,13 @@
 import pytest
 
 from fabricated import trial
-from warmstart.analysis.targets import epochs_to_target, target_accuracy
+from warmstart.analysis.targets import epochs_to_target, target_value
 
 
 def test_the_target_is_95_percent_of_the_best_arm_in_the_last_epoch() -> None:
     a = [trial("a", 0, val_accuracy=[0.99, 0.8]), trial("a", 1, val_accuracy=[0.1, 0.6])]
     b = [trial("b", 0, val_accuracy=[0.2, 0.9]), trial("b", 1, val_accuracy=[0.2, 0.7])]
-    assert target_accuracy([a, b]) == pytest.approx(0.95 * 0.8)
+    assert target_value([a, b]) == pytest.approx(0.95 * 0.8)
 
 
 def test_between_two_epochs_lies_a_straight_line() -> None:

@@ -147,7 +147,7 @@ def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
 def test_this_projects_flow_publishes_beside_its_stages() -> None:
     """The command of the tracker follows the usual layout and needs no path."""
     assert TRACKER[1:] == ("-m", "warmstart", "track", "--follow")
-    assert (pipeline.name, METRICS) == ("dvc-pipeline", "*.test_accuracy")
+    assert (pipeline.name, METRICS) == ("dvc-pipeline", "*.test_*")
 
 
 FIRST_RUNS = {

@@ -84,12 +84,13 @@ def _summary(
             learning_rate=rates[0],
             rates={f"{rates[0]:g}": seeds},
             at_edge="lowest",
-            test_accuracy=interval(0.97 - rank / 100),
+            test=interval(0.97 - rank / 100),
             test_loss=unknown,
-            val_accuracy=interval(
+            others={},
+            validation=interval(
                 mean(last_epoch(r)[0] for r in records if r.arm == arm and r.chosen)
             ),
-            best_val_accuracy=interval(0.99 - rank / 100),
+            best_validation=interval(0.99 - rank / 100),
             best_epoch=3.5,
             last_epoch=4.0,
             epochs_to_target=interval(2.0) if rank == 1 else None,
@@ -103,7 +104,7 @@ def _summary(
         f"{arm} against {arms[0]}": Contrast(
             arm=arm,
             reference=arms[0],
-            accuracy_difference=interval(-rank / 100),
+            difference=interval(-rank / 100),
             loss_difference=unknown,
             error_factor=interval(1 - rank / 10),
             p_value=0.04 if rank == 1 else None,
@@ -122,7 +123,10 @@ def _summary(
         seeds=seeds,
         trials=len(records),
         learning_rates=tuple(rates),
-        target_accuracy=0.9,
+        metric="accuracy",
+        chance=0.1,
+        luck=0.13,
+        target=0.9,
         arms=of_arms,
         reference=arms[0],
         contrasts=contrasts,

@@ -87,6 +87,7 @@ def save(
             "learning_rate": 0.1,
             "seed": 0,
             "seeds": 1,
+            "metric": "accuracy",
             "validation_accuracy": val,
             "validation_hits": np.packbits(np.arange(n) < right).tobytes().hex(),
             "validation_samples": n,

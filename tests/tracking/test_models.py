@@ -112,7 +112,7 @@ def test_a_version_takes_raw_samples_and_says_what_it_is(
     run = registry.get_run(version.run_id)
     assert run.data.tags["warmstart.record"] == record.digest
     assert [o.model_id for o in run.outputs.model_outputs] == [loaded.metadata.model_id]
-    assert "a on trees, learning rate 0.1, seed 0: 90.0% right" in version.description
+    assert "a on trees, learning rate 0.1, seed 0: accuracy 90.0 % on" in version.description
     assert version.description.endswith("Champion: there was none.")
     assert version.status == "READY"
 

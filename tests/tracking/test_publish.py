@@ -152,11 +152,21 @@ def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
         assert run.data.tags["warmstart.current"] == "true"
 
 
+NAMES = {
+    "test": "test_accuracy",
+    "validation": "val_accuracy",
+    "best_validation": "best_val_accuracy",
+    "difference": "accuracy_difference",
+}
+"""Field of a summary -> metric in MLflow."""
+
+
 def numbers(found: Any) -> dict[str, float]:
     """Of an arm or a contrast, whose fields are plain numbers and intervals."""
     values = {}
-    for name, value in dataclasses.asdict(found).items():
-        if name not in ("settings", "learning_rate", "rates"):
+    for field, value in dataclasses.asdict(found).items():
+        name = NAMES.get(field, field)
+        if name not in ("settings", "learning_rate", "rates", "others"):
             parts = value if isinstance(value, dict) else {"mean": value}
             values |= {
                 name if part == "mean" else f"{name}_{part}": number

@@ -186,7 +186,7 @@ def trial(rows: pd.DataFrame, common: dict[str, str]) -> Shown:
 def arm_of(summary: Shown, arm: str, frame: pd.DataFrame, common: dict[str, str]) -> Shown:
     of_arm = summary["arms"][arm]
     values = numbers(of_arm)
-    tags = {"at_edge": of_arm["at_edge"], "current": "true", "arm": arm}
+    tags = {"at_edge": of_arm["at_edge"], "current": "true", "arm": arm, "metric": "accuracy"}
     for contrast in summary["contrasts"].values():
         if contrast["arm"] == arm:
             tags |= {k: contrast[k] for k in ("verdict", "on_new_data", "reference")}
@@ -213,8 +213,18 @@ def arm_of(summary: Shown, arm: str, frame: pd.DataFrame, common: dict[str, str]
     }
 
 
+NAMES = {
+    "test": "test_accuracy",
+    "validation": "val_accuracy",
+    "best_validation": "best_val_accuracy",
+    "difference": "accuracy_difference",
+}
+"""Field of a summary -> metric in MLflow."""
+
+
 def numbers(fields: Shown) -> dict[str, float | None]:
     """Of an arm or a contrast: plain ones, and means with their ends."""
+    fields = {NAMES.get(name, name): value for name, value in fields.items()}
     ends = {"mean": "", "low": "_low", "high": "_high", "sd": "_sd"}
     plain = {k: v for k, v in fields.items() if isinstance(v, int | float) and k != "learning_rate"}
     return plain | {

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import get_args
 
 from warmstart.analysis.results import Results
-from warmstart.analysis.words import accuracy, errors, listed, points
+from warmstart.analysis.summary import Contrast
+from warmstart.analysis.words import errors, listed, wording
 from warmstart.contrasts import Verdict
 
 CHAPTER_ARM = "on_a"
@@ -41,14 +42,14 @@ def answer(results: Results) -> str:
     """Which arm validation chooses, and which are practically equal to it, better, worse or
     open."""
     summary = results.summary
-    best, arms = summary.reference, _by_verdict(results)
+    best, arms, said = summary.reference, _by_verdict(results), wording(summary)
     equal = arms["practically equal"]
     text = (
-        f"{_scope(results)}, validation chooses {best}: test accuracy "
-        f"{accuracy(summary.arms[best].test_accuracy)}."
+        f"{_scope(results)}, validation chooses {best}: test {said.title} "
+        f"{said.mean(summary.arms[best].test)}; {said.nothing(summary.chance)}."
     )
     if equal:
-        text += f" Practically equal to it ({within(summary.margin)}): {_named(equal)}"
+        text += f" Practically equal to it ({said.within(summary.margin)}): {_named(equal)}"
         cheapest = _cheapest(results, [best, *equal])
         text += f"; {cheapest} is the cheapest of them to train." if cheapest else "."
     # validation and the test may disagree
@@ -87,11 +88,6 @@ def _scope(results: Results) -> str:
     return f"On one split of these data, trained anew {times} times"
 
 
-def within(margin: float) -> str:
-    """`within 1 point`."""
-    return f"within {100 * margin:g} point{'' if margin == 0.01 else 's'}"
-
-
 def _cheapest(results: Results, arms: Sequence[str]) -> str | None:
     """The arm that trains fastest, if the first of `arms` takes longer in earnest."""
     seconds = {arm: s for arm in arms if (s := results.seconds_per_epoch(arm)) is not None}
@@ -121,12 +117,19 @@ def transfer_answer(results: Results) -> str:
     if contrast:
         sentences.append(
             f"{arm_name(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}, "
-            f"{points(contrast.accuracy_difference)} in accuracy, {errors(contrast.error_factor)}."
+            f"{compared(results, contrast)}."
         )
     for verdict, arms in _by_verdict(results).items():
         if others := [arm_name(arm) for arm in arms if arm != CHAPTER_ARM]:
             sentences.append(f"{_AGAINST_SCRATCH[verdict].capitalize()}: {listed(others)}.")
     return " ".join(sentences)
+
+
+def compared(results: Results, contrast: Contrast) -> str:
+    """`+1.2 points in accuracy, 1.7 times fewer errors`."""
+    said, factor = wording(results.summary), contrast.error_factor
+    text = f"{said.difference(contrast.difference)} in {said.title}"
+    return f"{text}, {errors(factor, results.summary.metric)}" if factor else text
 
 
 def warnings(results: Results) -> list[str]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import DataCard, Results
-from warmstart.analysis.words import points
+from warmstart.analysis.scores import tested, validated
+from warmstart.analysis.words import points, wording
 from warmstart.config.params import Splits
 from warmstart.data.split import resplit
 from warmstart.data.view import View
@@ -42,6 +43,15 @@ def card(
     task = view.task
     alike = results.chosen(best.arm)
     classes, splits = ", ".join(task.class_names), best.settings.get("splits", "fixed")
+    metric, title = results.summary.metric, wording(results.summary).title
+    if task.classes:
+        use = f"telling {classes} of {data.name} apart: {task.features} features, "
+        use += "standardized as `input` says, to one logit for each class in this order"
+        limits = "Knows no other classes and was tested on"
+    else:
+        use = f"predicting {data.predicted or 'the target'} of {data.name}: {task.features} "
+        use += "features, standardized as `input` says, to the number"
+        limits = "Was tested on"
     return {
         "model": Path(saved.model).name,
         "stage": best.stage,
@@ -57,23 +67,21 @@ def card(
         "learning_rate": best.learning_rate,
         "seed": best.seed,
         "seeds": len(alike),
-        "validation_accuracy": best.epochs["val_accuracy"][-1],
+        "metric": metric,
+        f"validation_{metric}": validated(best),
         "validation_data": saved.data,
         "validation_hits": saved.validation_hits,
         "validation_samples": saved.validation_samples,
-        "test_accuracy": best.test["test_accuracy"],
-        "test_accuracy_of_the_arm": dataclasses.asdict(
-            interval(record.test["test_accuracy"] for record in alike)
-        ),
+        f"test_{metric}": tested(best),
+        f"test_{metric}_of_the_arm": dataclasses.asdict(interval(map(tested, alike))),
         "test_samples": len(task.y_test),
         "record": best.digest,
-        "chosen": "of all arms the one with the best mean validation accuracy at its own best "
+        "chosen": f"of all arms the one with the best mean validation {title} at its own best "
         "learning rate, and of its seeds the best on validation; the test set had no say",
-        "intended_use": f"telling {classes} of {data.name} apart: {task.features} features, "
-        "standardized as `input` says, to one logit for each class in this order",
-        "limits": f"Knows no other classes and was tested on {len(task.y_test)} samples of the "
+        "intended_use": use,
+        "limits": f"{limits} {len(task.y_test)} samples of the "
         f"same source. The interval is over seeds, {_DRAWN[splits]}, not over other data. A "
-        "network picked as the best on validation is flattered by its validation accuracy; what "
+        f"network picked as the best on validation is flattered by its validation {title}; what "
         "to expect is the arm's mean.",
         "input": {
             "how": "raw samples of this shape, flattened; then (value - mean) / scale",
@@ -115,6 +123,8 @@ def beats(ours: Mapping[str, Any], champion: Mapping[str, Any]) -> Decision:
         return Decision(False, "it knows other classes")
     if ours["validation_data"] != champion["validation_data"]:
         return Decision(False, "it was validated on other data")
+    if not ours["validation_hits"] or not champion["validation_hits"]:
+        return Decision(False, "numbers are not right or wrong, sample by sample")
     one, other = (_hits(card) for card in (ours, champion))
     difference = interval((one - other).tolist())
     text = f"{points(difference)} on {len(one):,} validation samples, paired by sample"

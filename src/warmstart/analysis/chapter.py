@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from warmstart.analysis.measures import (
-    ACCURACY,
     CENTRE,
     CLIP_COSINE,
     DRIFT,
@@ -23,6 +22,7 @@ from warmstart.analysis.measures import (
     OVERFITTING,
     SECONDS,
     SECONDS_TO_TARGET,
+    TEST,
     VARIANCE_CHANGE,
     Measure,
 )
@@ -41,7 +41,7 @@ class Rule:
     """Several: their mean, seed by seed."""
     against: tuple[str, ...]
     """Several: their mean. None: `threshold` takes their place."""
-    measure: Measure = ACCURACY
+    measure: Measure = TEST
     expects: Expected = "more"
     """`no less`: than what `against` has minus the margin within which arms are practically equal
     (non-inferiority)."""
@@ -57,6 +57,8 @@ class Rule:
     """The rule speaks of training sets with fewer samples than this."""
     sanity: bool = False
     """Whether the answer is known before the data are: a check of this program, no finding."""
+    of_classes: bool = False
+    """Whether the rule speaks of classes only: it is left out where numbers are predicted."""
     how: str = ""
     """What the study has to hold, where its name does not say it."""
     study: str = ""
@@ -94,7 +96,7 @@ def _rule(
     statement: str,
     arms: str | tuple[str, ...],
     against: str | tuple[str, ...] = (),
-    measure: Measure = ACCURACY,
+    measure: Measure = TEST,
     expects: Expected = "more",
     **more: Any,
 ) -> Rule:
@@ -103,9 +105,16 @@ def _rule(
     return Rule(id, statement, one, other, measure, expects, **more)
 
 
-def _rules(section: str, study: str, *rules: Rule, edition: Literal[2, 3] = 3) -> tuple[Rule, ...]:
+def _rules(
+    section: str,
+    study: str,
+    *rules: Rule,
+    edition: Literal[2, 3] = 3,
+    of_classes: bool = False,
+) -> tuple[Rule, ...]:
     """What a section of the chapter says of the arms of one study."""
-    return tuple(replace(r, section=section, study=study, edition=edition) for r in rules)
+    known: dict[str, Any] = {"section": section, "study": study, "edition": edition}
+    return tuple(replace(r, **known, of_classes=of_classes) for r in rules)
 
 
 def _variance(id: str, initializer: str, words: str, arm: str) -> Rule:
@@ -130,8 +139,8 @@ TWOFOLD = math.log10(2)
 """In powers of ten. The chapter says "equal"; no stack of layers of different widths keeps a
 deviation exactly (Glorot and Bengio 2010, equations 10 to 12)."""
 
-# A row a rule: id, statement; arms, what they are held against, measure (default: accuracy) and
-# direction (default: more).
+# A row a rule: id, statement; arms, what they are held against, measure (default: the metric that
+# decides) and direction (default: more).
 # fmt: off
 RULES = (
     *_rules(INITIALIZATION, "pairing",
@@ -154,6 +163,7 @@ RULES = (
         _rule("glorot-for-softmax", "Glorot initialization goes with softmax",
               "glorot_normal", ("he_normal", "lecun_normal"),
               how="arms that differ in the output layer's initializer"),
+        of_classes=True,  # a softmax tells classes apart
     ),
     *_rules(INITIALIZATION, "initializer",
         _rule("no-plain-normal", "Scaled initialization beats a plain normal with σ = 1",
@@ -252,10 +262,12 @@ RULES = (
               how="B from scratch with 50 labels, of which B on A's layers has fewer"),
         _rule("freezing-protects", "Freezing first protects the reused layers",
               "on_a", "on_a_thaw_at_once"),
+        of_classes=True,  # tasks A and B are classes
     ),
     *_rules("Unsupervised pretraining", "transfer",
         _rule("unsupervised", "Unsupervised pretraining helps when labels are few",
               ("on_stacked", "on_denoising"), "scratch"),
+        of_classes=True,
     ),
 )
 # fmt: on

@@ -13,13 +13,12 @@ from warmstart.analysis.document import (
     strong,
     table,
 )
-from warmstart.analysis.sections import number
-from warmstart.analysis.words import listed
+from warmstart.analysis.words import listed, number
 
 
 def claims(judged: Sequence[Claim]) -> Iterator[Block]:
     """The chapter's rules, and apart from them those whose answer was known beforehand."""
-    counted = [claim for claim in judged if not claim.sanity]
+    counted = [claim for claim in judged if not claim.sanity and not claim.left_out]
     known = [claim for claim in judged if claim.sanity]
     verdicts = [str(claim.verdict) for claim in counted]
     kinds = ("supported", "contradicted", "practically equal", "open")
@@ -43,6 +42,11 @@ def claims(judged: Sequence[Claim]) -> Iterator[Block]:
                 ("p", "r", lambda claim: number(claim.p_value, ".2g")),
                 ("test, and what it lacks", "p", _test_of),
             )
+    if left_out := [claim.statement for claim in judged if claim.left_out]:
+        yield paragraph(
+            "Left out, since they speak of classes and the target here is a number: "
+            f"{'; '.join(left_out)}."
+        )
 
 
 def _test_of(claim: Claim) -> Text:

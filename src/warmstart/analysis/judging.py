@@ -41,6 +41,8 @@ class Judgement:
     """Number of labels -> what task B with so many comes to, the stage's own among them."""
     pairs: Pairs | None
     """None where there is only one task B."""
+    yardsticks: Results | None
+    """What does without a network; None where the stage has not run."""
     encoders: Encoders | None
     flags: Mapping[str, tuple[Flag, ...]]
     """Study -> what is wrong in its layers."""
@@ -97,16 +99,17 @@ def judge(params: Params, results: Path, prepared: Path) -> Judgement:
         studies=tuple(studies),
         labels={number: judged.summary for number, judged in labels.items()},
         pairs=_pairs(read, prepared),
+        yardsticks=read.get("yardsticks"),
         encoders=read_encoders(results / "autoencode", data.content["feature_shape"])
         if data
         else None,
         flags={s.name: tuple(flags(s.diagnostics)) for s in studies if s.diagnostics is not None},
         claims=claims.judge(
             {judged.name: judged for judged in (transfer, *studies, *more_labels) if judged},
-            margin=params.compare.equivalence,
+            margin=studies[0].summary.margin if studies else margin,
             **_full_task(data),
         ),
-        advice=_advice(params, studies, data, prepared),
+        advice=_advice(params, studies, data, prepared, read.get("yardsticks")),
         cards=dict(_cards(params, results, prepared, read, data)) if data else {},
         summaries={place: judged.summary for place, judged in read.items()},
     )
@@ -125,7 +128,8 @@ def advice_of(params: Params, results: Path, prepared: Path) -> Advice:
         read_results(results / "compare" / name, data, params.compare.equivalence)
         for name in params.compare.studies
     ]
-    advice = _advice(params, [study for study in studies if study], data, prepared)
+    yardsticks = read_results(results / "yardsticks", data, params.compare.equivalence)
+    advice = _advice(params, [study for study in studies if study], data, prepared, yardsticks)
     if advice is None:
         raise InputError(
             f"{results}: expected a study with the arms of the parameter file, found none; "
@@ -135,7 +139,11 @@ def advice_of(params: Params, results: Path, prepared: Path) -> Advice:
 
 
 def _advice(
-    params: Params, studies: list[Results], data: DataCard | None, prepared: Path
+    params: Params,
+    studies: list[Results],
+    data: DataCard | None,
+    prepared: Path,
+    yardsticks: Results | None,
 ) -> Advice | None:
     if data is None:
         return None
@@ -143,8 +151,9 @@ def _advice(
         params.compare,
         studies,
         features=data.content["features"],
-        classes=len(data.content["tasks"]["full"]["class_names"]),
+        classes=len(data.content["tasks"]["full"].get("class_names") or ()),
         task=prepared / "full.npz",
+        yardsticks=yardsticks,
     )
 
 
@@ -153,8 +162,7 @@ def _full_task(data: DataCard | None) -> dict[str, Any]:
     if data is None:
         return {}
     task = data.content["tasks"]["full"]
-    chance = max(task["test"]["classes"].values(), default=0) / task["test"]["n"]
-    return {"training_samples": task["train"]["n"], "chance": chance}
+    return {"training_samples": task["train"]["n"], "of_classes": not data.is_regression}
 
 
 def _pairs(read: Mapping[str, Results], prepared: Path) -> Pairs | None:
@@ -188,8 +196,8 @@ def _metrics(summary: Summary) -> dict[str, Any]:
     return {
         "arms": {
             name: {
-                "test_accuracy": arm.test_accuracy.mean,
-                "val_accuracy": arm.val_accuracy.mean,
+                f"test_{summary.metric}": arm.test.mean,
+                f"val_{summary.metric}": arm.validation.mean,
                 "learning_rate": arm.learning_rate,
                 "rank": arm.rank,
             }

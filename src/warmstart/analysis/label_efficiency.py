@@ -1,4 +1,4 @@
-"""How many labels a pretrained start is worth: B's accuracy against the number of labels."""
+"""How many labels a pretrained start is worth: B's test against the number of labels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,13 +8,14 @@ from warmstart.analysis.answers import arm_name
 from warmstart.analysis.results import REFERENCES
 from warmstart.analysis.series import Row, mean_row
 from warmstart.analysis.summary import Summary
+from warmstart.metrics import METRICS
 
 BASELINE = REFERENCES["transfer"]
 """The arm whose labels are counted."""
 
 
 def rows(summaries: Mapping[int, Summary]) -> list[Row]:
-    """One row per arm and number of labels, ascending: mean test accuracy over seeds, each with
+    """One row per arm and number of labels, ascending: mean of the test over seeds, each with
     labels of its own, and its interval; the baseline first.
 
     Args:
@@ -28,44 +29,45 @@ def rows(summaries: Mapping[int, Summary]) -> list[Row]:
     common = set.intersection(*(set(summary.arms) for summary in summaries.values()))
     return [
         {"arm": arm, "labels": count}
-        | mean_row("test_accuracy", summaries[count].arms[arm].test_accuracy)
+        | mean_row(f"test_{summaries[count].metric}", summaries[count].arms[arm].test)
         for arm in sorted(common, key=lambda arm: (arm != BASELINE, arm))
         for count in sorted(summaries)
     ]
 
 
-def answers(label_rows: Sequence[Row]) -> list[str]:
-    """From the rows of `rows`, a sentence per arm: with how many labels the baseline is as accurate
-    as the arm with each number of them."""
-    accuracies: dict[str, dict[int, float]] = {}
+def answers(label_rows: Sequence[Row], metric: str = "accuracy") -> list[str]:
+    """From the rows of `rows`, a sentence per arm: with how many labels the baseline is as good as
+    the arm with each number of them."""
+    gains: dict[str, dict[int, float]] = {}
     for row in label_rows:
-        accuracies.setdefault(row["arm"], {})[row["labels"]] = row["test_accuracy"]
-    baseline = accuracies.pop(BASELINE, {})
+        gain = METRICS[metric].gain(row[f"test_{metric}"])
+        gains.setdefault(row["arm"], {})[row["labels"]] = gain
+    baseline = gains.pop(BASELINE, {})
     return [
         f"{arm_name(arm)}: "
         + ", ".join(
-            f"{count} labels equal scratch with {_worth_in_words(accuracy, baseline)}"
-            for count, accuracy in by_count.items()
+            f"{count} labels equal scratch with {_worth_in_words(gain, baseline)}"
+            for count, gain in by_count.items()
         )
         + "."
-        for arm, by_count in accuracies.items()
+        for arm, by_count in gains.items()
     ]
 
 
-def _worth_in_words(accuracy: float, baseline: Mapping[int, float]) -> str:
-    worth = labels_worth(accuracy, baseline)
+def _worth_in_words(gain: float, baseline: Mapping[int, float]) -> str:
+    worth = labels_worth(gain, baseline)
     if worth is None:
         return f"more than {max(baseline)}"
     return f"{min(baseline)} or fewer" if worth <= min(baseline) else f"about {worth:.0f}"
 
 
-def labels_worth(accuracy: float, baseline: Mapping[int, float]) -> float | None:
-    """The number of labels with which the baseline reaches `accuracy` on average, interpolated
+def labels_worth(gain: float, baseline: Mapping[int, float]) -> float | None:
+    """The number of labels with which the baseline reaches `gain` on average, interpolated
     between those it was trained with on a logarithmic scale.
 
     Args:
-        accuracy: mean over seeds, a share.
-        baseline: number of labels -> mean accuracy. A number that does worse than a smaller one
+        gain: mean over seeds, of the metric that decides.
+        baseline: number of labels -> mean gain. A number that does worse than a smaller one
             counts as good as that.
 
     Returns:
@@ -73,10 +75,10 @@ def labels_worth(accuracy: float, baseline: Mapping[int, float]) -> float | None
     """
     counts = sorted(baseline)
     reached = np.maximum.accumulate([baseline[count] for count in counts])
-    if accuracy > reached[-1]:
+    if gain > reached[-1]:
         return None
-    if accuracy <= reached[0]:
+    if gain <= reached[0]:
         return float(counts[0])
-    place = int(np.argmax(reached >= accuracy))
+    place = int(np.argmax(reached >= gain))
     nearest = slice(place - 1, place + 1)
-    return float(np.exp(np.interp(accuracy, reached[nearest], np.log(counts[nearest]))))
+    return float(np.exp(np.interp(gain, reached[nearest], np.log(counts[nearest]))))

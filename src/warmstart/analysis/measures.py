@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from warmstart.analysis.results import Results
+from warmstart.analysis.scores import curve, followed, gains, validated
 from warmstart.analysis.targets import epochs_to_target
+from warmstart.analysis.words import wording
+from warmstart.metrics import METRICS
+from warmstart.training.chance import resolution
 
 FAINTEST = -16.0
 """In powers of ten, what stands for no gradient at all: the resolution of a float64."""
@@ -32,9 +36,15 @@ class Measure:
     resolution: Callable[[Results], float]
     """The smallest difference that can be seen: see `paired_p_value`."""
     has_margin: bool = False
-    """Whether it is an accuracy: arms can then be practically equal in it."""
+    """Whether it is the metric that decides: arms can then be practically equal in it."""
     ignored: float = 0.0
     """A difference up to this is not told from none."""
+    lower_is_better: bool = False
+    """Of a metric that decides: `by_seed` then gives gains, minus its values."""
+
+    def own(self, gain: float) -> float:
+        """What `by_seed` gives, or a difference of that, as a value of the measure."""
+        return 0.0 - gain if self.lower_is_better else gain
 
     def show(self, value: float) -> str:
         """`value`, a share, a plain number or a ratio's logarithm, in `unit`, whose name is left
@@ -44,8 +54,25 @@ class Measure:
         return f"{math.exp(value):.2f}" if self.unit == "times" else f"{value:+.3g}"
 
 
-def _one_sample(results: Results) -> float:
-    return 1 / results.summary.n_test
+def judged(measure: Measure, results: Results) -> Measure:
+    """`measure` in the words of the metric by which `results` are judged: where a measure says
+    accuracy it means that metric, or what is followed of it from epoch to epoch."""
+    said = wording(results.summary)
+    if not measure.has_margin:
+        text = measure.text.replace("accuracy", followed(said.metric.name).title)
+        return replace(measure, text=text)
+    return replace(
+        measure,
+        text=measure.text.replace("accuracy", said.title),
+        unit="points" if said.metric.form == "share" else "",
+        lower_is_better=not said.metric.higher_is_better,
+    )
+
+
+def _step(results: Results) -> float:
+    """One sample, of accuracies."""
+    summary = results.summary
+    return resolution(summary.metric, summary.n_test)
 
 
 def _one_epoch(_: Results) -> float:
@@ -56,16 +83,17 @@ def _rounding(_: Results) -> float:
     return float(np.finfo(np.float32).eps)
 
 
-def _test_accuracy(results: Results, arm: str) -> dict[int, float]:
-    """Counted in samples: accuracies are 32-bit numbers, whose differences vary by 1e-8."""
-    n = results.summary.n_test
-    return {r.seed: round(r.test["test_accuracy"] * n) / n for r in results.chosen(arm)}
+def _tested(results: Results, arm: str) -> dict[int, float]:
+    """Gains; accuracies counted in samples: they are 32-bit numbers, whose differences vary by
+    1e-8."""
+    summary = results.summary
+    return dict(gains({arm: results.chosen(arm)}, summary.n_test, summary.chance)[arm])
 
 
 def _epochs_to_target(results: Results, arm: str) -> dict[int, float]:
     """A seed that never gets there counts as one epoch more than the longest trial: too few."""
-    beyond = 1 + max(len(record.epochs["val_accuracy"]) for record in results.records)
-    target = results.summary.target_accuracy
+    beyond = 1 + max(len(curve(record)) for record in results.records)
+    target = results.summary.target
     reached = {r.seed: epochs_to_target(r, target) for r in results.chosen(arm)}
     return {seed: float(beyond if e is None else e) for seed, e in reached.items()}
 
@@ -83,7 +111,9 @@ def _overfitting(results: Results, arm: str) -> dict[int, float]:
 
 def _at_highest_rate(results: Results, arm: str) -> dict[int, float]:
     """At the highest learning rate that all arms of the study were trained at, after as many epochs
-    as all had there; a trial that diverged counts as 0."""
+    as all had there; a trial that diverged counts as 0. Of another metric than accuracy only the
+    last epoch is known: trials that the race dropped have none, and one that diverged counts as a
+    constant answer does."""
     rates: dict[str, set[float]] = {}
     for record in results.records:
         rates.setdefault(record.arm, set()).add(record.learning_rate)
@@ -91,6 +121,14 @@ def _at_highest_rate(results: Results, arm: str) -> dict[int, float]:
     if not common:
         return {}
     trials = [r for r in results.records if r.learning_rate == max(common)]
+    if results.summary.metric != "accuracy":
+        metric, chance = METRICS[results.summary.metric], results.summary.chance
+        reached = {
+            r.seed: validated(r) if r.outcome == "completed" else chance
+            for r in trials
+            if r.arm == arm and r.outcome != "dropped"
+        }
+        return {seed: metric.gain(value) for seed, value in reached.items()}
     whole = [len(r.epochs["val_accuracy"]) for r in trials if r.outcome != "diverged"]
     last = min(whole, default=1) - 1
     return {
@@ -178,15 +216,14 @@ def _clip_cosine(results: Results, arm: str) -> dict[int, float]:
     return _means(_looks(results, arm, "clip_cosine", "first"))
 
 
-ACCURACY = Measure(
-    "test accuracy", "points", "records", _test_accuracy, _one_sample, has_margin=True
-)
+TEST = Measure("test accuracy", "points", "records", _tested, _step, has_margin=True)
+"""Accuracy, or whatever metric decides: see `judged`."""
 HIGHEST_RATE = Measure(
     "validation accuracy at the highest learning rate that all arms were trained at",
     "points",
     "records",
     _at_highest_rate,
-    _one_sample,
+    _step,
     has_margin=True,
 )
 EPOCHS = Measure(

@@ -10,12 +10,14 @@ from warmstart.analysis import (
     sections,
     series,
     transfer_sections,
+    yardstick_sections,
 )
 from warmstart.analysis.document import Block, to_html, to_markdown
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Picture, Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.style import colour, palette
+from warmstart.analysis.words import wording
 from warmstart.config.params import asked
 from warmstart.files import replacing, write_json
 
@@ -43,12 +45,15 @@ def write_report(judgement: Judgement, output: Path) -> None:
     transfer = judgement.transfer
     if transfer and (by_labels := label_efficiency.rows(judgement.labels)):
         rows["label_efficiency"] = by_labels
-        x, y = plots.LABELS, plots.TEST_ACCURACY
+        x, said = plots.LABELS, wording(transfer.summary)
+        y = plots.ruler(f"test_{said.metric.name}", f"test {said.title}", said.metric)
         pictures["label_efficiency"] = plots.lines(
             by_labels, slots[transfer.name], "labels", x, y, smallest=transfer.smallest
         )
     by_labels_section = transfer_sections.labels(
-        rows["label_efficiency"], pictures.get("label_efficiency", "")
+        rows["label_efficiency"],
+        pictures.get("label_efficiency", ""),
+        transfer.summary.metric if transfer else "accuracy",
     )
     blocks = list(_document(judgement, shown, by_labels_section))
     title = f"warmstart: {judgement.params.data.name}"
@@ -76,6 +81,7 @@ def _document(
     yield from sections.head(judgement)
     yield from sections.runs(judgement.everything)
     yield from sections.data(judgement.card)
+    yield from yardstick_sections.yardsticks(judgement)
     yield from transfer_sections.pretrain(judgement.pretrain)
     if "transfer" in shown:
         yield from transfer_sections.transfer(shown["transfer"], asked(judgement.params))

@@ -11,8 +11,10 @@ from scipy.stats import rankdata
 
 from warmstart.analysis.inference import holm, interval
 from warmstart.analysis.results import REFERENCES, Results
+from warmstart.analysis.scores import tested
 from warmstart.analysis.summary import Contrast, Interval
-from warmstart.analysis.words import points
+from warmstart.analysis.words import Wording
+from warmstart.metrics import METRICS
 
 ARM, REFERENCE = "on_a", REFERENCES["transfer"]
 WORDS = {
@@ -31,9 +33,9 @@ class Row:
 
     classes: tuple[str, ...]
     arm: Interval
-    """Test accuracy of B on A's layers, over seeds."""
+    """The test of B on A's layers, over seeds."""
     reference: Interval
-    """Test accuracy of B from scratch."""
+    """The test of B from scratch."""
     contrast: Contrast
     """Between the two; p-value and verdict are corrected over all pairs."""
     likeness: float
@@ -44,7 +46,9 @@ class Row:
 class Pairs:
     """What all pairs say."""
 
-    accuracy_difference: Interval
+    metric: str
+    """What is compared: a name in `metrics.METRICS`."""
+    difference: Interval
     """On A's layers minus from scratch: mean over pairs in every seed, then over seeds."""
     likeness_correlation: float | None
     """Spearman's, over pairs, between a pair's likeness and its difference; None: one of the two is
@@ -53,7 +57,7 @@ class Pairs:
     """For no such correlation. Pairs that share a class are not independent: classes are permuted
     (Mantel 1967, "The detection of disease clustering and a generalized regression approach")."""
     rows: tuple[Row, ...]
-    """Largest difference first."""
+    """Largest gain first."""
 
 
 def likeness(means: NDArray, pair: tuple[int, int]) -> float:
@@ -93,8 +97,8 @@ def judge_pairs(
     rows = [
         Row(
             classes=tuple(class_names[label] for label in pair),
-            arm=study.summary.arms[ARM].test_accuracy,
-            reference=study.summary.arms[REFERENCE].test_accuracy,
+            arm=study.summary.arms[ARM].test,
+            reference=study.summary.arms[REFERENCE].test,
             contrast=_corrected(contrast, p_value),
             likeness=like,
         )
@@ -102,13 +106,15 @@ def judge_pairs(
             studies.items(), contrasts, p_values, alike, strict=True
         )
     ]
-    gains = [contrast.accuracy_difference.mean for contrast in contrasts]
+    metric = METRICS[next(iter(studies.values())).summary.metric]
+    gains = [metric.gain(contrast.difference.mean) for contrast in contrasts]
     correlation, p_value = _correlate(list(studies), alike, gains)
     return Pairs(
-        accuracy_difference=interval(np.mean(differences, axis=0).tolist()),
+        metric=metric.name,
+        difference=interval(np.mean(differences, axis=0).tolist()),
         likeness_correlation=correlation,
         likeness_p_value=p_value,
-        rows=tuple(sorted(rows, key=lambda row: -row.contrast.accuracy_difference.mean)),
+        rows=tuple(sorted(rows, key=lambda row: -metric.gain(row.contrast.difference.mean))),
     )
 
 
@@ -150,9 +156,9 @@ def answer(pairs: Pairs) -> str:
     said = {v: f"{len(n)} ({', '.join(n)})" if n else "no pair" for v, n in named.items()}
     return (
         f"Over all {len(pairs.rows)} pairs of classes, B on A's layers differs from scratch by "
-        f"{points(pairs.accuracy_difference)}. Transfer helps for {said['better']}, hurts for "
-        f"{said['worse']}, is practically equal for {counts['practically equal']} and open for "
-        f"{counts['open']}."
+        f"{Wording(METRICS[pairs.metric]).difference(pairs.difference)}. Transfer helps for "
+        f"{said['better']}, hurts for {said['worse']}, is practically equal for "
+        f"{counts['practically equal']} and open for {counts['open']}."
         + (
             ""
             if pairs.likeness_correlation is None
@@ -163,9 +169,8 @@ def answer(pairs: Pairs) -> str:
 
 
 def _differences(study: Results) -> list[float]:
-    """Test accuracy of ARM minus that of REFERENCE, by seed."""
+    """The test of ARM minus that of REFERENCE, by seed."""
     ours, theirs = (
-        {record.seed: record.test["test_accuracy"] for record in study.chosen(arm)}
-        for arm in (ARM, REFERENCE)
+        {record.seed: tested(record) for record in study.chosen(arm)} for arm in (ARM, REFERENCE)
     )
     return [ours[seed] - theirs[seed] for seed in sorted(ours)]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from warmstart.analysis import plots, series
 from warmstart.analysis.results import Results
+from warmstart.analysis.scores import followed
 from warmstart.analysis.style import LIGHT, variables
+from warmstart.analysis.words import Wording, wording
 from warmstart.files import replacing
 
 _COLOURS = f"--muted: #767676; --rule: #8884; {variables(LIGHT)}"
@@ -55,29 +57,40 @@ class Shown:
 
     @cached_property
     def pictures(self) -> dict[str, str]:
-        """SVG elements by what they show, a key of `sections.CAPTIONS`."""
+        """SVG elements by what they show, a key of `ranking_sections.CAPTIONS`."""
         results, rows, name = self.results, self.rows, self.results.name
-        smallest = results.smallest
-        draw = partial(plots.lines, slots=self.slots, y=plots.ACCURACY, smallest=smallest)
+        smallest, metric = results.smallest, results.summary.metric
+        said, kin = wording(results.summary), followed(metric)
+        every_epoch = Wording(kin.metric, said.predicted).title if kin.title != "loss" else "loss"
+        curve = plots.ruler(series.curve_name(metric), f"validation {every_epoch}", kin.metric)
+        last = plots.ruler(f"val_{metric}", f"validation {said.title}", said.metric)
+        test = plots.ruler(f"test_{metric}", f"test {said.title}", said.metric)
+        draw = partial(plots.lines, slots=self.slots, smallest=smallest)
         diverged = {r.arm for r in results.records if r.chosen and r.outcome == "diverged"}
         drawn = {
             "curves": draw(
-                rows["learning_curves"], name=f"{name}-curves", x=plots.EPOCHS, crossed=diverged
+                rows["learning_curves"],
+                name=f"{name}-curves",
+                x=plots.EPOCHS,
+                y=curve,
+                crossed=diverged,
             )
         }
         if len(results.arms) > 1 and all(map(results.seconds_per_epoch, results.arms)):
             drawn["times"] = draw(
-                rows["times"], name=f"{name}-times", x=plots.SECONDS, crossed=diverged
+                rows["times"], name=f"{name}-times", x=plots.SECONDS, y=curve, crossed=diverged
             )
         if len(results.summary.learning_rates) > 1:
-            drawn["rates"] = draw(rows["learning_rates"], name=f"{name}-rates", x=plots.RATES)
+            drawn["rates"] = draw(
+                rows["learning_rates"], name=f"{name}-rates", x=plots.RATES, y=last
+            )
         if results.summary.stage == "transfer":
             drawn["seeds"] = plots.seeds(
-                rows["transfer"], self.slots, f"{name}-seeds", smallest=smallest
+                rows["transfer"], self.slots, f"{name}-seeds", along=test, smallest=smallest
             )
         elif results.summary.stage == "compare":
             drawn["ranking"] = plots.ranking(
-                rows["ranking"], self.slots, f"{name}-ranking", smallest=smallest
+                rows["ranking"], self.slots, f"{name}-ranking", along=test, smallest=smallest
             )
         if results.summary.groups and len(results.arms) > 2:
             drawn["ranks"] = plots.critical_differences(

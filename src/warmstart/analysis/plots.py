@@ -2,7 +2,7 @@
 
 Each is an `<svg>` element, drawn from rows of `series`, the `slots` of their arms, which fix colour
 and stroke (`style.palette`), and a `name` that is unique in the page. `smallest` is the smallest
-error worth showing where accuracies are drawn.
+error worth showing where shares are drawn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,6 +29,7 @@ from warmstart.analysis.style import (
     to_svg,
     verbatim,
 )
+from warmstart.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,22 @@ class Ruler:
     key: str
     """The column of the rows that it shows."""
     label: str
-    scale: Literal["whole", "log", "values", "error"]
+    scale: Literal["whole", "log", "values", "error", "linear"]
     """`whole` numbers; `log`: logarithmic; `values`: logarithmic, with a tick at each value;
-    `error`: accuracies, equal steps are equal factors of the error."""
+    `error`: shares, equal steps are equal factors of the error; `linear`."""
 
 
-ACCURACY = Ruler("val_accuracy", "validation accuracy", "error")
+def ruler(key: str, label: str, metric: Metric) -> Ruler:
+    """An axis of `metric`: of shares and of errors equal steps are equal factors of the error."""
+    if metric.form == "share":
+        return Ruler(key, label, "error")
+    return Ruler(key, label, "linear" if metric.higher_is_better else "log")
+
+
 EPOCHS = Ruler("epoch", "epoch", "whole")
 SECONDS = Ruler("seconds", "seconds of training", "log")
 RATES = Ruler("learning_rate", "learning rate", "values")
 LABELS = Ruler("labels", "labels of task B", "values")
-TEST_ACCURACY = Ruler("test_accuracy", "test accuracy", "error")
 LAYERS = Ruler("layer", "hidden layer", "whole")
 QUANTITIES = (
     Ruler("activation_deviation", "deviation of activations", "log"),
@@ -79,12 +85,12 @@ def lines(
         name: of the picture.
         x: the horizontal axis.
         y: the vertical axis; on a logarithmic one what is not positive is left out.
-        smallest: error worth showing, where y is an accuracy.
+        smallest: error worth showing, where y is a share.
         description: for those who do not see it; empty: what both axes say.
         crossed: arms whose line ends in a cross: a trial diverged.
     """
     figure, axis = canvas(3.9)
-    rows = [row for row in rows if y.scale == "error" or row[y.key]]
+    rows = [row for row in rows if y.scale in ("error", "linear") or row[y.key]]
     _rule(axis, rows, x, y, smallest)
     ends = {}
     for arm in dict.fromkeys(row["arm"] for row in rows):
@@ -98,19 +104,16 @@ def lines(
     if y.scale == "log":
         plain_powers(axis, "y")
     label_ends(axis, ends, slots)
-    described = f"{y.label.capitalize()} by {x.label}, one line per arm"
+    described = f"{_headed(y)} by {x.label}, one line per arm"
     return to_svg(figure, name, description or described)
 
 
 def _rule(axis: Axes, rows: Sequence[Row], x: Ruler, y: Ruler, smallest: float) -> None:
     """Scales, limits and labels of both axes, so that all of `rows` fit."""
     axis.set(xlabel=x.label, ylabel=y.label)
-    if y.scale == "error":
-        columns = (y.key, "low") if x.scale == "values" else (y.key,)
-        fit = [row[column] for row in rows for column in columns if row.get(column) is not None]
-        error_scale(axis, "y", fit or [0.0], smallest=smallest)
-    else:
-        axis.set_yscale("log")
+    columns = (y.key, "low") if x.scale == "values" else (y.key,)
+    fit = [row[column] for row in rows for column in columns if row.get(column) is not None]
+    measure_axis(axis, "y", y, fit, smallest)
     places = sorted({row[x.key] for row in rows}) or [1]
     if x.scale == "values":
         axis.set(xscale="log", xlim=(places[0] / 1.15, places[-1] * 1.15))
@@ -123,6 +126,16 @@ def _rule(axis: Axes, rows: Sequence[Row], x: Ruler, y: Ruler, smallest: float) 
         plain_powers(axis, "x")
     else:
         axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+
+
+def measure_axis(
+    axis: Axes, which: Literal["x", "y"], along: Ruler, fit: Sequence[float], smallest: float
+) -> None:
+    """The scale of an axis of values, on which all of `fit` is seen."""
+    if along.scale == "error":
+        error_scale(axis, which, fit or [0.0], smallest=smallest)
+    elif along.scale == "log":
+        getattr(axis, f"set_{which}scale")("log")
 
 
 def _line(axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pale: bool) -> None:
@@ -142,48 +155,62 @@ def _line(axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pal
 
 
 @page_style()
-def ranking(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
-    """A dot and its 95 % interval per arm, the best on top; a hollow dot differs from the best."""
+def ranking(
+    rows: Sequence[Row], slots: Mapping[str, int], name: str, *, along: Ruler, smallest: float
+) -> str:
+    """A dot and its 95 % interval per arm, the best on top; a hollow dot differs from the best.
+    `along` is the axis of the test."""
     figure, axis = canvas(0.75 + 0.31 * len(rows))
-    shown = [v for row in rows for v in (row["test_accuracy"], row["low"], row["high"]) if v]
-    error_scale(axis, "x", shown, smallest=smallest)
-    axis.axvline(rows[0]["test_accuracy"], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+    shown = [v for row in rows for v in (row[along.key], row["low"], row["high"]) if v]
+    measure_axis(axis, "x", along, shown, smallest)
+    axis.axvline(rows[0][along.key], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     for place, row in enumerate(reversed(rows)):
         hue = colour(slots[row["arm"]])
         if row["low"] is not None:
             axis.plot([row["low"], row["high"]], [place] * 2, color=hue, linewidth=3, alpha=0.55)
-        axis.plot(row["test_accuracy"], place, "o", color=hue, markersize=8.5)
+        axis.plot(row[along.key], place, "o", color=hue, markersize=8.5)
         if row["verdict"] in ("better", "worse"):
-            axis.plot(row["test_accuracy"], place, "o", color="white", markersize=4.2)
+            axis.plot(row[along.key], place, "o", color="white", markersize=4.2)
+    if along.scale == "log":
+        plain_powers(axis, "x")
     axis.set_yticks(range(len(rows)), labels=[verbatim(row["arm"]) for row in reversed(rows)])
     axis.tick_params(axis="y", labelcolor=INK)
     axis.set_ylim(-0.6, len(rows) - 0.4)
     axis.grid(visible=False, axis="y")
-    axis.set_xlabel("test accuracy, mean over seeds and 95 % interval")
-    return to_svg(figure, name, f"Test accuracy of {len(rows)} arms, best on top")
+    axis.set_xlabel(f"{along.label}, mean over seeds and 95 % interval")
+    return to_svg(figure, name, f"{_headed(along)} of {len(rows)} arms, best on top")
+
+
+def _headed(along: Ruler) -> str:
+    """Its label at the head of a sentence: `Test accuracy`, `Test RMSE of price`."""
+    return f"{along.label[:1].upper()}{along.label[1:]}"
 
 
 @page_style()
-def seeds(rows: Sequence[Row], slots: Mapping[str, int], name: str, *, smallest: float) -> str:
-    """Test accuracy of each seed under each arm: a thin line joins one seed, dots are trials."""
+def seeds(
+    rows: Sequence[Row], slots: Mapping[str, int], name: str, *, along: Ruler, smallest: float
+) -> str:
+    """The test of each seed under each arm: a thin line joins one seed, dots are trials."""
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    table = pd.DataFrame(rows).pivot(index="seed", columns="arm", values="test_accuracy")[arms]
+    table = pd.DataFrame(rows).pivot(index="seed", columns="arm", values=along.key)[arms]
     figure, axis = canvas(3.6)
-    error_scale(axis, "y", [row["test_accuracy"] for row in rows], smallest=smallest)
+    measure_axis(axis, "y", along, [row[along.key] for row in rows], smallest)
     axis.plot(table.T.to_numpy(), color=MUTED, linewidth=0.9, alpha=0.6)
     for place, arm in enumerate(arms):
-        hue, accuracies = colour(slots[arm]), table[arm]
-        mean = accuracies.mean()
-        axis.plot([place] * len(accuracies), accuracies, "o", color=hue, markersize=6, alpha=0.8)
+        hue, values = colour(slots[arm]), table[arm]
+        mean = values.mean()
+        axis.plot([place] * len(values), values, "o", color=hue, markersize=6, alpha=0.8)
         axis.plot([place - 0.13, place + 0.13], [mean, mean], color=hue, linewidth=3.5)
+    if along.scale == "log":
+        plain_powers(axis, "y")
     axis.set_xticks(range(len(arms)), labels=[verbatim(arm_name(arm)) for arm in arms])
     axis.tick_params(axis="x", labelcolor=INK)
     if len(arms) > 3:  # side by side the words would overlap
         axis.tick_params(axis="x", labelrotation=90)
     axis.set_xlim(-0.5, len(arms) - 0.5)
     axis.grid(visible=False, axis="x")
-    axis.set_ylabel("test accuracy")
-    return to_svg(figure, name, "Test accuracy of every seed under every arm")
+    axis.set_ylabel(along.label)
+    return to_svg(figure, name, f"{_headed(along)} of every seed under every arm")
 
 
 @page_style()

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from warmstart.analysis.chance import TestPart, chance, level, luck
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.summary import Contrast, Summary
 from warmstart.data.task import Task
 from warmstart.files import read_json
+from warmstart.metrics import METRICS
 from warmstart.records import Record, read_looks, read_records
 
 if TYPE_CHECKING:
@@ -33,16 +35,19 @@ class DataCard:
         return cls(read_json(path)) if path.exists() else None
 
     @classmethod
-    def of(cls, name: str, task: Task) -> Self:
-        """That of data which are in memory, of which `task` is all."""
-        counts = np.bincount(task.y_test, minlength=task.classes).tolist()
-        classes = dict(zip(task.class_names, counts, strict=True))
-        parts = {
+    def of(cls, name: str, task: Task, predicted: str = "") -> Self:
+        """That of data which are in memory, of which `task` is all; `predicted` is what the target
+        is called."""
+        parts: dict[str, Any] = {
             "train": {"n": len(task.y_train)},
-            "test": {"n": len(task.y_test), "classes": classes},
+            "test": {"n": len(task.y_test)},
         }
+        if task.classes:
+            counts = np.bincount(task.y_test, minlength=task.classes).tolist()
+            parts["test"]["classes"] = dict(zip(task.class_names, counts, strict=True))
         known = {"digest": task.digest} | parts
-        return cls({"name": name, "tasks": {task.name: known}})
+        about = {"kind": task.kind, "target": {"name": predicted, "deviation": task.target[1]}}
+        return cls({"name": name, "tasks": {task.name: known}} | about)
 
     @property
     def name(self) -> str:
@@ -55,10 +60,34 @@ class DataCard:
             (t["train"]["n"] for t in tasks if t["digest"] == digest and "train" in t), None
         )
 
-    def test_part(self, digest: str) -> dict[str, int] | None:
-        """Class -> test samples of the task with this digest; None: it is another data set's."""
+    @property
+    def is_regression(self) -> bool:
+        """Whether numbers are predicted."""
+        return self.content.get("kind") == "regression"
+
+    @property
+    def deviation(self) -> float:
+        """Of the target, in its own unit; 1 where classes are predicted."""
+        return self.content["target"]["deviation"] if self.is_regression else 1.0
+
+    @property
+    def predicted(self) -> str:
+        """What the target is called; empty where classes are predicted or it has no name."""
+        return self.content["target"].get("name") or "" if self.is_regression else ""
+
+    def test_part(self, digest: str) -> TestPart | None:
+        """That of the task with this digest; None: it is another data set's."""
         tasks = self.content["tasks"].values()
-        return next((t["test"]["classes"] for t in tasks if t["digest"] == digest), None)
+        part = next((t["test"] for t in tasks if t["digest"] == digest), None)
+        if part is None:
+            return None
+        counts = tuple((part.get("classes") or {}).values())
+        return TestPart(n=part["n"], counts=counts, deviation=self.deviation)
+
+    def margin(self, metric: str, equivalence: float) -> float:
+        """`compare.equivalence` in the unit of `metric`: of what is in the target's unit, a share
+        of the target's deviation."""
+        return equivalence * (self.deviation if METRICS[metric].form == "target" else 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,39 +136,59 @@ class Results:
         return {int(seed): seconds for seed, seconds in taken.items()}
 
     def seconds_to_target(self, arm: str) -> float | None:
-        """Training alone, over the seeds that reach the study's target accuracy."""
+        """Training alone, over the seeds that reach the study's target."""
         epochs, seconds = self.summary.arms[arm].epochs_to_target, self.seconds_per_epoch(arm)
         return epochs.mean * seconds if epochs and seconds is not None else None
 
 
-def read_results(folder: Path, data: DataCard | None, margin: float) -> Results | None:
+def read_results(folder: Path, data: DataCard | None, equivalence: float) -> Results | None:
     """The results in `folder`, judged; None where the stage has not run on `data`.
 
-    Mean accuracies that differ by less than `margin` are practically equal.
+    Means that differ by less than `equivalence`, see `DataCard.margin`, are practically equal.
     """
     path = folder / "records.parquet"
     if data is None or not path.exists():
         return None
-    records = read_records(path)
-    if not records:  # the stage was left out
+    timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
+    return judged(
+        read_records(path),
+        data,
+        equivalence,
+        timings=read_json(timings) if timings.exists() else {},
+        diagnostics=read_looks(looks) if looks.exists() else None,
+    )
+
+
+def judged(
+    records: tuple[Record, ...],
+    data: DataCard,
+    equivalence: float,
+    *,
+    timings: dict[str, Any] | None = None,
+    diagnostics: "pd.DataFrame | None" = None,
+) -> Results | None:
+    """What `records` of one stage or study say; None where there are none, since it was left out,
+    or they are not of `data`."""
+    if not records:
         return None
-    digest = records[0].data_digest
+    digest, metric = records[0].data_digest, records[0].metric
     test = data.test_part(digest)
     if test is None:
         return None
-    n_test = sum(test.values())
-    timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
+    known = chance(metric, test)
     return Results(
         summary=summarize(
             records,
             data_name=data.name,
-            n_test=n_test,
-            chance=max(test.values()) / n_test,
-            margin=margin,
+            n_test=test.n,
+            chance=level(metric, known),
+            luck=luck(metric, known),
+            predicted=data.predicted,
+            margin=data.margin(metric, equivalence),
             n_train=None if records[0].stage == "transfer" else data.training_samples(digest),
             reference=REFERENCES.get(records[0].stage),
         ),
         records=records,
-        timings=read_json(timings) if timings.exists() else {},
-        diagnostics=read_looks(looks) if looks.exists() else None,
+        timings=timings or {},
+        diagnostics=diagnostics,
     )

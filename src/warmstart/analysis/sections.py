@@ -1,16 +1,14 @@
 """The report, section by section, as blocks of a document."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from warmstart.analysis.answers import answer, arm_name, transfer_answer, warnings, within
+from warmstart.analysis.answers import answer, transfer_answer
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
     Block,
     bullets,
     code,
-    dotted,
     figure,
     heading,
     joined,
@@ -21,24 +19,12 @@ from warmstart.analysis.document import (
 )
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.picture import Shown
+from warmstart.analysis.ranking_sections import again, figures, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
-from warmstart.analysis.summary import ArmSummary, Summary
-from warmstart.analysis.ties import letters
-from warmstart.analysis.words import accuracy, percent, points
+from warmstart.analysis.words import number, share
 from warmstart.config.params import Splits
-from warmstart.contrasts import flattery
 
-CAPTIONS = {
-    "seeds": "Test accuracy; a line joins the same seed, a bar is the mean.",
-    "ranking": "Test accuracy and 95 % interval; hollow: shown to differ from the reference.",
-    "curves": "Validation accuracy at each arm's own learning rate, mean over seeds and 95 % band.",
-    "ranks": "Critical differences: a bar joins arms that are not shown to differ; a dot on it is "
-    "an arm that belongs to it.",
-    "times": "The same curves against the time that training took, without compilation.",
-    "rates": "Last validation accuracy by learning rate; the large dot was chosen.",
-}
-"""What a kind of picture shows, in the order of the page."""
 _DRAWN: dict[Splits, str] = {
     "resampled": "each with its own split of the data and",
     "official": "each with its own split of all data but the official test set and",
@@ -102,7 +88,7 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
     yield table(
         [item for item in card["tasks"].items() if not item[0].startswith("b_")],  # no pairs
         ("task", "l", lambda item: item[0]),
-        ("classes", "p", lambda item: ", ".join(item[1]["class_names"])),
+        ("classes", "p", lambda item: ", ".join(item[1].get("class_names") or ()) or None),
         ("train", "r", lambda item: f"{item[1]['train']['n']:,}"),
         ("validation", "r", lambda item: f"{item[1]['validation']['n']:,}"),
         ("test", "r", lambda item: f"{item[1]['test']['n']:,}"),
@@ -123,93 +109,6 @@ def absent(name: str) -> Iterator[Block]:
     yield paragraph("The study was not run: ", mono(f"dvc repro compare@{name}"))
 
 
-def ranking(shown: Shown) -> Iterator[Block]:
-    """Two tables with a row per arm, and what to know before believing them."""
-    results, summary = shown.results, shown.results.summary
-    reference = "baseline" if summary.stage == "transfer" else "choice"
-    rows = [(arm, judged, results.contrast(arm)) for arm, judged in summary.arms.items()]
-
-    name = ("arm", "l", lambda row: dotted(arm_name(row[0], summary.stage), shown.slots[row[0]]))
-    yield table(
-        rows,
-        ("rank", "r", lambda row: row[1].rank),
-        name,
-        ("test accuracy (95 %)", "r", lambda row: accuracy(row[1].test_accuracy)),
-        ("ties", "l", lambda row: letters(row[0], summary.groups) or None),
-        (
-            f"against the {reference} (95 %)",
-            "r",
-            lambda row: row[2] and points(row[2].accuracy_difference),
-        ),
-        ("p", "r", lambda row: row[2] and number(row[2].p_value, ".2g")),
-        ("verdict", "l", lambda row: row[2].verdict if row[2] else "reference"),
-        ("seeds", "r", lambda row: row[1].test_accuracy.n),
-        (
-            "learning rate",
-            "r",
-            lambda row: f"{_rate(row[1])}{'*' if row[1].at_edge else ''}",
-        ),
-        ("diverged", "r", lambda row: share(row[1].diverged_share, 0)),
-    )
-    yield paragraph(_how_to_read(summary))
-    yield table(
-        rows,
-        name,
-        ("validation accuracy, last epoch (95 %)", "r", lambda row: accuracy(row[1].val_accuracy)),
-        ("best epoch’s", "r", lambda row: percent(row[1].best_val_accuracy.mean)),
-        (
-            "best of all epochs",
-            "r",
-            lambda row: f"{row[1].best_epoch:.1f} of {row[1].last_epoch:.1f}",
-        ),
-        (
-            f"epochs to {percent(summary.target_accuracy)}",
-            "r",
-            lambda row: row[1].epochs_to_target and f"{row[1].epochs_to_target.mean:.1f}",
-        ),
-        ("seeds that reach it", "r", lambda row: share(row[1].reached_share, 0)),
-        ("seconds to it", "r", lambda row: number(results.seconds_to_target(row[0]), ".2g")),
-        ("ms / epoch", "r", lambda row: number(results.seconds_per_epoch(row[0]), ",.1f", 1000)),
-    )
-    for warning in warnings(results):
-        yield paragraph(warning, style="warning")
-
-
-def _rate(arm: ArmSummary) -> str:
-    """That of most seeds, and of how many: `0.3 (12 of 15)`."""
-    rate, count = f"{arm.learning_rate:g}", sum(arm.rates.values())
-    return rate if len(arm.rates) == 1 else f"{rate} ({arm.rates[rate]} of {count})"
-
-
-def _how_to_read(summary: Summary) -> str:
-    sentences = []
-    if summary.groups:
-        sentences.append(
-            "Arms that share a letter under “ties” are not shown to differ, over all pairs."
-        )
-    sentences.append(
-        f"“Practically equal” is {within(summary.margin)}; of all differences in this table that "
-        "are called better or worse, any is false in at most 5 % of runs."
-    )
-    if summary.widening:
-        sentences.append(
-            "Intervals speak of these data; for new data like these they are "
-            f"{summary.widening:.1f} times as wide with {summary.seeds} seeds."
-        )
-    if summary.splits == "official":
-        sentences.append(
-            "All seeds share the official test set: intervals speak of the other data split and "
-            "trained anew, not of other test samples or new data."
-        )
-    if summary.deviation:
-        off = flattery(len(summary.arms), summary.deviation, summary.seeds)
-        sentences.append(
-            f"Were all {len(summary.arms)} arms the same, the highest of their mean accuracies "
-            f"would still lie {100 * off:.1f} points above the truth."
-        )
-    return " ".join(sentences)
-
-
 def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
     """What was seen in the layers of a study."""
     diagnostics = shown.results.diagnostics
@@ -220,7 +119,7 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
     if not flags:
         yield paragraph("Nothing vanishes, explodes, dies or saturates.")
     for svg, caption in shown.profiles():
-        yield figure(svg, f"{caption} ", _again(shown))
+        yield figure(svg, f"{caption} ", again(shown))
     looks = observed_seed(diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
     if len(clipped):
@@ -279,26 +178,5 @@ def not_run(stage: str) -> Block:
     return paragraph("The stage ", mono(stage), " was not run.")
 
 
-def figures(shown: Shown) -> Iterator[Block]:
-    """The pictures of one stage or study."""
-    for kind, caption in CAPTIONS.items():
-        if kind in shown.pictures:
-            yield figure(shown.pictures[kind], f"{caption} ", _again(shown))
-
-
-def _again(shown: Shown) -> Block:
-    return mono(f"dvc repro {shown.results.summary.title} report")
-
-
 def _title(study: str) -> str:
     return study.replace("_", " ").capitalize()
-
-
-def number(value: float | None, form: str, scale: float = 1) -> str | None:
-    """`scale` times the value; None for what is no finite number."""
-    return None if value is None or not math.isfinite(value) else format(scale * value, form)
-
-
-def share(value: float | None, digits: int = 1) -> str | None:
-    shown = number(value, f".{digits}f", 100)
-    return shown and f"{shown} %"

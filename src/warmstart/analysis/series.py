@@ -8,8 +8,10 @@ import pandas as pd
 
 from warmstart.analysis.inference import interval
 from warmstart.analysis.results import Results
+from warmstart.analysis.scores import curve, followed, tested
 from warmstart.analysis.summary import Interval
 from warmstart.analysis.ties import letters
+from warmstart.metrics import METRICS
 from warmstart.training.selection import rate_scores
 
 Row = dict[str, Any]
@@ -36,7 +38,7 @@ def rows(results: Results) -> dict[str, list[Row]]:
         found["ranking"] = [
             known
             | {"rank": summary.arms[arm].rank}
-            | mean_row("test_accuracy", summary.arms[arm].test_accuracy)
+            | mean_row(f"test_{summary.metric}", summary.arms[arm].test)
             | {"verdict": contrast.verdict if (contrast := results.contrast(arm)) else "reference"}
             for known, arm in start
         ]
@@ -52,7 +54,7 @@ def rows(results: Results) -> dict[str, list[Row]]:
         ]
     if summary.stage == "transfer":
         found["transfer"] = [
-            {"seed": r.seed, "arm": r.arm, "test_accuracy": r.test["test_accuracy"]}
+            {"seed": r.seed, "arm": r.arm, f"test_{summary.metric}": tested(r)}
             for r in sorted(results.records, key=lambda r: r.seed)
             if r.chosen
         ]
@@ -67,34 +69,44 @@ def mean_row(name: str, mean: Interval) -> Row:
 
 
 def learning_curves(results: Results) -> list[Row]:
-    """Validation accuracy by epoch, mean over seeds with its interval, at the chosen rates.
+    """What is followed on validation by epoch (`scores.followed`), mean over seeds with its
+    interval, at the chosen rates.
 
     A curve ends where the first of its seeds diverged: the mean of the survivors would flatter.
     """
-    found = []
+    found, name = [], curve_name(results.summary.metric)
     for arm in results.arms:
-        curves = [record.epochs["val_accuracy"] for record in results.chosen(arm)]
+        curves = [curve(record) for record in results.chosen(arm)]
         for epoch, values in enumerate(zip(*curves, strict=False), start=1):
             if not all(map(math.isfinite, values)):
                 break
-            mean = interval(values)
             row = {"study": results.name, "arm": arm, "epoch": epoch}
-            found.append(row | mean_row("val_accuracy", mean))
+            found.append(row | mean_row(name, interval(values)))
     return found
 
 
+def curve_name(metric: str) -> str:
+    """The column of what is followed where `metric` decides."""
+    kin = followed(metric)
+    return "val_loss" if kin.title == "loss" else f"val_{kin.metric.name}"
+
+
 def learning_rates(results: Results) -> list[Row]:
-    """Validation accuracy of the last epoch by learning rate, mean over seeds, diverged as 0."""
+    """The metric that decides on validation after the last epoch by learning rate, mean over the
+    seeds that were trained to the end. A trial that diverged counts as `scores.validated` says; no
+    row where the mean is no finite number."""
+    metric = METRICS[results.summary.metric]
     return [
         {
             "study": results.name,
             "arm": arm,
             "learning_rate": rate,
-            "val_accuracy": accuracy,
+            f"val_{metric.name}": metric.gain(gain),
             "chosen": rate == results.summary.arms[arm].learning_rate,
         }
         for arm, scores in rate_scores(results.records).items()
-        for rate, (accuracy, _) in scores.items()
+        for rate, (gain, _) in scores.items()
+        if math.isfinite(gain)
     ]
 
 

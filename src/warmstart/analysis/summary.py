@@ -30,7 +30,7 @@ class ArmSummary:
     """One arm at the learning rate chosen for it."""
 
     rank: int
-    """1 is the highest mean validation accuracy; ties by rounding share the lower rank."""
+    """1 is the best mean on validation; ties by rounding share the lower rank."""
     mean_rank: float
     """Mean over seeds of the rank within the seed; equals share the mean of their ranks."""
     learning_rate: float
@@ -39,21 +39,24 @@ class ArmSummary:
     """Learning rate -> the number of seeds whose validation chose it, ascending."""
     at_edge: str
     """`lowest` or `highest` where most seeds chose that end of what they tried, else empty."""
-    test_accuracy: Interval
+    test: Interval
+    """The metric that decides, in its own unit."""
     test_loss: Interval
-    val_accuracy: Interval
-    """After the last epoch, 0 for a diverged trial: what learning rates are chosen by."""
-    best_val_accuracy: Interval
-    """After each seed's best epoch."""
+    others: dict[str, Interval]
+    """The other metrics of the test, by name."""
+    validation: Interval
+    """The metric that decides after the last epoch, by which learning rates are chosen. A trial
+    that diverged counts as 0 where it is a share, and is left out where it is none."""
+    best_validation: Interval
+    """After each seed's best epoch, of what is followed (`scores.followed`)."""
     best_epoch: float
-    """Mean over seeds of the epoch (from 1) with the highest validation accuracy."""
+    """Mean over seeds of the epoch (from 1) that is best on validation."""
     last_epoch: float
     """Mean over seeds of the number of epochs trained."""
     epochs_to_target: Interval | None
-    """Epochs until the study's target accuracy, interpolated, over the seeds that reach it; None:
-    none."""
+    """Epochs until the study's target, interpolated, over the seeds that reach it; None: none."""
     reached_share: float
-    """Share of the arm's seeds that reach the target accuracy."""
+    """Share of the arm's seeds that reach the target."""
     diverged_share: float
     """Share of the arm's seeds that diverged at the chosen learning rate."""
     settings: dict[str, str]
@@ -66,15 +69,16 @@ class Contrast:
 
     arm: str
     reference: str
-    accuracy_difference: Interval
-    """Test accuracy of `arm` minus that of `reference`. The interval holds at once with those of
-    all other pairs of the study; sd is that of the differences."""
+    difference: Interval
+    """The metric that decides in the test, `arm` minus `reference`, in its own unit and direction:
+    of an error that is smaller it is negative. The interval holds at once with those of all other
+    pairs of the study; sd is that of the differences."""
     loss_difference: Interval
-    error_factor: Interval
-    """Error of `reference` over error of `arm`: above 1, `arm` errs less. Geometric mean."""
+    error_factor: Interval | None
+    """Error of `reference` over error of `arm`: above 1, `arm` errs less. Geometric mean. Of
+    accuracies errors are counted, of RMSE it is the error; None: another metric decides."""
     p_value: float | None
-    """For no difference in accuracy, corrected over all pairs of arms (Tukey); None: too few
-    seeds."""
+    """For no difference, corrected over all pairs of arms (Tukey); None: too few seeds."""
     level: float
     """Below which p tells the two apart: what is spent on this round of seeds."""
     verdict: Verdict
@@ -96,8 +100,15 @@ class Summary:
     seeds: int
     trials: int
     learning_rates: tuple[float, ...]
-    target_accuracy: float
-    """Validation accuracy that `epochs_to_target` counts to."""
+    metric: str
+    """What arms are judged by: a name in `metrics.METRICS`."""
+    chance: float
+    """What the best constant answer reaches in the test."""
+    luck: float
+    """How far chance alone may come: arms that are no better learned nothing that shows."""
+    target: float
+    """Value on validation that `epochs_to_target` counts to, of what is followed
+    (`scores.followed`)."""
     arms: dict[str, ArmSummary]
     """In order of rank."""
     reference: str
@@ -112,13 +123,15 @@ class Summary:
     aside: dict[str, str]
     """Arm -> why it shares no error with the others, in words."""
     margin: float
-    """Mean accuracies that differ by less are practically equal."""
+    """Means that differ by less, in the unit of the metric, are practically equal."""
     widening: float | None
     """How many times as wide intervals have to be for new data like these, with `seeds` seeds;
     None: not known, where seeds do not split the data, share the official test set or draw labels
     of their own."""
     deviation: float | None
-    """Of one trial's test accuracy, pooled over arms; None: too few arms or seeds."""
+    """Of one trial's test, pooled over arms; None: too few arms or seeds."""
+    predicted: str = ""
+    """Name of the target where numbers are predicted; empty: it has none, or classes are."""
     splits: str = "fixed"
     """`resampled`: each seed had its own split of the data; `official`: of all but the test set
     that came with them; `fixed`: all had the same."""

@@ -22,11 +22,14 @@ from warmstart.analysis.document import (
 from warmstart.analysis.encoders import Encoders
 from warmstart.analysis.label_efficiency import answers
 from warmstart.analysis.picture import Shown
+from warmstart.analysis.ranking_sections import figures, ranking
 from warmstart.analysis.results import Results
-from warmstart.analysis.sections import figures, not_run, number, ranking, share
+from warmstart.analysis.scores import tested
+from warmstart.analysis.sections import not_run
 from warmstart.analysis.series import Row
-from warmstart.analysis.words import accuracy, errors, percent, points
+from warmstart.analysis.words import Wording, errors, number, share, wording
 from warmstart.config.params import Transfer
+from warmstart.metrics import METRICS
 from warmstart.records import Record
 
 
@@ -37,7 +40,12 @@ def pretrain(results: Results | None) -> Iterator[Block]:
         yield not_run("pretrain")
         return
     (model_a, *_) = results.summary.arms.values()
-    yield paragraph(f"Model A reaches {accuracy(model_a.test_accuracy)} test accuracy on task A.")
+    said = wording(results.summary)
+    reached = said.mean(model_a.test)
+    text = f"Model A reaches {reached} test {said.title}"
+    if said.metric.form != "share":
+        text = f"Model A reaches a test {said.title} of {reached}"
+    yield paragraph(f"{text} on task A.")
 
 
 def transfer(shown: Shown, recipe: Transfer) -> Iterator[Block]:
@@ -54,40 +62,43 @@ def transfer(shown: Shown, recipe: Transfer) -> Iterator[Block]:
 
 
 def _seed_by_seed(results: Results) -> Iterator[Block]:
-    """Test accuracy and loss of every seed, and the differences."""
+    """Test and loss of every seed, and the differences."""
     yield heading(3, "Seed by seed")
-    tests = {(r.seed, r.arm): r.test for r in results.records if r.chosen}
+    tests = {(r.seed, r.arm): r for r in results.records if r.chosen}
+    said = wording(results.summary)
 
     def columns(arm: str) -> Iterator[Column]:
         yield (
-            f"{arm_name(arm)}: accuracy",
+            f"{arm_name(arm)}: {said.title}",
             "r",
-            lambda seed: percent(tests[seed, arm]["test_accuracy"]),
+            lambda seed: said.value(tested(tests[seed, arm])),
         )
-        yield "loss", "r", lambda seed: f"{tests[seed, arm]['test_loss']:.3f}"
+        yield "loss", "r", lambda seed: f"{tests[seed, arm].test['test_loss']:.3f}"
 
     seeds = sorted({seed for seed, _ in tests})
     yield table(seeds, ("seed", "r", str), *chain.from_iterable(map(columns, results.arms)))
     yield bullets(
         joined(
             strong(arm_name(contrast.arm)),
-            f" minus {arm_name(contrast.reference)}: {points(contrast.accuracy_difference)}, loss "
-            f"{contrast.loss_difference.mean:+.3f}, {errors(contrast.error_factor)}",
+            f" minus {arm_name(contrast.reference)}: {said.difference(contrast.difference)}, loss "
+            f"{contrast.loss_difference.mean:+.3f}",
+            f", {errors(contrast.error_factor, said.metric.name)}" if contrast.error_factor else "",
         )
         for contrast in results.summary.contrasts.values()
     )
 
 
-def labels(rows: Sequence[Row], picture: str) -> Iterator[Block]:
+def labels(rows: Sequence[Row], picture: str, metric: str) -> Iterator[Block]:
     """How many labels a start is worth; nothing where only one number was tried."""
     if not rows:
         return
     yield heading(3, "How many labels a start is worth")
-    yield from map(paragraph, answers(rows))
+    yield from map(paragraph, answers(rows, metric))
     yield figure(
         picture,
-        "Test accuracy by number of labels: mean over seeds, each of which draws its own labels, "
-        "and 95 % band; every arm with a learning rate of its own at every number. ",
+        f"Test {METRICS[metric].title} by number of labels: mean over seeds, each of which draws "
+        "its own labels, and 95 % band; every arm with a learning rate of its own at every "
+        "number. ",
         mono("dvc repro transfer report"),
     )
 
@@ -98,13 +109,18 @@ def pairs(judged: every_pair.Pairs | None) -> Iterator[Block]:
         return
     yield heading(3, "Every pair of classes as task B")
     yield paragraph(every_pair.answer(judged))
+    said = Wording(METRICS[judged.metric])
     yield table(
         judged.rows,
         ("classes", "l", lambda row: ", ".join(row.classes)),
-        ("from scratch (95 %)", "r", lambda row: accuracy(row.reference)),
-        ("on A’s layers (95 %)", "r", lambda row: accuracy(row.arm)),
-        ("difference (95 %)", "r", lambda row: points(row.contrast.accuracy_difference)),
-        ("errors", "r", lambda row: errors(row.contrast.error_factor)),
+        ("from scratch (95 %)", "r", lambda row: said.mean(row.reference)),
+        ("on A’s layers (95 %)", "r", lambda row: said.mean(row.arm)),
+        ("difference (95 %)", "r", lambda row: said.difference(row.contrast.difference)),
+        (
+            "errors",
+            "r",
+            lambda row: row.contrast.error_factor and errors(row.contrast.error_factor),
+        ),
         ("likeness", "r", lambda row: f"{row.likeness:.2f}"),
         ("p", "r", lambda row: number(row.contrast.p_value, ".2g")),
         ("transfer", "l", lambda row: every_pair.WORDS[row.contrast.verdict]),

@@ -14,7 +14,7 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
 
     Args:
         params: of the run.
-        results: folder with `pretrain`, `autoencode`, `transfer` and `compare/STUDY`.
+        results: folder with `pretrain`, `autoencode`, `transfer`, `compare/STUDY` and `yardsticks`.
         prepared: folder that `prepare` wrote.
         models: folder with the models.
         output: folder to write to.

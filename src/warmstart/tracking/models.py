@@ -21,15 +21,17 @@ import numpy as np
 
 from warmstart.analysis.cards import TASKS, beats
 from warmstart.analysis.document import joined
+from warmstart.analysis.words import Wording
 from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, write_json
+from warmstart.metrics import METRICS
 from warmstart.tracking.opening import opened
 from warmstart.tracking.store import Store
 from warmstart.training import setup
 
 CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
-_NEEDED = {"stage", "study", "record", "arm", "data", "input", "validation_accuracy"}
+_NEEDED = {"stage", "study", "record", "arm", "data", "input", "metric"}
 """Keys of a card that are read here."""
 _ON_THE_CPU = {
     "CUDA_VISIBLE_DEVICES": "-1",
@@ -47,6 +49,18 @@ class Candidate:
     name: str
     file: Path
     card: dict[str, Any]
+
+    @property
+    def gain(self) -> float:
+        """On validation: higher is better."""
+        metric = self.card["metric"]
+        return METRICS[metric].gain(self.card[f"validation_{metric}"])
+
+    @property
+    def validated(self) -> str:
+        """The same in words: `accuracy 97.1 %`."""
+        said = Wording(METRICS[self.card["metric"]])
+        return f"{said.title} {said.value(self.card[f'validation_{said.metric.name}'])}"
 
     @cached_property
     def digest(self) -> str:
@@ -125,7 +139,7 @@ def candidates(models: Path) -> list[Candidate]:
         file = models / ("" if letter else "compare") / f"{path.stem}.keras"
         name = f"warmstart-{path.stem if letter else 'best'}"
         found.append(Candidate(name=name, file=file, card=card))
-    return sorted(found, key=lambda c: (c.name, -c.card["validation_accuracy"]))
+    return sorted(found, key=lambda c: (c.name, -c.gain))
 
 
 def publish_models(models: Path, prepared: Path) -> int:
@@ -210,7 +224,7 @@ class Registry:
         text = (
             f"{card['arm']}{card['study'] and ' of study ' + card['study']} on "
             f"{card['data']['name']}, learning rate {card['learning_rate']:g}, seed "
-            f"{card['seed']}: {card['validation_accuracy']:.1%} right on validation. "
+            f"{card['seed']}: {candidate.validated} on validation. "
             f"{card['limits']} {reason}"
         )
         experiment, run = self._store.one(card["stage"], "warmstart.record", card["record"])

@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from warmstart.analysis.inference import interval
+from warmstart.analysis.scores import validated
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.words import rates
-from warmstart.records import EPOCH_METRICS, TEST_METRICS, Record
-from warmstart.training.selection import last_epoch, mean
+from warmstart.records import Record
 
 _LONGEST = 200  # letters: MLflow takes 250, in which there is more than the name
 Point = tuple[str, float, int]
@@ -28,6 +29,8 @@ Point = tuple[str, float, int]
 DIGESTS = ("warmstart.trial", "warmstart.summary", "warmstart.timings")
 """Tags by one of which a run is found again."""
 RECORD, CURRENT, COLOUR = "warmstart.record", "warmstart.current", "mlflow.runColor"
+METRIC = "warmstart.metric"
+"""Tag of a summary: the metric that decides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,11 @@ class Batch:
     whole: bool
     """Whether these are all: then MLflow's others are history, and half ones are removed."""
 
+    @property
+    def metric(self) -> str:
+        """What arms are judged by, as far as a summary says."""
+        return next((run.tags[METRIC] for run in self.runs if METRIC in run.tags), "accuracy")
+
 
 def trial_runs(records: Iterable[Record], commit: str) -> tuple[Run, ...]:
     """One run per record, tested or not: it is named by the digest that the record has before.
@@ -82,13 +90,13 @@ def _trial_run(record: Record, commit: str) -> Run:
         RECORD: record.digest,
     }
     ours = {"arm": record.arm, "study": record.study, "seed": record.seed}
-    tests = {metric: record.test.get(metric) for metric in TEST_METRICS}
     return Run(
         digest=digest,
         name=_prefixed(record.study, record.name),
         tags=_tags("trial", record.stage, record.study, record.data_digest, commit) | tags,
         params=_params(record.settings | ours | {"learning_rate": record.learning_rate}),
-        metrics=_curves(record.epochs) + _scalars(tests, len(record.epochs["loss"])),
+        metrics=_curves(record.epochs)
+        + _scalars(record.validation | record.test, len(record.epochs["loss"])),
     )
 
 
@@ -109,7 +117,7 @@ def summary_runs(
 def _is_of(chosen: Sequence[Record], arm: ArmSummary) -> bool:
     rates = Counter(f"{record.learning_rate:g}" for record in chosen)
     return rates == arm.rates and math.isclose(
-        mean(last_epoch(record)[0] for record in chosen), arm.val_accuracy.mean, abs_tol=1e-12
+        interval(map(validated, chosen)).mean, arm.validation.mean, rel_tol=1e-9, abs_tol=1e-12
     )
 
 
@@ -134,14 +142,15 @@ def _summary_run(
         "warmstart.arm": name,
         "warmstart.summary": digest,
         "warmstart.at_edge": arm.at_edge,
+        METRIC: summary.metric,
         CURRENT: "true",
         COLOUR: colour,
     }
-    metrics = _numbers(arm)
+    metrics = _numbers(arm, summary.metric)
     if contrast:
         named = ("verdict", "on_new_data", "reference")
         tags |= {f"warmstart.{key}": getattr(contrast, key) for key in named}
-        metrics |= _numbers(contrast)
+        metrics |= _numbers(contrast, summary.metric)
     ours = {"arm": name, "study": summary.study, "seeds": summary.seeds, "data": summary.data_name}
     common = _tags("summary", summary.stage, summary.study, summary.data_digest, commit)
     return Run(
@@ -250,7 +259,7 @@ def _mean_curves(chosen: Sequence[Record]) -> tuple[Point, ...]:
     return _curves(
         {
             f"mean/{metric}": np.mean([epochs[metric] for epochs in completed], axis=0).tolist()
-            for metric in EPOCH_METRICS
+            for metric in completed[0]
         }
     )
 
@@ -272,11 +281,21 @@ def _scalars(values: Mapping[str, float | None], step: int) -> tuple[Point, ...]
     )
 
 
-def _numbers(found: ArmSummary | Contrast) -> dict[str, float | None]:
+def _numbers(found: ArmSummary | Contrast, metric: str) -> dict[str, float | None]:
     """Fields that are numbers, but for the learning rate, which is a parameter; of an interval its
-    mean under the field's name, and `_low`, `_high`, `_sd`."""
+    mean under the field's name, and `_low`, `_high`, `_sd`. What is of the metric that decides has
+    its name: `test_accuracy`, `val_accuracy`, `best_val_accuracy`, `accuracy_difference`."""
+    names = {
+        "test": f"test_{metric}",
+        "validation": f"val_{metric}",
+        "best_validation": f"best_val_{metric}",
+        "difference": f"{metric}_difference",
+    }
+    fields = {names.get(name, name): value for name, value in vars(found).items()}
+    if isinstance(found, ArmSummary):
+        fields |= {f"test_{name}": value for name, value in found.others.items()}
     values: dict[str, float | None] = {}
-    for name, value in vars(found).items():
+    for name, value in fields.items():
         if isinstance(value, Interval):
             values |= {name: value.mean, f"{name}_low": value.low}
             values |= {f"{name}_high": value.high, f"{name}_sd": value.sd}

@@ -211,7 +211,8 @@ class Store:
     def _offer(self, batch: Batch) -> None:
         """A view of the runs table that ranks the arms, opened by `?viewStateShareKey=STUDY`
         (without a study: the stage). By default MLflow's table shows no metric at all."""
-        experiment, (key, view) = self._experiment(batch.stage), ranking(batch.stage, batch.study)
+        experiment = self._experiment(batch.stage)
+        key, view = ranking(batch.stage, batch.study, batch.metric)
         if experiment.tags.get(key) != view:
             self._client.set_experiment_tag(experiment.experiment_id, key, view)
 
@@ -223,7 +224,7 @@ def _lacks(there: Any, run: Run, whole: bool) -> bool:
     return whole and run.tags.get(RECORD) != there.data.tags.get(RECORD)
 
 
-def ranking(stage: str, study: str) -> tuple[str, str]:
+def ranking(stage: str, study: str, metric: str = "accuracy") -> tuple[str, str]:
     """Key and value of the experiment's tag that holds a ready-made view of MLflow's runs table:
     the current summaries of a study by rank, with the columns that matter.
 
@@ -231,8 +232,9 @@ def ranking(stage: str, study: str) -> tuple[str, str]:
     ignores the tag.
     """
     only = {"kind": "summary", "current": "true"} | ({"study": study} if study else {})
-    metrics = ("rank", "test_accuracy", "test_accuracy_low", "test_accuracy_high")
-    columns = [f"metrics.`{metric}`" for metric in (*metrics, "accuracy_difference", "p_value")]
+    test = f"test_{metric}"
+    metrics = ("rank", test, f"{test}_low", f"{test}_high", f"{metric}_difference", "p_value")
+    columns = [f"metrics.`{name}`" for name in metrics]
     view = {
         "searchFilter": " AND ".join(f"tags.`warmstart.{k}` = '{v}'" for k, v in only.items()),
         "orderByKey": "metrics.`rank`",

@@ -1,0 +1,41 @@
+"""The report's section about what does without a network."""
+
+from collections.abc import Iterator
+
+from warmstart.analysis.document import Block, heading, paragraph, table
+from warmstart.analysis.judging import Judgement
+from warmstart.analysis.words import wording
+from warmstart.analysis.yardsticks import NAMES, best_network, held_against
+
+
+def yardsticks(judgement: Judgement) -> Iterator[Block]:
+    """Each yardstick, and the network that is best on validation against it; nothing where there
+    are none."""
+    measured = judgement.yardsticks
+    if measured is None:
+        return
+    yield heading(2, "Without a network")
+    summary, best = measured.summary, best_network(judgement.studies)
+    said = wording(summary)
+    held = {one.name: one for one in held_against(measured, *best)} if best else {}
+    text = f"The same splits without a network, over {summary.seeds} seeds."
+    if best:
+        network = next(iter(held.values()))
+        text += (
+            f" Of all networks {network.network} is best on validation: test {said.title} "
+            f"{said.mean(network.network_reached)}. Differences are those of the {network.seeds} "
+            "seeds that both have, at once for all rows."
+        )
+    yield paragraph(text)
+    order = sorted(measured.arms, key=lambda arm: said.metric.gain(summary.arms[arm].test.mean))
+    yield table(
+        order,
+        ("yardstick", "l", lambda arm: NAMES[arm]),
+        (f"test {said.title} (95 %)", "r", lambda arm: said.mean(summary.arms[arm].test)),
+        (
+            "the network minus it (95 %)",
+            "r",
+            lambda arm: held[arm].said.difference(held[arm].difference) if held else None,
+        ),
+        ("the network is", "l", lambda arm: held[arm].verdict if held else None),
+    )
