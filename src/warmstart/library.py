@@ -16,6 +16,7 @@ from warmstart.analysis.advice import advise
 from warmstart.analysis.answers import answer, warnings
 from warmstart.analysis.picture import Picture, Shown
 from warmstart.analysis.results import DataCard, Results, read_results
+from warmstart.analysis.yardsticks import held_against
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Data, Executor, Seed, Splits
@@ -28,8 +29,10 @@ from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.predictor import Predictor
+from warmstart.records import write_records
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import run
+from warmstart.stages.yardsticks import measured
 from warmstart.training import setup
 
 _WHERE = "warmstart.compare"
@@ -56,6 +59,9 @@ class Comparison:
 
     results: Results
     """Summary, records of all trials and timings, as the pipeline writes them."""
+    yardsticks: Results
+    """The same of what does without a network: a constant answer, a linear model and gradient
+    boosting, on the same splits."""
     recommended: str
     """The network to use and its certainty, in sentences."""
     classes_: NDArray[Any]
@@ -100,6 +106,29 @@ class Comparison:
                 }
             )
         numbers = [key for key in rows[0] if key not in ("arm", "verdict", "rank")]
+        return pd.DataFrame(rows).astype(dict.fromkeys(numbers, np.float64))
+
+    def against(self) -> pd.DataFrame:
+        """One row for each of a constant answer, a linear model and gradient boosting, on the same
+        splits: the test of the metric that decides, a mean over seeds with its 95 % interval, and
+        `difference`, the arm that validation chooses minus it, with the interval from
+        `difference_low` to `difference_high`, which holds for all rows at once, and the `verdict`
+        about that arm."""
+        held = held_against(self.yardsticks, self.results, self.results.summary.reference)
+        rows = [
+            {
+                "yardstick": one.name,
+                f"test_{self.results.summary.metric}": one.reached.mean,
+                "low": one.reached.low,
+                "high": one.reached.high,
+                "difference": one.difference.mean,
+                "difference_low": one.difference.low,
+                "difference_high": one.difference.high,
+                "verdict": one.verdict,
+            }
+            for one in held
+        ]
+        numbers = [key for key in rows[0] if key not in ("yardstick", "verdict")]
         return pd.DataFrame(rows).astype(dict.fromkeys(numbers, np.float64))
 
     def plot(
@@ -187,6 +216,8 @@ def compare(
     learning_rates: Iterable[float] = (0.01, 0.03, 0.1, 0.3, 1.0),
     epochs: int = 20,
     patience: int | None = None,
+    metric: str = "auto",
+    equivalence: float = 0.01,
     batch_size: int = 32,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
@@ -200,8 +231,15 @@ def compare(
     every seed, each gets its best rate by validation accuracy, and then the test set is used, once.
 
     Args:
-        x: `(n, ...)` numbers, or a frame with a numeric column per feature; raw.
-        y: `(n,)` labels of any hashable kind.
+        x: `(n, ...)` numbers, or a frame with a column per feature; raw. Text is categories or
+            dates, gaps are filled, see docs/data.md.
+        y: `(n,)` labels of any hashable kind, or numbers to predict; None: a column of `x`.
+        target: name of that column.
+        task: `classification`, `regression`, or `auto`: numbers are predicted where many differ.
+        columns: name -> what a column is, where that is not what it looks like, as `data.columns`
+            of params.yaml.
+        group: name of a column of `x`, whose rows of one value are never on two sides of a split.
+        order: name of a column of `x` by which the newest rows are the test part.
         arms: name -> what it changes in `base`, in the words of params.yaml, as
             `{"selu": {"activation": "selu"}, "relu": {"activation": "relu"}}`. None: every
             activation, each with the initializer that the chapter's table pairs it with.
@@ -213,6 +251,10 @@ def compare(
         learning_rates: the grid, the same for every arm.
         epochs: of every trial.
         patience: stop a trial after so many epochs without a lower validation loss; None: never.
+        metric: what decides, as `compare.metric` of params.yaml; `auto`: accuracy, balanced
+            accuracy where classes are imbalanced, RMSE for numbers.
+        equivalence: arms whose means differ by less are practically equal: a share, or for numbers
+            a share of the target's standard deviation.
         batch_size: samples.
         validation_fraction: share of each class that chooses learning rates and the best model.
         test_fraction: share of each class that the results are measured on.
@@ -228,6 +270,7 @@ def compare(
     dataset = from_memory(x, y, target=target, told=told, where=_WHERE)
     budget: dict[str, Any] = {"seeds": seeds, "learning_rates": list(learning_rates)}
     budget |= {"epochs": epochs, "patience": patience, "batch_size": batch_size}
+    budget |= {"metric": metric, "equivalence": equivalence}
     parts = {
         "splits": splits,
         "validation_fraction": validation_fraction,
@@ -243,13 +286,15 @@ def compare(
             "their own, received official; choose one, or use the pipeline (docs/data.md)"
         )
     options = _options({"seed": seed, "data": data, "compare": budget, "executor": executor})
+    if misfits := options.compare.misfits(dataset.kind):
+        raise InputError(*(f"{_WHERE}: {line}" for line in misfits))
     with TemporaryDirectory(prefix="warmstart-") as name:
         return _run(dataset, options, Path(name))
 
 
 def _run(dataset: Dataset, options: _Options, folder: Path) -> Comparison:
     whole = split_full(dataset, options.data, options.seed)
-    task, file, chosen = whole.task, folder / "full.npz", options.compare
+    task, file, chosen, drawn = whole.task, folder / "full.npz", options.compare, options.data.drawn
     output, model = folder / "results", folder / "model.keras"
     task.write(file)
     study = make_study(
@@ -258,21 +303,42 @@ def _run(dataset: Dataset, options: _Options, folder: Path) -> Comparison:
         data_name=dataset.name,
         file=file,
         whole=whole,
-        splits=options.data.drawn,
+        splits=drawn,
         root_seed=options.seed,
         folder=folder / "unfinished",
     )
     run({output: study}, options.executor, model, folder=folder / "unfinished")
-    results = read_results(output, DataCard.of(dataset.name, task), chosen.equivalence)
-    assert results  # it was written a moment ago
-    advice = advise(chosen, [results], features=task.features, classes=task.classes, task=file)
+    without = measured(
+        whole,
+        seeds=study.seeds,
+        splits=drawn,
+        root_seed=options.seed,
+        metric=study.metric,
+        weights=chosen.base.class_weight,
+    )
+    write_records(folder / "yardsticks" / "records.parquet", without)
+    predicted = dataset.target if not dataset.class_names else ""
+    card = DataCard.of(dataset.name, task, predicted)
+    results = read_results(output, card, chosen.equivalence)
+    yardsticks = read_results(folder / "yardsticks", card, chosen.equivalence)
+    assert results, "it was written a moment ago"
+    assert yardsticks
+    advice = advise(
+        chosen,
+        [results],
+        features=task.features,
+        classes=task.classes,
+        task=file,
+        yardsticks=yardsticks,
+    )
     assert advice  # every arm is a candidate
     kept = read_json(output / "kept.json")["record"]
     best = next(record for record in results.records if record.digest == kept)
-    view = resplit(whole, best.split, options.seed, options.data.drawn)
+    view = resplit(whole, best.split, options.seed, drawn)
     raw = best.settings["standardize"] == "false"
     return Comparison(
         results=results,
+        yardsticks=yardsticks,
         recommended=advice.text.replace(f" ({_STUDY})", ""),  # there is no other study
         classes_=dataset.labels,
         view=view.raw() if raw else view,
