@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.data.dataset import Dataset, content_digest
+from warmstart.data.dataset import Dataset
+from warmstart.data.digest import content_digest
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import Preprocessing, Standardization, View
 

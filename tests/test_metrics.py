@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn import metrics
 
 from warmstart.data.task import Task
 from warmstart.metrics import METRICS, automatic, classification_scores, regression_scores
@@ -17,6 +19,28 @@ def test_two_classes_by_hand() -> None:
     assert scores["roc_auc"] == 1  # the one of class 1 is the most certain
     chances = 1 / (1 + np.exp([-2, -2, 1, -3]))  # of the right class
     assert scores["log_loss"] == pytest.approx(-np.log(chances).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("decimals", [0, 3])
+def test_they_are_scikit_learns(classes: int, decimals: int) -> None:
+    """With ties, classes of all sizes, and one that is never named."""
+    random = np.random.default_rng(classes)
+    y = np.minimum(random.geometric(0.4, 150) - 1, classes - 1).astype(np.int32)
+    logits = (2 * random.normal(size=(150, classes))).round(decimals).astype(np.float32)
+    logits[:, -1] -= 20
+    chances, guess = softmax(logits.astype(float), axis=1), logits.argmax(axis=1)
+    own = chances[:, 1] if classes == 2 else chances
+    assert classification_scores(y, logits) == pytest.approx(
+        {
+            "accuracy": metrics.accuracy_score(y, guess),
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, guess),
+            "macro_f1": metrics.f1_score(y, guess, average="macro", zero_division=0),
+            "roc_auc": metrics.roc_auc_score(y, own, multi_class="ovr"),
+            "log_loss": metrics.log_loss(y, chances),
+        },
+        rel=1e-9,
+    )
 
 
 def test_areas_are_means_over_each_class_against_the_rest() -> None:

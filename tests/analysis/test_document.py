@@ -64,6 +64,7 @@ def test_words_stand_out_where_they_are_meant_to() -> None:
     assert made.html == '<p class="lead"><b>What to use.</b> Run <code>dvc repro</code></p>'
     assert made.markdown == "**What to use.** Run `dvc repro`"
     assert paragraph(None).html == "<p>–</p>"
+    assert paragraph("a\nb").markdown == r"a\\u000ab"  # a line end would end the row of a table
     assert mono("a`b").markdown == "``a`b``"
     assert mono("`").markdown == "`` ` ``"
     assert paragraph("he_normal_1").markdown == "he_normal_1"  # readable as it stands

@@ -1,10 +1,14 @@
+from html import escape
 from itertools import combinations
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from warmstart.analysis import plots
 from warmstart.analysis.style import DARK, LIGHT, colour, palette, pen, variable, variables
+from warmstart.metrics import METRICS
 
 
 def test_an_arm_keeps_its_slot_from_study_to_study() -> None:
@@ -51,3 +55,22 @@ def test_the_page_knows_every_slot_by_the_colour_of_the_pictures(hues: tuple[str
     assert [defined[variable(slot)[4:-1]] for slot in range(14)] == list(hues)
     assert variable(14) == variable(0)
     assert colour(14) == colour(0)
+
+
+def test_a_users_settings_of_matplotlib_change_no_picture() -> None:
+    rows = [
+        {"arm": arm, "epoch": epoch, "val_accuracy": 0.5 + epoch / 10, "low": None, "high": None}
+        for arm in ("<b>one</b>", "$x$ #010203", "초기화")
+        for epoch in (1, 2, 3)
+    ]
+    slots = {row["arm"]: place for place, row in enumerate(rows)}
+    curve = plots.ruler("val_accuracy", "validation accuracy", METRICS["accuracy"])
+    given = (rows, slots, "name", plots.EPOCHS, curve)
+    picture = plots.lines(*given)
+    theirs = {"font.size": 30, "lines.markersize": 20, "axes.facecolor": "k", "axes.grid": False}
+    theirs |= {"text.usetex": True, "svg.fonttype": "path", "xtick.labelsize": 3}
+    with mpl.rc_context(theirs):
+        assert plots.lines(*given) == picture
+        assert mpl.rcParams["font.size"] == 30
+    for row in rows:
+        assert f">{escape(row['arm'])}</text>" in picture

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmstart.data.dataset import Dataset, content_digest, from_arrays
+from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.digest import content_digest
 from warmstart.errors import InputError
 
 X = np.arange(48.0).reshape(12, 2, 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from warmstart.data.split import draw, quotas
+from warmstart.data.draw import draw, quotas
 
 Y = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [60, 30, 10])).astype("int32")
 

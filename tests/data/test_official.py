@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from warmstart.config.params import Data
-from warmstart.data.dataset import Dataset, content_digest, from_arrays
+from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.digest import content_digest
 from warmstart.data.split import resplit, rows, split_full
 from warmstart.data.task import PARTS
 from warmstart.data.view import View

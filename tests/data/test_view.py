@@ -1,11 +1,15 @@
 """Splits drawn anew as properties, over balanced and unbalanced data."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from warmstart.config.params import Data
-from warmstart.data.dataset import from_arrays
+from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.split import resplit, split_full
+from warmstart.data.split import rows as rows_of
 from warmstart.data.task import PARTS
 from warmstart.data.view import View
 
@@ -88,3 +92,74 @@ def test_raw_is_what_came() -> None:
             np.testing.assert_allclose(x[:, 1], 3.5)
             np.testing.assert_array_equal(y, getattr(view.task, f"y_{part}"))
         np.testing.assert_array_equal(raw.standardization.undo(x), x)
+
+
+def table(spoilt: bool) -> View:
+    """Rows with gaps and categories; spoilt: those that do not train have other values."""
+    random = np.random.default_rng(2)
+    n, y = 120, np.arange(120) % 2
+    frame = pd.DataFrame({"age": random.normal(40, 9, n), "town": random.choice([*"abc"], n)})
+    frame.loc[random.random(n) < 0.2, "age"] = np.nan
+    frame["size"] = random.normal(size=n)  # no row is the same as another
+    options = Data(name="d", path="p", validation_fraction=0.2, test_fraction=0.2)
+
+    def dataset(frame: pd.DataFrame) -> Dataset:
+        return from_arrays(frame, y, name="d", where="d", source="s", licence="l")
+
+    if spoilt:
+        parts = rows_of(dataset(frame), options, 7)
+        others = np.concatenate([parts["validation"], parts["test"]])
+        frame.loc[others, "age"] = 1000.0 + others
+        frame.loc[others, "town"] = "c"
+    return split_full(dataset(frame), options, 7)
+
+
+def test_what_is_not_trained_on_decides_no_feature() -> None:
+    clean, spoilt = table(spoilt=False), table(spoilt=True)
+    assert clean.parts["train"].tolist() == spoilt.parts["train"].tolist()
+    np.testing.assert_array_equal(clean.task.x_train, spoilt.task.x_train)
+    assert spoilt.task.x_test[:, 0].min() > 50
+    assert clean.task.features == 2 + 1 + 3  # numbers, the mark of gaps, towns
+
+
+def test_a_table_is_what_it_was_after_it_was_written(tmp_path: Path) -> None:
+    view = table(spoilt=False)
+    view.write(tmp_path)
+    read = View.read(tmp_path, "full")
+    assert read.dataset.columns == view.dataset.columns
+    assert read.task.digest == view.task.digest
+    for number in (1, 2):
+        ours, theirs = (resplit(each, number, 3, "resampled") for each in (read, view))
+        assert ours.task.digest == theirs.task.digest
+    raw = read.raw().task
+    known = view.dataset.x[view.parts["train"], 0]
+    filled = np.where(np.isnan(known), np.nanmedian(known), known)
+    np.testing.assert_allclose(raw.x_train[:, 0], filled, rtol=1e-6)
+
+
+def test_large_offsets_come_in_whole() -> None:
+    """Unix milliseconds within two minutes: as float32 they are steps of 131 seconds."""
+    seconds = np.random.default_rng(0).uniform(0, 120, 90)
+    x, y = (1_700_000_000_000 + 1000 * seconds)[:, None], (seconds > 60).astype(int)
+    data = from_arrays(x, y, name="d", where="d", source="s", licence="l")
+    options = Data(name="d", path="p", validation_fraction=0.2, test_fraction=0.2)
+    view = split_full(data, options, 7)
+    own = seconds[view.parts["train"]]
+    expected = (seconds[view.parts["test"]] - own.mean()) / own.std()
+    np.testing.assert_allclose(view.task.x_test[:, 0], expected, atol=1e-4)
+
+
+def test_the_target_of_a_regression_is_standardized_within_the_split() -> None:
+    random = np.random.default_rng(4)
+    x, y = random.normal(size=(100, 2)), random.normal(50, 7, 100)
+    data = from_arrays(x, y, name="d", where="d", source="s", licence="l")
+    options = Data(name="d", path="p", validation_fraction=0.2, test_fraction=0.2)
+    view = split_full(data, options, 7)
+    other = resplit(view, 1, 7, "resampled")
+    for each in (view, other):
+        own = y[each.parts["train"]]
+        assert each.task.target == pytest.approx((own.mean(), own.std()))
+        restored = each.task.raw_target(each.task.y_test)
+        np.testing.assert_allclose(restored, y[each.parts["test"]], rtol=1e-5)
+    assert (len(view.parts["train"]), len(view.parts["test"])) == (60, 20)
+    assert view.task.target != other.task.target

@@ -8,7 +8,7 @@ import pytest
 
 from small_task import make_task
 from warmstart.config.arm import Arm
-from warmstart.data.split import draw
+from warmstart.data.draw import draw
 from warmstart.data.task import Task
 from warmstart.runtime.store import Store
 from warmstart.seeds import generator

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, TypeAlias
 
 from warmstart.analysis.style import DARK, LIGHT, variable, variables
+from warmstart.config.names import visible
 
 
 class Block(NamedTuple):
@@ -22,7 +23,7 @@ class Block(NamedTuple):
 
 Text: TypeAlias = str | int | Block | None
 """Words on a line, shown as they are; None is a dash. A `Block` is words already."""
-_MARKUP = re.compile(r"[\\`*<\[\]~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+_MARKUP = re.compile(r"[\\`*<\[\]~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown shows as it is with a backslash before it, and may take for markup without."""
 Column: TypeAlias = tuple[str, str, Callable[[Any], Text]]
 """Of a table: title; `l` left, `r` right (numbers) or `p` left and wrapped (a paragraph);
@@ -43,6 +44,7 @@ def strong(text: Text) -> Block:
 
 def mono(text: str) -> Block:
     """A command, or what else is read letter by letter."""
+    text = visible(text)
     # a fence longer than any row of backticks in the text
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
@@ -155,5 +157,5 @@ def to_markdown(blocks: Iterable[Block]) -> str:
 def _words(text: Text) -> Block:
     if isinstance(text, Block):
         return text
-    words = "–" if text is None else str(text)
+    words = "–" if text is None else visible(str(text))
     return Block(escape(words, quote=False), _MARKUP.sub(r"\\\g<0>", words))

@@ -22,6 +22,7 @@ from warmstart.analysis.style import (
     colour,
     error_scale,
     label_ends,
+    page_style,
     pen,
     plain_powers,
     ticks,
@@ -62,6 +63,7 @@ QUANTITIES = (
 """What is shown over the layers of a network."""
 
 
+@page_style()
 def lines(
     rows: Sequence[Row],
     slots: Mapping[str, int],
@@ -152,6 +154,7 @@ def _line(axis: Axes, line: Sequence[Row], slot: int, x: Ruler, y: Ruler, *, pal
             axis.plot(place, height, "o", color=colour(slot), markersize=size, clip_on=False)
 
 
+@page_style()
 def ranking(
     rows: Sequence[Row], slots: Mapping[str, int], name: str, *, along: Ruler, smallest: float
 ) -> str:
@@ -183,6 +186,7 @@ def _headed(along: Ruler) -> str:
     return f"{along.label[:1].upper()}{along.label[1:]}"
 
 
+@page_style()
 def seeds(
     rows: Sequence[Row], slots: Mapping[str, int], name: str, *, along: Ruler, smallest: float
 ) -> str:
@@ -209,6 +213,7 @@ def seeds(
     return to_svg(figure, name, f"{_headed(along)} of every seed under every arm")
 
 
+@page_style()
 def critical_differences(
     rows: Sequence[Row], groups: Sequence[Sequence[str]], slots: Mapping[str, int], name: str
 ) -> str:

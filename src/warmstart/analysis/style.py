@@ -9,7 +9,8 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from typing import Any, Literal
 
@@ -63,6 +64,14 @@ _RC: dict[Any, Any] = {
 } | {f"{axis}tick.{kind}.size": 0 for axis in "xy" for kind in ("major", "minor")}
 
 
+@contextmanager
+def page_style() -> Iterator[None]:
+    """Draw in the page's style, whatever the user's matplotlibrc or notebook has set."""
+    own = mpl.rcParamsDefault.items()
+    with mpl.rc_context({k: v for k, v in own if not k.startswith("backend")} | _RC):
+        yield
+
+
 def palette(studies: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
     """Each study's arms with their slots, from which `colour`, `variable` and `pen` follow.
 
@@ -101,10 +110,9 @@ def pen(slot: int) -> dict[str, Any]:
 
 
 def canvas(height_inches: float) -> tuple[Figure, Axes]:
-    """An empty picture in the page's style."""
-    with mpl.rc_context(_RC):
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-        return figure, figure.add_subplot()
+    """An empty picture, within `page_style`."""
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
@@ -114,7 +122,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     those who do not see it.
     """
     text = io.StringIO()
-    with mpl.rc_context(_RC | {"svg.hashsalt": name}), warnings.catch_warnings():
+    with mpl.rc_context({"svg.hashsalt": name}), warnings.catch_warnings():
         # text stays text, and is drawn in the fonts of whoever looks at it
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})

@@ -1,8 +1,6 @@
 """A dataset, checked on its way in."""
 
-import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from warmstart.data import columns as tables
 from warmstart.data import leaks, target
 from warmstart.data.columns import Column, ColumnError, Override
+from warmstart.data.digest import CORRUPT, content_digest
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.metrics import Kind, kind_of
 
-# what NumPy, zipfile and json raise on bytes that are not what the headers promise
-CORRUPT = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 _ROWS = 1 << 16  # so many at a time, where a whole copy would double the memory
 _TOLD = (
     "name", "class_names", "feature_shape", "source", "licence", "digest", "copies", "n_test",
@@ -116,16 +113,6 @@ class Told:
     group: str | None = None
     order: str | None = None
     test_fraction: float = 0.2
-
-
-def content_digest(arrays: Mapping[str, NDArray], class_names: tuple[str, ...]) -> str:
-    """SHA-256 over name, dtype, shape and bytes of each array, and over the class names."""
-    sha = hashlib.sha256(json.dumps(class_names).encode())
-    for name, values in arrays.items():
-        little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-        sha.update(f"\n{name} {little.dtype.str} {little.shape}\n".encode())
-        sha.update(little.data)
-    return sha.hexdigest()
 
 
 def from_arrays(

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.data.dataset import CORRUPT, content_digest
+from warmstart.data.digest import CORRUPT, content_digest
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.metrics import Kind, kind_of

@@ -25,7 +25,7 @@ PLACE = "WARMSTART_TRIALS"
 """Environment variable: the folder, or OFF."""
 OFF = "off"
 SUFFIX = ".trial"
-SOURCE = ("config", "data", "networks", "training", "seeds.py", "runtime/store.py")
+SOURCE = ("config", "data", "networks", "training", "metrics.py", "seeds.py", "runtime/store.py")
 """What of the package decides a trial's bytes; the last one decides those of its file."""
 _PACKAGE = Path(__file__).parents[1]
 _DIGEST_SIZE = hashlib.sha256().digest_size

@@ -9,6 +9,7 @@ from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.split import no_transfer, rows, task_labels
 from warmstart.data.view import Parts
+from warmstart.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ def planned(dataset: Dataset, params: Params) -> Plan:
         InputError: with every parameter that does not fit the data.
     """
     transfer, names = params.transfer, dataset.class_names
+    if misfits := params.compare.misfits(dataset.kind):
+        raise InputError(*(f"compare.{line}" for line in misfits))
     labels, counts = {"full": list(range(len(names)))}, None
     reason = no_transfer(transfer, names)
     if transfer and not reason:

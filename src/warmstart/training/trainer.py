@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from warmstart.config.arm import Arm
-from warmstart.data.split import draw
+from warmstart.data.draw import draw
 from warmstart.errors import InputError
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
