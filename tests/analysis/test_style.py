@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 
 from warmstart.analysis import plots
 from warmstart.analysis.style import DARK, LIGHT, colour, palette, pen, variable, variables
+from warmstart.metrics import METRICS
 
 
 def test_an_arm_keeps_its_slot_from_study_to_study() -> None:
@@ -63,7 +64,8 @@ def test_a_users_settings_of_matplotlib_change_no_picture() -> None:
         for epoch in (1, 2, 3)
     ]
     slots = {row["arm"]: place for place, row in enumerate(rows)}
-    given = (rows, slots, "name", plots.EPOCHS, plots.ACCURACY)
+    curve = plots.ruler("val_accuracy", "validation accuracy", METRICS["accuracy"])
+    given = (rows, slots, "name", plots.EPOCHS, curve)
     picture = plots.lines(*given)
     theirs = {"font.size": 30, "lines.markersize": 20, "axes.facecolor": "k", "axes.grid": False}
     theirs |= {"text.usetex": True, "svg.fonttype": "path", "xtick.labelsize": 3}
