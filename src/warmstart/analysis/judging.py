@@ -54,6 +54,11 @@ class Judgement:
     """Folder of results, relative to that of all, -> its summary."""
 
     @property
+    def no_transfer(self) -> str | None:
+        """Why these data have no model B, in words; None: they have one, or were not prepared."""
+        return self.data.no_transfer if self.data else None
+
+    @property
     def card(self) -> Mapping[str, Any] | None:
         """What `prepare` says of the data."""
         return self.data.content if self.data else None

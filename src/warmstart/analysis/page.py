@@ -74,14 +74,10 @@ def write_report(judgement: Judgement, output: Path) -> None:
         write_json(output / "plots" / f"{name}.json", content)
 
 
-def _document(
+def _transfer(
     judgement: Judgement, shown: Mapping[str, Shown], by_labels: Iterator[Block]
 ) -> Iterator[Block]:
-    """The report, section by section."""
-    yield from sections.head(judgement)
-    yield from sections.runs(judgement.everything)
-    yield from sections.data(judgement.card)
-    yield from yardstick_sections.yardsticks(judgement)
+    """Model A, model B and encoders."""
     yield from transfer_sections.pretrain(judgement.pretrain)
     if "transfer" in shown:
         yield from transfer_sections.transfer(shown["transfer"], asked(judgement.params))
@@ -90,6 +86,18 @@ def _document(
     else:
         yield sections.not_run("transfer")
     yield from transfer_sections.encoders(judgement.encoders)
+
+
+def _document(
+    judgement: Judgement, shown: Mapping[str, Shown], by_labels: Iterator[Block]
+) -> Iterator[Block]:
+    """The report, section by section."""
+    yield from sections.head(judgement)
+    yield from sections.runs(judgement.everything)
+    yield from sections.data(judgement.card)
+    yield from yardstick_sections.yardsticks(judgement)
+    if not judgement.no_transfer:
+        yield from _transfer(judgement, shown, by_labels)
     for results in judgement.studies:
         yield from sections.study(shown[results.name])
         yield from sections.layers(shown[results.name], judgement.flags.get(results.name, ()))

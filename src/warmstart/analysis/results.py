@@ -61,6 +61,11 @@ class DataCard:
         )
 
     @property
+    def no_transfer(self) -> str | None:
+        """Why there is no model B, in words; None: there is one."""
+        return self.content.get("transfer", {}).get("left_out")
+
+    @property
     def is_regression(self) -> bool:
         """Whether numbers are predicted."""
         return self.content.get("kind") == "regression"

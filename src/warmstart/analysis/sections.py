@@ -46,7 +46,8 @@ def head(judgement: Judgement) -> Iterator[Block]:
         yield code(judgement.advice.code, "python", "The Keras code of that network")
     for results in judgement.studies:
         yield paragraph(strong(f"{_title(results.name)}."), f" {answer(results)}")
-    transfer = transfer_answer(judgement.transfer) if judgement.transfer else "Was not run."
+    absent = f"Left out, since {why}." if (why := judgement.no_transfer) else "Was not run."
+    transfer = transfer_answer(judgement.transfer) if judgement.transfer else absent
     yield paragraph(strong("Transfer."), f" {transfer}")
 
 

@@ -42,7 +42,10 @@ def prepare(params: Params, output: Path) -> None:
     reason, labels = plan.no_transfer, plan.labels
     view = View.of("full", dataset, plan.parts)
     # what seeds there are of A and of encoders is a matter of the data for their stages
-    card = _card(dataset, params) | {"transfer": {"left_out": reason, "seeds": params.replicates}}
+    card = _card(dataset, params) | {
+        "features": view.task.features,
+        "transfer": {"left_out": reason, "seeds": params.replicates},
+    }
     view.write(output)
     for name, own in labels.items():
         task = view.task if name == "full" else view.task.only(name, own)
@@ -65,7 +68,6 @@ def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
         "licence": dataset.licence,
         "digest": dataset.digest,
         "n": len(dataset.y),
-        "features": dataset.x.shape[1],
         "feature_shape": list(dataset.feature_shape),
         "columns": [column.to_json() for column in dataset.columns],
         "copies": dataset.copies,
