@@ -131,7 +131,8 @@ def pretrain(
     options = config.load(params)
     from warmstart.stages.pretrain import pretrain
 
-    pretrain(options, data, model, output)
+    with _file(options.transfer.a if options.transfer else None) as own:
+        pretrain(options, data, model, output, own)
 
 
 @app.command
@@ -156,7 +157,7 @@ def autoencode(
 @app.command
 def transfer(
     *,
-    a: str = str(MODELS / "a"),
+    a: str | None = None,
     encoders: Path = MODELS / "autoencode",
     data: Prepared = PREPARED,
     pretrained: Path = RESULTS / "pretrain",
@@ -167,8 +168,9 @@ def transfer(
     """Compare model B from scratch with B on pretrained layers.
 
     Args:
-        a: model A: a folder with SEED.keras; or one for all seeds: a .keras file, or
-            models:/NAME@ALIAS or models:/NAME/VERSION in MLflow
+        a: model A: a folder with SEED.keras (models/a); or one for all seeds: a .keras file, or
+            models:/NAME@ALIAS or models:/NAME/VERSION in MLflow (models/a.keras, where the
+            parameter file has transfer.a)
         encoders: folder with further models to start on: folders with SEED.keras, or .keras files
         pretrained: folder with the records of model A
         model: where model B is saved (.keras)
@@ -176,7 +178,9 @@ def transfer(
     options = config.load(params)
     from warmstart.stages.transfer import transfer
 
-    with _file(a) as path:
+    trained = MODELS / ("a.keras" if options.transfer and options.transfer.a else "a")
+    with _file(a or str(trained)) as path:
+        assert path
         others = {
             f"on_{place.stem}": place
             for place in sorted(encoders.glob("*"))
@@ -297,10 +301,10 @@ def links() -> None:
 
 
 @contextmanager
-def _file(model: str) -> Iterator[Path]:
+def _file(model: str | None) -> Iterator[Path | None]:
     """The file `model`, or what MLflow's registry has of that name: stages know only files."""
-    if not model.startswith("models:/"):
-        yield Path(model)
+    if model is None or not model.startswith("models:/"):
+        yield Path(model) if model else None
         return
     from warmstart.tracking.models import fetch
 

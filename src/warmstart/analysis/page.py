@@ -78,7 +78,8 @@ def _transfer(
     judgement: Judgement, shown: Mapping[str, Shown], by_labels: Iterator[Block]
 ) -> Iterator[Block]:
     """Model A, model B and encoders."""
-    yield from transfer_sections.pretrain(judgement.pretrain)
+    own = judgement.params.transfer.a if judgement.params.transfer else None
+    yield from transfer_sections.pretrain(judgement.pretrain, own)
     if "transfer" in shown:
         yield from transfer_sections.transfer(shown["transfer"], asked(judgement.params))
         yield from by_labels

@@ -33,9 +33,12 @@ from warmstart.metrics import METRICS
 from warmstart.records import Record
 
 
-def pretrain(results: Results | None) -> Iterator[Block]:
-    """The title of everything about transfer, and model A."""
+def pretrain(results: Results | None, own: str | None) -> Iterator[Block]:
+    """The title of everything about transfer, and model A; `own` is the user's, where it is."""
     yield heading(2, "Transfer: model B on pretrained layers")
+    if own:
+        yield paragraph("Model A is the user's own: ", mono(own), ". All seeds see the same split.")
+        return
     if results is None:
         yield not_run("pretrain")
         return

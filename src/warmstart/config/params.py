@@ -151,6 +151,9 @@ class Transfer(Frozen):
     task_b: Annotated[tuple[int | str, ...], BeforeValidator(_classes)]
     """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`;
     `(AUTOMATIC,)`: the two most frequent classes."""
+    a: str | None = None
+    """A model A of the user's own: a `.keras` file, or `models:/NAME@ALIAS` or
+    `models:/NAME/VERSION` of MLflow's registry; None: `pretrain` trains one."""
     train_size: Count
     seeds: Annotated[int, Field(ge=2)]
     learning_rates: LearningRates
@@ -179,6 +182,11 @@ class Transfer(Frozen):
         return self.frozen_epochs + self.thawed_epochs
 
     def problems(self) -> Iterator[str]:
+        if self.a and self.all_pairs:
+            yield (
+                f"a: expected null for {ALL_PAIRS}, where each pair has a model A that never saw "
+                f"it, received {self.a!r}; remove it, or name two classes in task_b"
+            )
         classes = (0, 1) if self.all_pairs or self.automatic else self.task_b
         if len(classes) < 2:
             yield (
@@ -256,7 +264,7 @@ class Params(Frozen):
     def replicates(self) -> int:
         """How many splits model B sees over its seeds, each with a model A and encoders of its
         own."""
-        if self.transfer is None or self.data.splits == "fixed":
+        if self.transfer is None or self.transfer.a or self.data.splits == "fixed":
             return 1
         return self.transfer.seeds
 
@@ -316,12 +324,12 @@ def _task_b_problems(content: dict[str, Any]) -> list[str]:
     names, chosen = KNOWN_CLASSES.get(str(data.get("name"))), transfer.get("task_b")
     if names is None or not isinstance(chosen, list):
         return []
-    return class_problems(chosen, names)
+    return class_problems(chosen, names, rest=0 if transfer.get("a") else 2)
 
 
-def class_problems(chosen: Any, names: tuple[str, ...]) -> list[str]:
+def class_problems(chosen: Any, names: tuple[str, ...], *, rest: int = 2) -> list[str]:
     """One line for each chosen class (label or name) that is not one of `names`, and one when
-    the chosen classes leave fewer than two for task A."""
+    the chosen classes leave fewer than `rest` for task A."""
     unknown = [c for c in chosen if c not in names and c not in range(len(names))]
     problems = [
         f"transfer.task_b: expected a label from 0 to {len(names) - 1} or one of "
@@ -334,7 +342,7 @@ def class_problems(chosen: Any, names: tuple[str, ...]) -> list[str]:
             f"transfer.task_b: expected different classes, received {chosen} "
             "(a label and its name are one class); name each once"
         )
-    if not unknown and len(names) - len(labels) < 2:
+    if not unknown and len(names) - len(labels) < rest:
         problems.append(
             f"transfer.task_b: expected to leave at least 2 of {len(names)} classes to task A, "
             f"received {len(labels)} classes; choose fewer"

@@ -128,10 +128,10 @@ def no_transfer(transfer: Transfer | None, class_names: tuple[str, ...]) -> str 
         return "transfer is null"
     if not class_names:
         return "the target is a number, not a class"
-    if len(class_names) < FEWEST_CLASSES:
+    if len(class_names) < FEWEST_CLASSES and not transfer.a:
         return (
             f"the data have {len(class_names)} classes, where task A and task B need two or more "
-            "each"
+            "each (transfer.a: a model A of your own)"
         )
     return None
 
@@ -141,7 +141,8 @@ def task_labels(
 ) -> dict[str, list[int]]:
     """The labels in the dataset that make the tasks `full`, `a` and `b`; a task's own labels are
     positions in its list. For all pairs, task B is the first; `auto` takes the two classes that
-    most of `y (n,)` have, the first of equals.
+    most of `y (n,)` have, the first of equals. With a model A of the user's own there is no task
+    `a`.
 
     Raises:
         InputError: if `transfer.task_b` names a class that is not there or leaves too few.
@@ -156,7 +157,9 @@ def task_labels(
     by_name = not (transfer.all_pairs or transfer.automatic)
     if by_name and all(name.isdecimal() for name in class_names):
         task_b = [str(chosen) for chosen in task_b]
-    if problems := class_problems(task_b, class_names):
+    if problems := class_problems(task_b, class_names, rest=0 if transfer.a else 2):
         raise InputError(*problems)
     chosen = [class_names.index(c) if isinstance(c, str) else c for c in task_b]
+    if transfer.a:
+        return {"full": every, "b": chosen}
     return {"full": every, "a": [label for label in every if label not in chosen], "b": chosen}

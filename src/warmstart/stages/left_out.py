@@ -1,4 +1,4 @@
-"""A stage that makes no sense for the data ends at once, and says why."""
+"""A stage that makes no sense for the data, or for what is asked, ends at once and says why."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -44,7 +44,11 @@ def prepare(params: Params, output: Path) -> None:
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
         "features": view.task.features,
-        "transfer": {"left_out": reason, "seeds": params.replicates},
+        "transfer": {
+            "left_out": reason,
+            "seeds": params.replicates,
+            "a": transfer.a if transfer else None,
+        },
     }
     view.write(output)
     for name, own in labels.items():

@@ -1,9 +1,12 @@
 """Model A: the network of params.yaml on task A, once for each split that model B sees."""
 
+import shutil
 from pathlib import Path
 
 from warmstart.config.params import Params
 from warmstart.data.task import Task
+from warmstart.errors import InputError
+from warmstart.files import replacing
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages import left_out
 from warmstart.stages.contender import from_scratch
@@ -12,12 +15,28 @@ from warmstart.stages.run import run
 from warmstart.stages.study import Study, judged_by
 
 
-def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
+def pretrain(
+    params: Params, data: Path, model: Path, output: Path, own: Path | None = None
+) -> None:
     """Train A at every learning rate, save the best on validation as `model` (`PATH.keras`) and
-    that of each seed as `PATH/SEED.keras`, and write records and timings below `output`."""
+    that of each seed as `PATH/SEED.keras`, and write records and timings below `output`.
+
+    Args:
+        own: the user's model A, which is copied to `model` instead; None: A is trained.
+
+    Raises:
+        InputError: if `own` is no network on these features.
+    """
+    written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
     if why := left_out.reason(data):
-        written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
         left_out.leave_out("pretrain", why, [model, model.with_suffix(""), *written])
+        return
+    if own:
+        _check(own, Task.read(data / "full.npz").features)
+        with replacing(model) as unfinished:
+            shutil.copyfile(own, unfinished)
+        why = "transfer.a names a model A of the user's own"
+        left_out.leave_out("pretrain", why, [model.with_suffix(""), *written])
         return
     options, folder = params.pretrain, UNFINISHED / "pretrain"
     task, splits = of_classes("a", data, params.replicates, params, folder)
@@ -43,3 +62,14 @@ def pretrain(params: Params, data: Path, model: Path, output: Path) -> None:
         keeps_all=True,
     )
     run({output: study}, params.executor, model, folder=folder)
+
+
+def _check(own: Path, features: int) -> None:
+    from warmstart.networks import transfer  # loads Keras, which a left out stage does without
+
+    taken = transfer.load(own).input_shape[-1]
+    if taken != features:
+        raise InputError(
+            f"transfer.a: expected a network on the {features} features of these data, received "
+            f"{own}, which takes {taken}; pretrain it on the same features"
+        )
