@@ -166,6 +166,10 @@ def test_groups_and_order_that_cannot_be() -> None:
     data = parameters.params().data.model_copy(update={"order": "o"})
     with pytest.raises(InputError, match=r"^data.order: expected in the order of 'o' 1 sample of"):
         split_full(dataset, data, 42)
+    told = Told(order="i", group="g")  # every group has a row among the newest
+    rows = from_memory(frame(i=range(N), g=["u", "v"] * 30), target="y", told=told, where="here")
+    with pytest.raises(InputError, match=r"2 groups .* outside the test part, .* received 0 of 0"):
+        split_full(rows, data, 42)
     text = from_memory(A, [f"{n:.3f}" for n in A[:, 0]], told=Told(task="regression"), where="here")
     np.testing.assert_allclose(text.y, A[:, 0], atol=5e-4)
 

@@ -50,15 +50,16 @@ def first(
     shares = validation / every, 0.0 if kept is not None else test / every
     good = [
         parts
-        for number in range(FIRST)
+        for number in range(FIRST if len(free) else 0)
         if _is_whole(parts := _draw(y, groups, free, shares, kept, seed, *names, number), y)
     ]
     if not good:
+        fewest, outside = (FEWEST, "") if kept is None else (FEWEST - 1, " outside the test part")
         raise InputError(
-            f"data: expected {FEWEST} groups of rows that belong together or more of every class, "
-            f"so that each class is in each part of a split, received {len(np.unique(groups))} "
-            f"groups of {len(y)} rows (rows that are the same are one); add data, remove a class "
-            "or data.group"
+            f"data: expected {fewest} groups of rows that belong together or more of every class"
+            f"{outside}, so that each class is in each part of a split, received "
+            f"{len(np.unique(groups[free]))} of {len(free)} rows (rows that are the same are one); "
+            "add data, remove a class or data.group"
         )
     lengths = {part: min(len(parts[part]) for parts in good) for part in PARTS}
     for part, most in zip(PARTS[1:], wanted[1:], strict=True):
