@@ -34,13 +34,19 @@ def planned(dataset: Dataset, params: Params) -> Plan:
     transfer, names = params.transfer, dataset.class_names
     if misfits := params.compare.misfits(dataset.kind):
         raise InputError(*(f"compare.{line}" for line in misfits))
-    labels, counts = {"full": list(range(len(names)))}, None
+    labels = {"full": list(range(len(names)))}
+    counts: fitting.Counts | None = None
     reason = no_transfer(transfer, names)
     if transfer and not reason:
         labels = task_labels(transfer, names, dataset.y)
     parts = rows(dataset, params.data, params.seed)
-    if "b" in labels:
+    if transfer and not reason:
         train = np.bincount(dataset.y[parts["train"]], minlength=len(names))
         counts = fitting.Counts(class_names=names, train=train.tolist(), task_b=labels["b"])
-        fitting.check(params, counts, dataset.feature_shape)
+        problems = list(fitting.label_problems(transfer, counts))
+        if transfer.automatic and problems:  # nobody asked for these classes
+            reason = f"task B has too few samples: {problems[0]}"
+            labels, counts = {"full": labels["full"]}, None
+        else:
+            fitting.check(params, counts, dataset.feature_shape)
     return Plan(parts=parts, labels=labels, no_transfer=reason, counts=counts)
