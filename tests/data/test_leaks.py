@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from warmstart.data.columns import encode, understand
+from warmstart.data.dataset import from_arrays
 from warmstart.data.leaks import constant, giving_away, numbering
+from warmstart.data.warnings import warnings
 
 N = 400
 RANDOM = np.random.default_rng(8)
@@ -42,3 +44,15 @@ def test_a_number_that_is_the_target_in_another_unit() -> None:
     frame = pd.DataFrame({"cents": 100 * price, "size": price + RANDOM.normal(0, 3, N)})
     columns = understand(frame)
     assert giving_away(encode(frame, columns), price, columns, 0, seed=1) == ["cents"]
+
+
+def test_each_kind_of_leak_is_one_line() -> None:
+    frame = pd.concat([FRAME, FRAME.iloc[:3]], ignore_index=True)
+    y = np.concatenate([Y, Y[:3]])
+    dataset = from_arrays(frame, y, name="d", where="d", source="s", licence="l", called="ill")
+    said = list(warnings(dataset, 1))
+    assert [line.split(":")[0] for line in said] == ["copies", "constant", "gives the target away"]
+    assert said[0].startswith("copies: 3 rows are the same as one before them")
+    assert "diagnosis, seconds alone tells ill" in said[2]
+    alone = from_arrays(FRAME, Y, name="d", where="d", source="s", licence="l")
+    assert "identifier: id numbers the rows; leave it out with data.drop" in warnings(alone, 1)

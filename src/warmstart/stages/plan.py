@@ -9,6 +9,7 @@ from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.split import no_transfer, rows, task_labels
 from warmstart.data.view import Parts
+from warmstart.data.warnings import warnings
 from warmstart.errors import InputError
 
 
@@ -23,6 +24,8 @@ class Plan:
     """Why there is none."""
     counts: fitting.Counts | None
     """Of a dataset with a model B."""
+    warnings: tuple[str, ...]
+    """What could leak, or says nothing: a line each."""
 
 
 def planned(dataset: Dataset, params: Params) -> Plan:
@@ -49,4 +52,10 @@ def planned(dataset: Dataset, params: Params) -> Plan:
             labels, counts = {"full": labels["full"]}, None
         else:
             fitting.check(params, counts, dataset.feature_shape)
-    return Plan(parts=parts, labels=labels, no_transfer=reason, counts=counts)
+    return Plan(
+        parts=parts,
+        labels=labels,
+        no_transfer=reason,
+        counts=counts,
+        warnings=tuple(warnings(dataset, params.seed)),
+    )

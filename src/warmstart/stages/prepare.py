@@ -49,6 +49,7 @@ def prepare(params: Params, output: Path) -> None:
             "seeds": params.replicates,
             "a": transfer.a if transfer else None,
         },
+        "warnings": plan.warnings,
     }
     view.write(output)
     for name, own in labels.items():
@@ -131,6 +132,7 @@ def _table(card: dict[str, Any]) -> str:
     for name, task in written.items():
         sizes = "".join(f"{task[part]['n']:>12,}" for part in PARTS)
         lines.append(f"{name:<6}{len(task['class_names']):>8}{sizes}")
+    lines += card["warnings"]
     if left_out := card["transfer"]["left_out"]:
         lines.append(f"transfer is left out: {left_out}")
     return "\n".join(lines)
