@@ -11,6 +11,7 @@ from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
+from warmstart.data.split import wanted
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import View
 from warmstart.files import write_json
@@ -40,7 +41,7 @@ def prepare(params: Params, output: Path) -> None:
     dataset, transfer = load(params.data), params.transfer
     plan = planned(dataset, params)
     reason, labels = plan.no_transfer, plan.labels
-    view = View.of("full", dataset, plan.parts)
+    view = View.of("full", dataset, plan.parts, wanted(dataset, params.data))
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
         "features": view.task.features,
