@@ -175,7 +175,7 @@ def test_a_cell_shows_advice_table_and_ranking(found: library.Comparison) -> Non
     assert found.advice() in shown
     assert "<svg " in shown
     # he is what `base` comes to: ReLU with the initializer that belongs to it
-    assert "Use the default, he: hidden layers 2 × 8, relu, he_normal, batch" in found.advice()
+    assert "use the default, he: hidden layers 2 × 8, relu, he_normal, batch" in found.advice()
     assert "validation chooses he: test accuracy" in found.advice()
     assert "Worse: arm zeros." in found.advice()
     assert found.advice() in repr(found)
@@ -230,6 +230,11 @@ def test_arms_are_called_as_people_like(tmp_path: Path) -> None:
         ({"test_fraction": 0.9}, "validation_fraction: expected a sum with test_fraction below 1"),
         ({"workers": 0}, "workers: expected"),
         ({"seed": -1}, "seed: expected greater than or equal to 0, received -1"),
+        ({"task": "classify"}, "task: expected 'auto', 'classification' or 'regression', received"),
+        ({"columns": ["big"]}, "columns: expected an object, received"),
+        ({"columns": {"big": "nunber"}}, "data.columns.big: expected number, boolean, category"),
+        ({"group": "zz"}, "data.group: expected one of 'big', 'small', 'same', received 'zz'"),
+        ({"metric": "rmse"}, "metric: expected auto or one of accuracy, balanced_accuracy, macro"),
     ],
 )
 def test_wrong_arguments_are_named_as_in_params_yaml(arguments: dict, line: str) -> None:

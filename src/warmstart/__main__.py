@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -99,8 +99,10 @@ def describe(
     given = {key: value for key, value in own.items() if value is not None}
     from warmstart.stages.describe import describe
 
-    data = options.data.model_copy(update=given)
-    print(describe(options.model_copy(update={"data": data})))
+    changes: dict[str, Any] = {"data": options.data.model_copy(update=given)}
+    if path and options.transfer:  # as `make run DATA=path` does
+        changes["transfer"] = options.transfer.model_copy(update={"task_b": ("auto",)})
+    print(describe(options.model_copy(update=changes)))
 
 
 @app.command

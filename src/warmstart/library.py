@@ -204,7 +204,7 @@ def compare(
     x: ArrayLike | pd.DataFrame,
     y: ArrayLike | pd.Series | Sequence[Any] | None = None,
     *,
-    target: str | None = None,
+    target: Any = None,
     task: TaskKind = "auto",
     columns: Mapping[str, Override] | None = None,
     group: str | None = None,
@@ -264,10 +264,6 @@ def compare(
     Raises:
         InputError: with one line per problem of the data or the arguments.
     """
-    told = Told(
-        task=task, columns=columns or {}, group=group, order=order, test_fraction=test_fraction
-    )
-    dataset = from_memory(x, y, target=target, told=told, where=_WHERE)
     budget: dict[str, Any] = {"seeds": seeds, "learning_rates": list(learning_rates)}
     budget |= {"epochs": epochs, "patience": patience, "batch_size": batch_size}
     budget |= {"metric": metric, "equivalence": equivalence}
@@ -278,7 +274,11 @@ def compare(
     }
     study = {"arms": _ARMS if arms is None else arms}
     budget |= {"base": {} if base is None else base, "studies": {_STUDY: study}}
-    data = {"name": dataset.name, "path": "none", "order": order} | parts
+    if isinstance(columns, Mapping):
+        columns = {str(name): kind for name, kind in columns.items()}
+    named = {"group": _name(group), "order": _name(order)}
+    said = {"task": task, "columns": {} if columns is None else columns} | named
+    data = {"name": "arrays", "path": "none"} | said | parts
     executor = {"workers": workers}
     if splits == "official":
         raise InputError(
@@ -286,6 +286,15 @@ def compare(
             "their own, received official; choose one, or use the pipeline (docs/data.md)"
         )
     options = _options({"seed": seed, "data": data, "compare": budget, "executor": executor})
+    chosen = options.data
+    told = Told(
+        task=chosen.task,
+        columns=chosen.columns,
+        group=chosen.group,
+        order=chosen.order,
+        test_fraction=chosen.test_fraction,
+    )
+    dataset = from_memory(x, y, target=target, told=told, where=_WHERE)
     if misfits := options.compare.misfits(dataset.kind):
         raise InputError(*(f"{_WHERE}: {line}" for line in misfits))
     with TemporaryDirectory(prefix="warmstart-") as name:
@@ -353,6 +362,11 @@ def _options(content: dict[str, Any]) -> _Options:
         sections = rf"^(compare\.studies\.{_STUDY}\.|compare\.|data\.|executor\.)"
         raise InputError(*(f"{_WHERE}: {re.sub(sections, '', line)}" for line in problems))
     return options
+
+
+def _name(column: Any) -> str | None:
+    """Columns may be called 3."""
+    return None if column is None else str(column)
 
 
 def _plain(value: Any) -> Any:

@@ -86,7 +86,7 @@ def test_nothing_is_recommended_without_a_signal() -> None:
     text = advice(networks, measured)
     assert text.startswith("Nothing here is worth using: ")
     assert "is not shown to beat always naming the most frequent class, 50.0 %" in text
-    assert text.endswith("No signal was found in these data.")
+    assert text.endswith("No signal is shown in these data.")
     assert "Use" not in text
 
 
@@ -126,6 +126,11 @@ def test_two_seeds_show_nothing() -> None:
     networks = study(finished("relu", [0.9, 0.91]), 0.5)
     text = advice(networks, yardsticks([0.5, 0.6], [0.5, 0.6]))
     assert "is not shown to beat" in text
+    text = advice(networks, yardsticks([0.97, 0.99], [0.5, 0.6]))
+    assert "A linear model reaches 98.0 %" in text
+    assert text.endswith(
+        ", which is not shown to be better over 2 seeds either. No signal is shown in these data."
+    )
 
 
 def test_the_best_network_is_that_of_validation() -> None:

@@ -96,7 +96,7 @@ def test_imbalanced_noise_is_recommended_to_nobody(tmp_path: Path) -> None:
     test = {"n": 120, "classes": {"no": 114, "yes": 6}}
     text = report(tmp_path, test, networks, yardsticks, kind="binary")
     assert "**What to use.** Nothing here is worth using: relu (activation), test balanced" in text
-    assert "No signal was found in these data." in text
+    assert "No signal is shown in these data." in text
     assert "Use " not in text
     assert "; always naming the same class gives 50.0 %." in text
     assert (

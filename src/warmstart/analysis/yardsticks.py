@@ -112,7 +112,14 @@ def verdict_first(held: Sequence[Yardstick], advice: str) -> str:
             f"better than that, {best.said.mean(best.reached)}."
             + (" Networks may need `class_weight: balanced`." if weights else "")
         )
-    return f"Nothing here is worth using: {constant.sentence} No signal was found in these data."
+    text = f"Nothing here is worth using: {constant.sentence}"
+    if not best.is_constant:
+        name = NAMES[best.name]
+        text += (
+            f" {name[:1].upper()}{name[1:]} reaches {best.said.mean(best.reached)}, which is not "
+            f"shown to be better over {best.seeds} seeds either."
+        )
+    return f"{text} No signal is shown in these data."
 
 
 def best_network(studies: Sequence[Results]) -> tuple[Results, str] | None:

@@ -20,8 +20,15 @@ Override = str | Mapping[str, Any]
 `{date: "%d.%m.%Y"}`, a format of `strptime`."""
 PARTS = ("year", "month", "day", "weekday", "hour", "days")
 """What a date becomes; `days` is time as a number, in days since 1970."""
+MOST = float(np.finfo(np.float32).max)
+"""What a number may be, of either sign."""
 MOST_CATEGORIES, MOST_SHARE = 1000, 0.5
 """Different texts, and the share of all texts they may be, up to which text is categories."""
+_AMOUNT = (
+    r"([^\w\s]+\s?|[A-Z]{3}\s)?[+-]?(\d{1,3}([,.'\s]\d{3})+|\d+)([.,]\d+)?"
+    r"\s?([^\w\s]*[^\W\d]{0,4}\d?)"
+)
+"""A number with a currency or a unit, or with thousands separators."""
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
@@ -82,6 +89,7 @@ def understand(
 
 
 def _understood(name: str, values: "pd.Series[Any]", override: Override | None) -> list[Column]:
+    values = stripped(values)
     kind, order, form = _said(name, override)
     kind = kind or _kind(name, values)
     if kind == "date":
@@ -98,6 +106,25 @@ def _understood(name: str, values: "pd.Series[Any]", override: Override | None) 
     column = Column(name=name, kind=kind, values=found)
     encode(pd.DataFrame({name: values}), [column])  # whether they can be read
     return [_with(column, missing=bool(values.isna().any()))]
+
+
+def stripped(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """`values` without the blanks around texts, which nobody sees; a text of nothing is missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype) or not (
+        pd.api.types.is_object_dtype(values.dtype) or pd.api.types.is_string_dtype(values.dtype)
+    ):
+        return values
+    try:
+        codes, different = pd.factorize(values)
+    except TypeError:  # lists and the like are no text
+        return values
+    found = list(different)
+    plain = [each.strip() or None if isinstance(each, str) else each for each in found]
+    if all(one is other for one, other in zip(plain, found, strict=True)):
+        return values
+    kept = np.empty(len(plain) + 1, object)  # position -1: a gap
+    kept[:-1], kept[-1] = plain, None
+    return pd.Series(kept[codes], values.index, object, values.name)
 
 
 def _with(column: Column, *, missing: bool) -> Column:
@@ -160,6 +187,8 @@ def _of_text(name: str, there: "pd.Series[Any]") -> Kind:
     distinct, count = there.nunique(), len(there)
     if distinct <= 20 or (distinct <= MOST_CATEGORIES and distinct <= MOST_SHARE * count):
         return "category"
+    if line := written_numbers(there):
+        raise ColumnError([f"column {name!r}: {line}"])
     what = "an identifier or free text" if distinct == count else "free text"
     raise ColumnError(
         [
@@ -168,6 +197,27 @@ def _of_text(name: str, there: "pd.Series[Any]") -> Kind:
             f"{what}; leave it out with data.drop, or say what it is in data.columns "
             "(category, date or {date: '%d.%m.%Y'})"
         ]
+    )
+
+
+def written_numbers(texts: "pd.Series[Any]") -> str | None:
+    """What is to be done where most of `texts` are numbers, or would be without thousands
+    separators, units and the like: the rest of a line; None: they are not."""
+    distinct = texts.drop_duplicates()
+    other = distinct[pd.to_numeric(distinct, errors="coerce").isna()]
+    if other.empty:
+        return "expected numbers, received texts that are numbers; convert them to a number type"
+    if len(other) <= MOST_SHARE * len(distinct):
+        return (
+            f"expected numbers, received {len(distinct):,} different texts, {len(other):,} of "
+            f"which are none, the first {_short(other.iloc[0])}; leave empty what is missing, or "
+            "mend it"
+        )
+    if other.str.fullmatch(_AMOUNT).mean() <= MOST_SHARE:
+        return None
+    return (
+        f"expected plain numbers, received {len(distinct):,} different texts such as "
+        f"{_short(other.iloc[0])}; remove units, signs and thousands separators, as in 1234.5"
     )
 
 
@@ -210,7 +260,7 @@ def encode(frame: pd.DataFrame, columns: Sequence[Column]) -> NDArray[np.float64
             [f"expected the columns {', '.join(map(repr, missing))}, received none of them"]
         )
     for number, column in enumerate(columns):
-        values = frame.iloc[:, places[column.name]]
+        values = stripped(frame.iloc[:, places[column.name]])
         try:
             if column.kind == "date":
                 if column.name not in dates:
@@ -224,7 +274,10 @@ def encode(frame: pd.DataFrame, columns: Sequence[Column]) -> NDArray[np.float64
                 table[:, number] = _positions(values, column)
         except (TypeError, ValueError) as error:
             reason = " ".join(str(error).split()).split(". You might")[0]
-            line = f"column {column.name!r}: expected {_WANTED[column.kind]}, received {reason}"
+            line = (
+                f"column {column.name!r}: expected {_WANTED[column.kind]}, received {reason}; mend "
+                "it, or say in data.columns what the column is"
+            )
             problems += [line] if line not in problems else []
     if problems:
         raise ColumnError(problems)
@@ -246,8 +299,10 @@ def _floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
     if isinstance(values.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(values):
         values = pd.to_numeric(values.astype(object))
     table = values.to_numpy(np.float64, na_value=np.nan)
-    if (wrong := np.flatnonzero(np.isinf(table))).size:
-        raise ValueError(f"{wrong.size} that are infinite, the first in row {wrong[0]}")
+    if (wrong := np.flatnonzero(np.abs(table) > MOST)).size:
+        raise ValueError(
+            f"{wrong.size} that are infinite or beyond {MOST:.2g}, the first in sample {wrong[0]}"
+        )
     return table
 
 
@@ -271,7 +326,10 @@ def _positions(values: "pd.Series[Any]", column: Column) -> NDArray[np.float64]:
     numbers = {value: place for place, value in enumerate(column.values)}
     codes, found = pd.factorize(values)
     unknown = len(numbers)
-    places = [numbers.get(_key(each), unknown) for each in found]
+    named = {str(value): place for value, place in numbers.items()}  # 7 where others are "x7"
+    places = [
+        numbers.get(key, named.get(str(key), unknown)) for key in (_key(each) for each in found)
+    ]
     if column.kind == "ordered":
         if strange := [each for each, place in zip(found, places, strict=True) if place == unknown]:
             raise ValueError(f"{_key(strange[0])!r}")
@@ -290,7 +348,10 @@ def _dates(values: "pd.Series[Any]", form: str | None) -> "pd.Series[Any]":
 
 def _part(dates: "pd.Series[Any]", part: str) -> NDArray[np.float64]:
     if part == "days":
-        since = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+        # a timestamp of pandas counts nanoseconds, which end in the year 2262
+        since = (
+            dates.dt.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")
+        ).dt.total_seconds()
         return since.to_numpy(np.float64) / 86_400
     own = "day_of_week" if part == "weekday" else part
     return getattr(dates.dt, own).to_numpy(np.float64, na_value=np.nan)

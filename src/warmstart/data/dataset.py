@@ -144,7 +144,9 @@ def from_arrays(
         InputError: with all problems, one line each.
     """
     told = told or Told()
-    images = not isinstance(x, pd.DataFrame) and np.ndim(x) > 2
+    if not isinstance(x, pd.DataFrame):
+        x = _as_array(x, where)
+    images = not isinstance(x, pd.DataFrame) and x.ndim > 2
     aim, problems = target.understand(y, class_names, task=told.task, called=called, images=images)
     try:
         values, shape, made, groups, order = _features(x, told)
@@ -190,6 +192,27 @@ def from_arrays(
     )
 
 
+def _as_array(x: Any, where: str) -> NDArray[Any]:
+    """`x` as an array, masked if it was.
+
+    Raises:
+        InputError: if its rows differ in length, or it is a sparse matrix.
+    """
+    try:
+        array = x if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{where}: x: expected samples of one shape, received others ({reason}); mend them"
+        ) from None
+    if array.dtype == object and array.ndim == 0:
+        raise InputError(
+            f"{where}: x: expected an array or a frame, received {type(x).__name__}; convert it, a "
+            "sparse matrix with x.toarray()"
+        )
+    return array
+
+
 def _features(
     x: Any, told: Told
 ) -> tuple[
@@ -215,6 +238,13 @@ def _features(
             )
         return *_array(x, "x"), None, None
     names = [str(each) for each in x.columns]
+    if twice := sorted({each for each in names if names.count(each) > 1}):
+        raise ColumnError(
+            [
+                f"x: expected columns with different names, received {target.some(twice)} more "
+                "than once; rename them"
+            ]
+        )
     asked = {f"data.columns.{each}": each for each in told.columns} | {
         f"data.{key}": each for key in ("group", "order") if (each := getattr(told, key))
     }
@@ -227,7 +257,7 @@ def _features(
     places = dict(zip(names, range(len(names)), strict=True))
     groups = order = None
     if told.group:
-        groups = pd.factorize(x.iloc[:, places[told.group]], use_na_sentinel=False)[0]
+        groups = _groups(x.iloc[:, places[told.group]])
     if told.order:
         order = _order(x.iloc[:, places[told.order]], told)
     left = [place for each, place in places.items() if each not in (told.group, told.order)]
@@ -239,6 +269,18 @@ def _features(
     made = tables.understand(frame, told.columns)
     values, _, _ = _array(tables.encode(frame, made), "x", gaps=True)
     return values, (len(made),), made, groups, order
+
+
+def _groups(values: "pd.Series[Any]") -> NDArray[np.int64]:
+    try:
+        return pd.factorize(tables.stripped(values), use_na_sentinel=False)[0]
+    except TypeError as error:
+        raise ColumnError(
+            [
+                f"data.group: expected numbers or text, received {error} in {values.name!r}; "
+                "convert it"
+            ]
+        ) from None
 
 
 def _order(values: "pd.Series[Any]", told: Told) -> NDArray[np.int64]:
@@ -275,7 +317,6 @@ def _array(
     """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         x = np.ma.filled(x.astype(np.float64), np.nan)
-    x = np.asarray(x)
     if x.dtype.kind not in "biuf":
         raise ColumnError([f"{called}: expected numbers, received dtype {x.dtype}; convert it"])
     if x.ndim < 2 or x.size == 0:
@@ -287,7 +328,7 @@ def _array(
         )
     flat = x.reshape(len(x), -1)
     missing = np.isnan(flat).any(axis=0) if flat.dtype.kind == "f" else np.zeros(1, bool)
-    _check(flat, called, gaps or (x.ndim == 2 and not missing.all()))
+    _check(flat, called, gaps or x.ndim == 2)
     made: tuple[Column, ...] = ()
     if missing.any() and not gaps:
         made = tuple(

@@ -12,7 +12,7 @@ from warmstart.data.columns import Column
 
 GIVES_AWAY, GIVES_NUMBERS_AWAY = 0.999, 0.99
 """Balanced accuracy, and R², from which on one column alone gives the target away."""
-_ROWS = 20_000  # so many are plenty to see it
+_FEWEST, _ROWS = 20, 20_000  # samples that it takes to see it, and that are plenty
 
 
 def together(
@@ -82,6 +82,8 @@ def giving_away(
 ) -> list[str]:
     """Columns from which alone the target follows, for samples not seen before: by a decision tree
     on each, in two halves of at most 20,000 samples."""
+    if len(y) < _FEWEST:
+        return []
     from sklearn.metrics import balanced_accuracy_score, r2_score
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 

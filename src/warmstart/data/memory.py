@@ -14,7 +14,7 @@ def from_memory(
     x: ArrayLike | pd.DataFrame,
     y: ArrayLike | pd.Series | Sequence[Any] | None = None,
     *,
-    target: str | None = None,
+    target: Any = None,
     told: Told | None = None,
     where: str,
 ) -> Dataset:
@@ -23,7 +23,7 @@ def from_memory(
     Args:
         x: `(n, ...)` numbers, or a frame with a column per feature.
         y: `(n,)` labels of any hashable kind, or numbers; None: the column `target` of `x`.
-        target: name of a column of the frame `x`; None: `y` is given.
+        target: name of a column of the frame `x`, as it is or as text; None: `y` is given.
         told: what the user said of the data.
         where: what messages begin with.
 
@@ -37,7 +37,7 @@ def from_memory(
             f"{received}; give one of them"
         )
     if target is not None:
-        names = [*map(str, x.columns)] if isinstance(x, pd.DataFrame) else []
+        names, target = [*map(str, x.columns)] if isinstance(x, pd.DataFrame) else [], str(target)
         if names.count(target) != 1:
             received = f"a frame of {', '.join(names)}" if names else type(x).__name__
             raise InputError(

@@ -34,10 +34,15 @@ def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
         for label, name in enumerate(names)
         if test[label] < 1 or others[label] < 2
     ]:
+        where, instead = "data.splits: expected for official", "choose resampled"
+        if data.order:
+            where, instead = (
+                f"data.order: expected in the order of {data.order!r}",
+                "set it to null",
+            )
         raise InputError(
-            "data.splits: expected for official 1 sample of every class or more in the test set "
-            f"and 2 or more outside it, received {some(few, quote=False)}; add samples, remove the "
-            "class, or choose resampled"
+            f"{where} 1 sample of every class or more in the test set and 2 or more outside it, "
+            f"received {some(few, quote=False)}; add samples, remove the class, or {instead}"
         )
     validation = np.maximum(1, np.rint(data.validation_fraction * every).astype(np.int64))
     if few := [

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from warmstart.data import columns
+
 TaskKind = Literal["auto", "classification", "regression"]
 """As `data.task` of params.yaml: what a target is taken for."""
-FEWEST = 3
-"""Samples that every class needs: one each to train, to validate and to test."""
+FEWEST, FEWEST_NUMBERS = 3, 10
+"""Samples that every class needs, one each to train, to validate and to test; and a regression."""
 MOST_WHOLE, MOST_FRACTIONS = 30, 10
 """Different numbers up to which a target of whole numbers, or of others, is taken for classes."""
 EACH_WHOLE, EACH_FRACTION = 4, 10
@@ -53,11 +55,11 @@ def understand(
     names, more = _names(given)
     if problems := more + problems:
         return None, problems
-    numbers = _numbers(values)
+    numbers = _numbers(values, as_text=task == "regression")
     why = _why(values, numbers, task, given is not None, images)
     if why.startswith("numbers"):
         return _regression(values, numbers, why, called)
-    return _classes(values, names, given is not None, why, called)
+    return _classes(values, numbers, names, given is not None, why, called)
 
 
 def _series(y: Any, called: str) -> tuple["pd.Series[Any]", list[str]]:
@@ -76,7 +78,7 @@ def _series(y: Any, called: str) -> tuple["pd.Series[Any]", list[str]]:
         y = y.astype(y.dtype.newbyteorder("="), copy=False)
     try:
         values = pd.Series(y).reset_index(drop=True)
-        missing = np.flatnonzero(values.isna()).tolist()
+        missing = np.flatnonzero(_gaps(values)).tolist()
         pd.factorize(values)
     except (TypeError, ValueError) as error:
         return pd.Series(), [
@@ -91,8 +93,19 @@ def _series(y: Any, called: str) -> tuple["pd.Series[Any]", list[str]]:
     ]
 
 
-def _numbers(values: "pd.Series[Any]") -> NDArray[np.float64] | None:
-    """`values` as numbers; None where they are something else."""
+def _gaps(values: "pd.Series[Any]") -> NDArray[np.bool_]:
+    """`(n,)`: what is missing, or a text of nothing but blanks."""
+    codes, found = pd.factorize(values)
+    empty = [isinstance(each, str) and not each.strip() for each in found]
+    return np.array([*empty, True])[codes]  # position -1: missing
+
+
+def _numbers(values: "pd.Series[Any]", *, as_text: bool) -> NDArray[np.float64] | None:
+    """`values` as numbers; None where they are something else, or text but for `as_text`."""
+    if as_text and (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        values = pd.to_numeric(values.astype(object), errors="coerce")
+        if values.isna().any():
+            return None
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
         return None
     return None if pd.api.types.is_complex_dtype(values) else values.to_numpy(np.float64)
@@ -129,26 +142,38 @@ def _regression(
     values: "pd.Series[Any]", numbers: NDArray[np.float64] | None, why: str, called: str
 ) -> tuple[Target | None, list[str]]:
     if numbers is None:
+        received = f"received {values.dtype}; convert it"
+        if pd.api.types.is_string_dtype(values):
+            received = columns.written_numbers(values) or received
         return None, [
-            f"{called}: expected numbers, as data.task says, received {values.dtype}; convert it, "
-            "or choose classification"
+            f"{called}: expected numbers, as data.task says, {received}, or choose classification"
         ]
-    wrong = np.flatnonzero(~np.isfinite(numbers))
+    wrong = np.flatnonzero(~(np.abs(numbers) <= columns.MOST))
     if len(wrong):
         return None, [
-            f"{called}: expected finite numbers, received {len(wrong)} that are infinite, the "
-            f"first in sample {wrong[0]}; drop the samples"
+            f"{called}: expected finite numbers, received {len(wrong)} that are infinite or beyond "
+            f"{columns.MOST:.2g}, the first in sample {wrong[0]}; drop the samples"
         ]
     if (numbers == numbers[0]).all():
         return None, [
             f"{called}: expected numbers that differ, received {numbers[0]:g} only; "
             "name another column"
         ]
+    if len(numbers) < FEWEST_NUMBERS:
+        return None, [
+            f"{called}: expected {FEWEST_NUMBERS} samples or more to predict a number, received "
+            f"{len(numbers)}; add samples"
+        ]
     return Target(y=numbers, why=why), []
 
 
 def _classes(
-    values: "pd.Series[Any]", names: tuple[str, ...], named: bool, why: str, called: str
+    values: "pd.Series[Any]",
+    numbers: NDArray[np.float64] | None,
+    names: tuple[str, ...],
+    named: bool,
+    why: str,
+    called: str,
 ) -> tuple[Target | None, list[str]]:
     positions, different = pd.factorize(values)
     found: NDArray[Any] = _as_array(different)
@@ -174,8 +199,14 @@ def _classes(
                 f"{called}: expected labels with different names, received {some(twice)} for more "
                 "than one; convert them all to text or to numbers"
             ]
+        if alike := _twice([name.strip() for name in names]):
+            return None, [
+                f"{called}: expected labels that differ in more than the blanks around them, "
+                f"received {some(alike)} with and without; strip them"
+            ]
     if problems := _count_problems(positions, names, called):
-        return None, problems
+        line = columns.written_numbers(pd.Series(names)) if numbers is None else None
+        return None, [f"{called}: {line}"] if line and len(names) > MOST_WHOLE else problems
     y = positions.astype(np.int32)
     return Target(y=y, class_names=names, labels=labels, why=why), []
 
@@ -203,7 +234,7 @@ def _place(label: Any, names: tuple[str, ...]) -> int:
 
 def _text(label: Any) -> str:
     """3.0 is called 3: whole numbers are floats wherever a file had a gap in their column."""
-    plain = _plain(label)
+    plain = label.decode(errors="replace") if isinstance(label, bytes) else _plain(label)
     return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
 
 

@@ -47,15 +47,17 @@ def first(
     Raises:
         InputError: if there are too few groups.
     """
-    drawn = [*islice(_draws(y, groups, wanted, kept, seed, *names), FIRST)]
+    free = _free(groups, kept)
+    drawn = [*islice(_draws(y, groups, wanted, kept, seed, *names), FIRST if len(free) else 0)]
     counts = np.array([_counts(parts, y) for parts in drawn])
-    good = (counts > 0).all(axis=(1, 2))
+    good = (counts > 0).all(axis=(1, 2)) if len(free) else np.zeros(0, bool)
     if not good.any():
+        fewest, outside = (FEWEST, "") if kept is None else (FEWEST - 1, " outside the test part")
         raise InputError(
-            f"data: expected {FEWEST} groups of rows that belong together or more of every class, "
-            f"so that each class is in each part of a split, received {len(np.unique(groups))} "
-            f"groups of {len(y)} rows (rows that are the same are one); add data, remove a class "
-            "or data.group"
+            f"data: expected {fewest} groups of rows that belong together or more of every class"
+            f"{outside}, so that each class is in each part of a split, received "
+            f"{len(np.unique(groups[free]))} of {len(free)} rows (rows that are the same are one); "
+            "add data, remove a class or data.group"
         )
     sizes = _reached(counts[good], wanted)
     found = next(place for place, of_draw in enumerate(counts) if (of_draw >= sizes).all())
@@ -119,9 +121,7 @@ def _draws(
     """Parts of whole groups: of every class as many rows as `wanted`, or a little more, to validate
     and to test, the rest to train; mixed."""
     random = generator(seed, *names, "together")
-    free = np.arange(len(y))
-    if kept is not None:
-        free = np.flatnonzero(~np.isin(groups, groups[kept]))
+    free = _free(groups, kept)
     numbers, place = np.unique(groups[free], return_inverse=True)
     sizes = np.bincount(place)
     strata = _strata(y[free], place, len(numbers), wanted.shape[1])
@@ -144,6 +144,13 @@ def _draws(
             for number, name in enumerate(PARTS)
         }
         yield parts if kept is None else parts | {"test": kept}
+
+
+def _free(groups: Indices, kept: Indices | None) -> Indices:
+    """The rows that are drawn."""
+    if kept is None:
+        return np.arange(len(groups))
+    return np.flatnonzero(~np.isin(groups, groups[kept]))
 
 
 def _strata(

@@ -1,7 +1,7 @@
 """What was understood of the data, and what becomes of the settings on them, before anything is
 trained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def describe(params: Params) -> str:
 
 def _target(dataset: Dataset) -> Iterator[str]:
     shape = " × ".join(map(str, dataset.feature_shape))
-    what = f"{len(dataset.columns_named)} columns" if dataset.columns else f"shape {shape}"
+    what = _many(len(dataset.columns_named), "column") if dataset.columns else f"shape {shape}"
     yield f"{dataset.name}: {len(dataset.y):,} samples of {what}, from {dataset.source}"
     yield f"task: {dataset.kind}; the target {dataset.target} is {dataset.why}"
     if not dataset.class_names:
@@ -46,13 +46,24 @@ def _target(dataset: Dataset) -> Iterator[str]:
         yield f"  {name:<24} {count:>9,}  {100 * count / len(dataset.y):5.1f} %"
     if (more := len(counts) - _MOST_CLASSES) > 0:
         yield f"  and {more} classes more"
+    if alike := _alike(dataset.class_names):
+        yield f"  {', '.join(alike)} differ in small and capital letters alone"
+
+
+def _alike(names: Sequence[str]) -> list[str]:
+    lower = [name.casefold() for name in names]
+    return [name for name in names if lower.count(name.casefold()) > 1]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _columns(dataset: Dataset) -> Iterator[str]:
     if not dataset.columns:
         return
     widths = [*encoder.titles(dataset.columns)]
-    yield f"columns, which become {len(widths)} features:"
+    yield f"columns, which become {_many(len(widths), 'feature')}:"
     shown = dataset.columns_named[:_MOST_COLUMNS]
     for name in shown:
         places = [i for i, column in enumerate(dataset.columns) if column.name == name]
@@ -76,7 +87,8 @@ def _notes(dataset: Dataset, places: list[int]) -> Iterator[str]:
     column = dataset.columns[places[-1]]
     if column.kind in ("category", "ordered"):
         many = len(column.values) > encoder.MOST_FEATURES
-        yield f"{len(column.values):,} categories" + (
+        count = len(column.values)
+        yield f"{count:,} categor{'y' if count == 1 else 'ies'}" + (
             f", the {encoder.MOST_FEATURES - 1} most frequent for themselves" if many else ""
         )
     elif column.kind == "date":
@@ -110,8 +122,10 @@ def _settings(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
         names = [dataset.class_names[label] for label in plan.counts.task_b]
         yield f"transfer: task B is {', '.join(names)}"
         yield from fitting.remarks(params, plan.counts, dataset.feature_shape)
-    metric = METRICS[params.compare.decided_by(_counts(dataset))]
-    yield f"metric: {metric.title}{_why(dataset) if params.compare.metric == 'auto' else ''}"
+    if params.compare.metric == "auto":
+        yield f"metric: {METRICS[automatic(_counts(dataset))].title}{_why(dataset)}"
+    else:
+        yield f"metric: {METRICS[params.compare.metric].title}, as compare.metric says"
 
 
 def _counts(dataset: Dataset) -> list[int]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warmstart.config.params import Params
+from warmstart.config.params import Params, Transfer
 from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.split import no_transfer, rows, task_labels
@@ -43,12 +43,10 @@ def planned(dataset: Dataset, params: Params) -> Plan:
     if transfer and not reason:
         labels = task_labels(transfer, names, dataset.y)
     parts = rows(dataset, params.data, params.seed)
-    if transfer and not reason:
+    if transfer and "b" in labels:
         train = np.bincount(dataset.y[parts["train"]], minlength=len(names))
         counts = fitting.Counts(class_names=names, train=train.tolist(), task_b=labels["b"])
-        problems = list(fitting.label_problems(transfer, counts))
-        if transfer.automatic and problems:  # nobody asked for these classes
-            reason = f"task B has too few samples: {problems[0]}"
+        if reason := _no_labels(transfer, counts):
             labels, counts = {"full": labels["full"]}, None
         else:
             fitting.check(params, counts, dataset.feature_shape)
@@ -58,4 +56,17 @@ def planned(dataset: Dataset, params: Params) -> Plan:
         no_transfer=reason,
         counts=counts,
         warnings=tuple(warnings(dataset, params.seed)),
+    )
+
+
+def _no_labels(transfer: Transfer, counts: fitting.Counts) -> str | None:
+    """Why there is no model B, where nobody chose its classes and the likeliest are too small."""
+    asked_for = transfer.a or not transfer.automatic
+    if asked_for or not any(fitting.label_problems(transfer, counts)):
+        return None
+    names = " and ".join(counts.class_names[label] for label in counts.task_b)
+    most = max([transfer.train_size, *(n for n in transfer.label_counts if n != "all")])
+    return (
+        f"task B, {names}, has {counts.size(counts.task_b)} samples to train on, where "
+        f"transfer.train_size and label_counts ask for up to {most}"
     )

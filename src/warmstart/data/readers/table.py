@@ -9,6 +9,7 @@ import pandas as pd
 
 from warmstart.config.checking import nearest
 from warmstart.config.params import Data
+from warmstart.data.columns import stripped
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
@@ -70,7 +71,7 @@ def raw(frame: pd.DataFrame, data: Data, path: Path, how: str) -> Raw:
     """
     if frame.empty:
         raise InputError(f"{path}: expected rows below the names of the columns, received none")
-    target = frame.pop(str(data.target))
+    target = stripped(frame.pop(str(data.target)))
     if len(missing := np.flatnonzero(target.isna())):
         raise InputError(
             f"{path}: {target.name!r}: expected a target in every row, received {len(missing)} of "
