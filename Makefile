@@ -44,8 +44,8 @@ $(READY): $(LOCK) requirements-uv.lock pyproject.toml
 
 # data of your own, named on the command line: written into params.yaml, in quotes for what is in a path or a name
 own = $(if $(filter command,$(origin $(1))),--set-param '$(2)="$($(1))"')
-NAME = mine
-OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param data.name=$(NAME) --set-param transfer.task_b=auto) $(call own,TARGET,data.target))
+NAME = $(or $(filter-out digits fashion_mnist,$(basename $(lastword $(notdir $(DATA))))),mine)
+OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param 'data.name="$(NAME)"' --set-param transfer.task_b=auto --set-param 'transfer.label_counts=[all]') $(call own,TARGET,data.target))
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
 	@$(if $(OWN),:,$(BIN)/python -m warmstart check)

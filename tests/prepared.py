@@ -30,7 +30,10 @@ def view_of(task: Task, standardization: Standardization | None = None) -> View:
     )
     fitted = Preprocessing(columns=(), encoder=None, standardization=standard)
     parts = dict(zip(PARTS, rows, strict=True))
-    return View(task=task, dataset=dataset, parts=parts, fitted=fitted)
+    classes = max(1, task.classes)
+    labels = y if task.classes else np.zeros(len(y), int)
+    counts = np.array([np.bincount(labels[own], minlength=classes) for own in rows])
+    return View(task=task, dataset=dataset, parts=parts, wanted=counts, fitted=fitted)
 
 
 def leave(folder: Path, full: Task, standardization: Standardization | None = None) -> None:

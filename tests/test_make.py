@@ -24,11 +24,12 @@ def last_line(*arguments: str, **environment: str) -> str:
 def test_data_of_ones_own_are_named_on_the_command_line() -> None:
     assert last_line(DATA="not meant", TARGET="not meant") == "dvc repro"
     assert last_line("DATA=my data/trees.csv", "TARGET=my kind") == (
-        "dvc exp run --set-param 'data.path=\"my data/trees.csv\"' --set-param data.name=mine "
-        "--set-param transfer.task_b=auto --set-param 'data.target=\"my kind\"'"
+        "dvc exp run --set-param 'data.path=\"my data/trees.csv\"' "
+        "--set-param 'data.name=\"trees\"' --set-param transfer.task_b=auto --set-param 'transfer.label_counts=[all]' "
+        "--set-param 'data.target=\"my kind\"'"
     )
     assert last_line("DATA=a.npz", "NAME=leaves") == (
-        "dvc exp run --set-param 'data.path=\"a.npz\"' --set-param data.name=leaves "
-        "--set-param transfer.task_b=auto"
+        "dvc exp run --set-param 'data.path=\"a.npz\"' --set-param 'data.name=\"leaves\"' "
+        "--set-param transfer.task_b=auto --set-param 'transfer.label_counts=[all]'"
     )
     assert last_line("TARGET=kind") == "dvc exp run --set-param 'data.target=\"kind\"'"

@@ -34,7 +34,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(pixels).save(folder / f"data/raw/leaves/{name}/{number}.png")
     params = parameters.content()
     params["data"] |= {"name": "trees", "path": "data/raw/trees.npz"}
-    params["transfer"] |= {"task_b": ["a", "b"]}
+    params["transfer"] |= {"task_b": ["a", "b"], "train_size": 10, "label_counts": ["all"]}
     YAML_FILE.dump(params, folder / "params.yaml")
     run(folder, "git", "init", "--quiet")
     run(folder, "dvc", "init", "--quiet")

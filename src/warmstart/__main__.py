@@ -94,6 +94,8 @@ def describe(
     """
     options = config.load(params)
     own = {"path": path, "target": target, "name": Path(path).stem if path else None}
+    if own["name"] in config.KNOWN_CLASSES:  # the user's file, not the data of that name
+        own["name"] = "mine"
     given = {key: value for key, value in own.items() if value is not None}
     from warmstart.stages.describe import describe
 

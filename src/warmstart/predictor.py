@@ -2,7 +2,7 @@
 numbers. This file imports nothing of the package: a model that is served elsewhere takes it along.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 _ROWS = 8192  # so many at a time
+
+
+def answer(classes: Iterable[Any]) -> str:
+    """What the column with the most probable label is called: `prediction`, unless that is one of
+    `classes`."""
+    name, taken = "prediction", {str(label) for label in classes}
+    while name in taken:
+        name += "_"
+    return name
 
 
 class Predictor:
@@ -58,9 +67,9 @@ class Predictor:
         return self._preprocess(self._table(rows) if self._raw else self._array(rows))
 
     def predict(self, rows: Any, verbose: int = 0) -> pd.DataFrame:
-        """One row for each of `rows` (see `features`): `prediction`, the most probable label, and a
-        column for each label with its probability; of a regression the number in its own unit,
-        under the name of the target. Indexed as `rows` if they are a frame.
+        """One row for each of `rows` (see `features`): `prediction`, the most probable label (see
+        `answer`), and a column for each label with its probability; of a regression the number in
+        its own unit, under the name of the target. Indexed as `rows` if they are a frame.
 
         Args:
             verbose: whether Keras shows its progress, as in `keras.Model.predict`.
@@ -69,11 +78,12 @@ class Predictor:
         index = rows.index if isinstance(rows, pd.DataFrame) else None
         name, mean, deviation = self._target
         if not len(self.classes_):
-            return pd.DataFrame({name: outputs[:, 0] * deviation + mean}, index=index)
+            numbers = outputs[:, 0].astype(np.float64) * deviation + mean
+            return pd.DataFrame({name: numbers}, index=index)
         chances = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         chances /= chances.sum(axis=1, keepdims=True)
         table = pd.DataFrame(chances, columns=list(self.classes_), index=index)
-        table.insert(0, "prediction", self.classes_[outputs.argmax(axis=1)], allow_duplicates=True)
+        table.insert(0, answer(self.classes_), self.classes_[outputs.argmax(axis=1)])
         return table
 
     def _table(self, rows: Any) -> NDArray[np.float64]:

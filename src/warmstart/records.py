@@ -159,7 +159,8 @@ def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """The trial whose network a stage saved, and what that network gets right on the validation
-    samples, one by one: the evidence by which it can be held against another network."""
+    samples, one by one, or by how much it misses them: the evidence by which it can be held against
+    another network."""
 
     record: str
     """Digest of the trial's record."""
@@ -170,4 +171,7 @@ class Kept:
     validation_hits: str
     """One bit per validation sample, 1 where the label is right, packed and in hexadecimal; empty
     for a regression."""
+    validation_errors: str
+    """Of a regression the absolute error of each validation sample in the unit of the target,
+    float32, little-endian, in hexadecimal; else empty."""
     validation_samples: int

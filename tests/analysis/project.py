@@ -56,6 +56,7 @@ def keep(folder: Path, records: Sequence[Record], best: int, model: str, hits: n
         "model": model,
         "data": "v" * 64,
         "validation_hits": np.packbits(hits).tobytes().hex(),
+        "validation_errors": "",
         "validation_samples": len(hits),
     }
     write_json(folder / "kept.json", kept)

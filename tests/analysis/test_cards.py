@@ -48,6 +48,7 @@ def test_the_card_of_the_kept_trial(tmp_path: Path) -> None:
         "digest": make_task("full").digest,
         "classes": ["elm", "oak", "ash"],
         "features": 3,
+        "target": None,
     }
     given = card["input"]
     assert (given["shape"], given["mean"], given["scale"]) == (
@@ -118,6 +119,37 @@ def test_a_model_is_better_if_its_interval_lies_above_zero() -> None:
     few = np.array([1] * 83 + [0] * 17)  # 0.03 ± 1.984 · 0.017: from -0.4 points
     assert not beats(model(few), model(champion)).better
     assert not beats(model(ours), model(ours)).better
+
+
+def number(errors: np.ndarray, **changed: Any) -> dict[str, Any]:
+    """What `beats` reads of the card of a regression."""
+    return {
+        "data": {"classes": []},
+        "metric": "rmse",
+        "validation_data": "v",
+        "validation_hits": "",
+        "validation_errors": errors.astype("<f4").tobytes().hex(),
+        "validation_samples": len(errors),
+    } | changed
+
+
+def test_numbers_are_compared_by_their_errors_sample_by_sample() -> None:
+    """Squares -1 or -3 by turns: -2 ± 1.984 · 1.005 / 10; absolute errors of 1 and 2, 2 and 3."""
+    champion, ours = np.sqrt(np.resize([5.0, 8.0], 100)), np.sqrt(np.resize([4.0, 5.0], 100))
+    assert beats(number(ours), number(champion)) == Decision(
+        True, "mean squared error -2 (-2.2 to -1.8) on 100 validation samples, paired by sample"
+    )
+    decision = beats(number(champion), number(ours))
+    assert (decision.better, decision.reason[:21]) == (False, "mean squared error +2")
+    assert not beats(number(ours), number(ours)).better
+    # one large error decides of squares, the many small ones of absolute errors
+    outlier = np.where(np.arange(100) == 0, 90.0, 1.0)
+    assert not beats(number(outlier), number(np.full(100, 3.0))).better
+    near = beats(number(np.full(100, 1.0), metric="mae"), number(np.resize([2.0, 2.5], 100)))
+    assert near.better
+    assert near.reason.startswith("mean absolute error -1.25 (-1.3 to -1.2) on 100")
+    unknown = Decision(False, "what either says of each sample is not known")
+    assert beats(number(ours), number(champion) | {"validation_errors": ""}) == unknown
 
 
 def test_models_of_other_samples_or_classes_are_not_compared() -> None:

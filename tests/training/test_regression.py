@@ -100,7 +100,7 @@ def test_trials_are_recorded_in_units_of_the_standardized_target_and_tested_in_i
     task, store = make_numbers(), Store(tmp_path / "store")
     results = worker.train(cohort, store, nothing)
     tested = worker.evaluate(cohort, store, nothing)
-    assert export(cohort, cohort.trials[1], tmp_path / "store", tmp_path / "model.keras") == []
+    errors = export(cohort, cohort.trials[1], tmp_path / "store", tmp_path / "model.keras")
     model = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(model.loss, keras.losses.MeanSquaredError)
     result = results[1]
@@ -120,6 +120,8 @@ def test_trials_are_recorded_in_units_of_the_standardized_target_and_tested_in_i
             "r2": 1 - np.mean((raw - guess) ** 2) / np.var(raw),
         }
 
+    guess = model.predict(task.x_validation, verbose=0)[:, 0].astype(float)
+    assert errors == pytest.approx(40 * np.abs(guess - task.y_validation), rel=1e-4)
     for name, value in by_hand("validation").items():
         assert result.validation[f"val_{name}"] == pytest.approx(value, rel=1e-4)
     for name, value in by_hand("test").items():

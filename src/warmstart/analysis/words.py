@@ -97,6 +97,14 @@ def points(value: Interval) -> str:
     return f"{text} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
 
 
+def signed(value: Interval) -> str:
+    """A difference in three digits: `-0.414 (-0.6 to -0.225)`."""
+    text = f"{value.mean:+.3g}"
+    if value.low is None or value.high is None:
+        return text
+    return f"{text} ({value.low:+.3g} to {value.high:+.3g})"
+
+
 def errors(factor: Interval, metric: str = "accuracy") -> str:
     """How many times fewer errors, or more where the `factor` of `Contrast` is below 1: `1.7 times
     fewer errors (1.1 to 2.6)`; of RMSE `an error 1.7 times smaller`."""

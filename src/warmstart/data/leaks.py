@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from warmstart.data.columns import Column
 
-GIVES_AWAY = 0.999
-"""Balanced accuracy, or R² on ranks, from which on one column alone gives the target away."""
+GIVES_AWAY, GIVES_NUMBERS_AWAY = 0.999, 0.99
+"""Balanced accuracy, and R², from which on one column alone gives the target away."""
 _FEWEST, _ROWS = 20, 20_000  # samples that it takes to see it, and that are plenty
 
 
@@ -89,19 +89,14 @@ def giving_away(
 
     rows = np.random.default_rng(seed).permutation(len(y))[:_ROWS]
     learn, test = np.array_split(rows, 2)
+    kind, score, enough = DecisionTreeRegressor, r2_score, GIVES_NUMBERS_AWAY
+    if classes:
+        kind, score, enough = DecisionTreeClassifier, balanced_accuracy_score, GIVES_AWAY
     found = []
-    for column, values in zip(columns, x.T, strict=True):
-        own = np.nan_to_num(values.astype(np.float64), nan=-1e30)[:, None]
-        # trees of scikit-learn take float32: ranks keep close values apart
-        own = pd.Series(own[:, 0]).rank(method="dense").to_numpy()[:, None]
-        if classes:
-            tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0)
-            guess = tree.fit(own[learn], y[learn]).predict(own[test])
-            score = balanced_accuracy_score(y[test], guess)
-        else:
-            tree = DecisionTreeRegressor(min_samples_leaf=2, random_state=0)
-            guess = tree.fit(own[learn], y[learn]).predict(own[test])
-            score = r2_score(y[test], guess)
-        if score >= GIVES_AWAY:
+    for column, values in zip(columns, x[rows].T, strict=True):
+        # trees of scikit-learn take float32: ranks keep close values apart, a gap is the lowest
+        own = pd.Series(values).rank(method="dense").fillna(0).to_numpy()[:, None]
+        tree = kind(min_samples_leaf=2, random_state=0).fit(own[: len(learn)], y[learn])
+        if score(y[test], tree.predict(own[len(learn) :])) >= enough:
             found.append(column.title)
     return found

@@ -1,7 +1,5 @@
 """A test set that came with the data is kept as the test part."""
 
-from typing import NoReturn
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,31 +9,6 @@ from warmstart.data.target import some
 from warmstart.errors import InputError
 
 
-def refuse(dataset: Dataset) -> NoReturn:
-    """Say that the data came without a test set.
-
-    Raises:
-        InputError: always.
-    """
-    raise InputError(
-        f"data.splits: expected resampled or fixed, since {dataset.name} came without a test "
-        "set, received official; change it, or add the test set as docs/data.md says"
-    )
-
-
-def halves(dataset: Dataset, data: Data) -> NDArray[np.int64]:
-    """As `sizes` of a regression: `(parts, 1)`."""
-    n, test = len(dataset.y), dataset.n_test
-    validation = max(1, round(data.validation_fraction * n))
-    if validation >= n - test:
-        raise InputError(
-            "data.validation_fraction: expected a share of all samples that leaves one outside the "
-            f"test set to train on, received {data.validation_fraction:g}, which takes "
-            f"{validation} of {n - test}; lower it"
-        )
-    return np.array([[n - test - validation], [validation], [test]])
-
-
 def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
     """How many samples of each class train, validate and test: `(parts, classes)`.
 
@@ -43,9 +16,16 @@ def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
     least one, validate and are taken from the others; the rest trains.
 
     Raises:
-        InputError: if a class would be missing in a part.
+        InputError: if the data came without a test set, or a class would be missing in a part.
     """
     names = dataset.class_names
+    if not dataset.n_test:
+        raise InputError(
+            f"data.splits: expected resampled or fixed, since {dataset.name} came without a test "
+            "set, received official; change it, or add the test set as docs/data.md says"
+        )
+    if not names:
+        return _halves(dataset, data)
     every = np.bincount(dataset.y, minlength=len(names))
     test = np.bincount(dataset.y[-dataset.n_test :], minlength=len(names))
     others = every - test
@@ -76,3 +56,16 @@ def sizes(dataset: Dataset, data: Data) -> NDArray[np.int64]:
             f"{data.validation_fraction:g}, which takes {some(few, quote=False)}; lower it"
         )
     return np.stack([others - validation, validation, test])
+
+
+def _halves(dataset: Dataset, data: Data) -> NDArray[np.int64]:
+    """As `sizes` of a regression: `(parts, 1)`."""
+    n, test = len(dataset.y), dataset.n_test
+    validation = max(1, round(data.validation_fraction * n))
+    if validation >= n - test:
+        raise InputError(
+            "data.validation_fraction: expected a share of all samples that leaves one outside the "
+            f"test set to train on, received {data.validation_fraction:g}, which takes "
+            f"{validation} of {n - test}; lower it"
+        )
+    return np.array([[n - test - validation], [validation], [test]])

@@ -32,69 +32,78 @@ def split_full(dataset: Dataset, data: Data, seed: int) -> View:
     Raises:
         InputError: as `rows`.
     """
-    return View.of("full", dataset, rows(dataset, data, seed))
+    return View.of("full", dataset, rows(dataset, data, seed), wanted(dataset, data))
 
 
 def resplit(whole: View, number: int, seed: int, splits: Splits) -> View:
     """All samples of `whole` in parts that are drawn anew: what trials of seed `number` see.
 
-    Each part has as many samples as it has in `whole`, of each class where no rows belong together,
-    in an order of its own, and is preprocessed by its own training samples. Of `official` splits
-    the test part is that of `whole`, in its order. Number 0, and every number of `fixed` splits, is
-    `whole` itself. The same arguments give the same parts.
+    Each part has as many samples of each class as it has in `whole`, in an order of its own, and is
+    preprocessed by its own training samples. Of `official` splits the test part is that of `whole`,
+    in its order. Number 0, and every number of `fixed` splits, is `whole` itself. The same
+    arguments give the same parts.
 
     Args:
         whole: of every class.
         number: of the split.
         seed: root.
         splits: as `data.splits` of params.yaml.
+
+    Raises:
+        InputError: as `together.again`.
     """
     if number == 0 or splits == "fixed":
         return whole
     dataset, names = whole.dataset, ("split", number)
     kept = whole.parts["test"] if splits == "official" else None
-    strata = _strata(dataset)
-    if dataset.groups is not None:
-        sizes = {part: len(rows) for part, rows in whole.parts.items()}
-        drawn = together.again(strata, dataset.groups, sizes, kept, seed, *names)
+    y = _strata(dataset)
+    sizes = np.array([np.bincount(y[whole.parts[part]], minlength=y.max() + 1) for part in PARTS])
+    if dataset.groups is None:
+        drawn = _stratified(y, sizes, 0 if kept is None else len(kept), seed, *names)
     else:
-        counts = [np.bincount(strata[whole.parts[p]], minlength=strata.max() + 1) for p in PARTS]
-        drawn = _stratified(
-            strata, np.array(counts), 0 if kept is None else len(kept), seed, *names
-        )
-    return View.of(f"{whole.task.name}_split_{number}", dataset, drawn)
+        drawn = together.again(y, dataset.groups, whole.wanted, sizes, kept, seed, *names)
+    return View.of(f"{whole.task.name}_split_{number}", dataset, drawn, whole.wanted)
 
 
 def rows(dataset: Dataset, data: Data, seed: int) -> Parts:
-    """The rows of `dataset` in each of PARTS, in the order in which the full task holds them.
-
-    The fractions hold for every class, rounded to whole samples, at least one in each part. With
-    `official` splits the test part is the test set that came with the data, in its order. Where
-    rows belong together the fractions hold as closely as whole groups allow.
+    """The rows of `dataset` in each of PARTS, in the order in which the full task holds them: as
+    many as `wanted` says or, where rows belong together, as whole groups allow.
 
     Raises:
-        InputError: with `official` splits, as `official.sizes`; where rows belong together, as
-            `together.first`.
+        InputError: as `wanted`, and where rows belong together as `together.first`.
     """
-    strata, names = _strata(dataset), dataset.class_names
-    if data.splits == "official" or data.order:
-        if not dataset.n_test:
-            official.refuse(dataset)
-        counts = official.sizes(dataset, data) if names else official.halves(dataset, data)
-        if dataset.groups is not None:
-            kept = np.arange(len(strata) - dataset.n_test, len(strata))
-            return together.first(strata, dataset.groups, counts.sum(axis=1), kept, seed, "split")
-        return _stratified(strata, counts, dataset.n_test, seed, "split")
+    y, sizes = _strata(dataset), wanted(dataset, data)
+    n_test = dataset.n_test if _keeps(data) else 0
+    if dataset.groups is None:
+        return _stratified(y, sizes, n_test, seed, "split")
+    kept = np.arange(len(y) - n_test, len(y)) if n_test else None
+    return together.first(y, dataset.groups, sizes, kept, seed, "split")
+
+
+def wanted(dataset: Dataset, data: Data) -> Indices:
+    """How many samples of each class train, validate and test where each is alone: `(parts,
+    classes)`. Of a regression all samples are one class.
+
+    The fractions hold for every class, rounded to whole samples, at least one in each part. With
+    `official` splits the test part is the test set that came with the data.
+
+    Raises:
+        InputError: with `official` splits, as `official.sizes`.
+    """
+    if _keeps(data):
+        return official.sizes(dataset, data)
     sizes = []
-    for n in np.bincount(strata).tolist():
+    for n in np.bincount(_strata(dataset)).tolist():
         # one of each class for each part, whatever the fractions round to
         test = min(max(1, round(data.test_fraction * n)), n - 2)
         validation = min(max(1, round(data.validation_fraction * n)), n - test - 1)
         sizes.append((n - test - validation, validation, test))
-    counts = np.array(sizes).T
-    if dataset.groups is not None:
-        return together.first(strata, dataset.groups, counts.sum(axis=1), None, seed, "split")
-    return _stratified(strata, counts, 0, seed, "split")
+    return np.array(sizes).T
+
+
+def _keeps(data: Data) -> bool:
+    """Whether a test set that came with the data, or the newest rows, are the test part."""
+    return data.splits == "official" or data.order is not None
 
 
 def _strata(dataset: Dataset) -> NDArray[np.int32]:

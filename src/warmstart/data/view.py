@@ -112,6 +112,8 @@ class View:
     task: Task
     dataset: Dataset
     parts: Parts
+    wanted: NDArray[np.int64]
+    """`(parts, classes)`: how many there would be if no rows belonged together."""
     fitted: Preprocessing | None = None
     """None: fitted when it is asked for."""
 
@@ -128,25 +130,11 @@ class View:
         return self.preprocessing.standardization
 
     @classmethod
-    def of(cls, name: str, dataset: Dataset, parts: Parts) -> Self:
+    def of(cls, name: str, dataset: Dataset, parts: Parts, wanted: NDArray[np.int64]) -> Self:
         """The task `name` of these rows, standardized by those that train."""
         fitted = Preprocessing.of(dataset.x[parts["train"]], dataset.columns)
-        return cls._made(name, dataset, parts, fitted)
-
-    @classmethod
-    def _made(cls, name: str, dataset: Dataset, parts: Parts, preprocessing: Preprocessing) -> Self:
-        arrays: dict[str, Any] = {
-            f"x_{part}": preprocessing.apply(dataset.x[parts[part]]) for part in PARTS
-        }
-        target = (0.0, 1.0)
-        y = dataset.y
-        if not dataset.class_names:
-            own = y[parts["train"]]
-            target = (float(own.mean()), float(own.std()) or 1.0)
-            y = ((y - target[0]) / target[1]).astype(np.float32)
-        arrays |= {f"y_{part}": y[parts[part]] for part in PARTS}
-        task = Task.of(name=name, class_names=dataset.class_names, target=target, **arrays)
-        return cls(task=task, dataset=dataset, parts=parts, fitted=preprocessing)
+        task = _task(name, dataset, parts, fitted)
+        return cls(task=task, dataset=dataset, parts=parts, wanted=wanted, fitted=fitted)
 
     def write(self, folder: Path) -> None:
         """Into `folder` the task, under its name, the raw dataset with the parts, and the
@@ -154,7 +142,7 @@ class View:
         self.task.write(folder / f"{self.task.name}.npz")
         self.preprocessing.standardization.write(folder / "standardize.npz")
         parts = {f"{_PART}{part}": rows for part, rows in self.parts.items()}
-        self.dataset.write(folder / "dataset.npz", **parts)
+        self.dataset.write(folder / "dataset.npz", wanted=self.wanted, **parts)
 
     @classmethod
     def read(cls, prepared: Path, name: str) -> Self:
@@ -164,13 +152,14 @@ class View:
             InputError: as `Task.read`.
         """
         dataset, more = Dataset.read(prepared / "dataset.npz")
+        wanted = more.pop("wanted")
         parts = {key.removeprefix(_PART): rows for key, rows in more.items()}
         fitted = None
         if not dataset.columns:
             own = Standardization.read(prepared / "standardize.npz")
             fitted = Preprocessing(columns=(), encoder=None, standardization=own)
         task = Task.read(prepared / f"{name}.npz")
-        return cls(task=task, dataset=dataset, parts=parts, fitted=fitted)
+        return cls(task=task, dataset=dataset, parts=parts, wanted=wanted, fitted=fitted)
 
     def only(self, name: str, class_names: Sequence[str]) -> "View":
         """The samples of the classes `class_names`, standardized as they are here."""
@@ -179,9 +168,22 @@ class View:
 
     def raw(self) -> "View":
         """These samples as features that are not standardized."""
-        made = self._made(
-            f"{self.task.name}_raw", self.dataset, self.parts, self.preprocessing.raw()
-        )
+        name, plain = f"{self.task.name}_raw", self.preprocessing.raw()
+        made = replace(self, task=_task(name, self.dataset, self.parts, plain), fitted=plain)
         if made.task.class_names == self.task.class_names:
             return made
-        return made.only(made.task.name, self.task.class_names)
+        return made.only(name, self.task.class_names)
+
+
+def _task(name: str, dataset: Dataset, parts: Parts, preprocessing: Preprocessing) -> Task:
+    arrays: dict[str, Any] = {
+        f"x_{part}": preprocessing.apply(dataset.x[parts[part]]) for part in PARTS
+    }
+    target = (0.0, 1.0)
+    y = dataset.y
+    if not dataset.class_names:
+        own = y[parts["train"]]
+        target = (float(own.mean()), float(own.std()) or 1.0)
+        y = ((y - target[0]) / target[1]).astype(np.float32)
+    arrays |= {f"y_{part}": y[parts[part]] for part in PARTS}
+    return Task.of(name=name, class_names=dataset.class_names, target=target, **arrays)

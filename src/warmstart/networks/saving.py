@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from warmstart.files import replacing
 from warmstart.networks import activations, mlp
@@ -47,29 +46,7 @@ def load(path: Path) -> keras.Model:
     """The network in the `.keras` file `path`, of a compiled model, with a fresh optimizer like
     that of the file, which remembers nothing of its training."""
     model = keras.models.load_model(path, safe_mode=True)
-    return _rebuilt(model, model.input_shape[1:], model.layers)
-
-
-def load_raw(
-    path: Path, feature_shape: tuple[int, ...], mean: np.ndarray, scale: np.ndarray
-) -> keras.Model:
-    """The network in the `.keras` file `path`, which takes standardized `(batch, features)`, behind
-    layers that flatten and standardize `(batch, *feature_shape)`.
-
-    It is compiled with the file's optimizer, which remembers nothing of its training.
-
-    Args:
-        path: of a compiled model as `mlp.connect` makes it.
-        feature_shape: of one raw sample.
-        mean, scale: `(features,)` float: the value of a feature is standardized to
-            `(value - mean) / scale`.
-    """
-    model = keras.models.load_model(path, safe_mode=True)
-    preprocessing = [
-        keras.layers.Flatten(name="flatten"),
-        keras.layers.Normalization(mean=mean, variance=scale**2, name="standardize"),
-    ]
-    return _rebuilt(model, feature_shape, [*preprocessing, *model.layers])
+    return _rebuilt(model, model.layers)
 
 
 def portable(model: keras.Model) -> keras.Model:
@@ -81,13 +58,11 @@ def portable(model: keras.Model) -> keras.Model:
         else layer
         for layer in model.layers
     ]
-    return _rebuilt(model, model.input_shape[1:], layers)
+    return _rebuilt(model, layers)
 
 
-def _rebuilt(
-    model: keras.Model, shape: tuple[int, ...], layers: list[keras.layers.Layer]
-) -> keras.Model:
-    """`layers` on raw input `(batch, *shape)`, compiled with a fresh optimizer like `model`'s."""
+def _rebuilt(model: keras.Model, layers: list[keras.layers.Layer]) -> keras.Model:
+    """`layers` on the input of `model`, compiled with a fresh optimizer like its own."""
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    inputs = keras.Input(shape, name="raw")
+    inputs = keras.Input(model.input_shape[1:], name="raw")
     return mlp.compile_for_use(mlp.connect(inputs, layers), optimizer)

@@ -136,11 +136,11 @@ class Workers:
         """What the layers of each cohort's first trial are where it starts."""
         return self._run(partial(_do, "profile"), cohorts)
 
-    def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
-        """Save a trained trial as a plain Keras model; whether it is right on each validation
+    def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[float]:
+        """Save a trained trial as a plain Keras model; what `worker.export` says of each validation
         sample."""
-        (hits,) = self._export("export", [(cohort, trial, path)])
-        return hits
+        (seen,) = self._export("export", [(cohort, trial, path)])
+        return seen
 
     def export_autoencoders(self, trained: Sequence[tuple[Cohort, Trial, Path]]) -> None:
         """Save trained autoencoders as a whole, for others to be trained on their codes."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import Params
-from warmstart.data import encoder, fitting, leaks
+from warmstart.data import encoder, fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
 from warmstart.metrics import METRICS, automatic
@@ -26,7 +26,7 @@ def describe(params: Params) -> str:
     dataset = load(params.data)
     plan = planned(dataset, params)
     lines = [*_target(dataset), *_columns(dataset), *_parts(dataset, params, plan)]
-    lines += [*_leaks(dataset, params.seed), *_settings(dataset, params, plan)]
+    lines += [*plan.warnings, *_settings(dataset, params, plan)]
     return "\n".join(lines)
 
 
@@ -113,27 +113,6 @@ def _parts(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
     left = len(dataset.y) - sum(sizes.values())
     if left:
         yield f"  {left:,} left out of each split, so that rows that belong together stay together"
-
-
-def _leaks(dataset: Dataset, seed: int) -> Iterator[str]:
-    if dataset.copies:
-        yield (
-            f"copies: {dataset.copies:,} rows are the same as one before them; they stay on one "
-            "side of a split"
-        )
-    x, columns = dataset.x, dataset.columns
-    if not columns:
-        return
-    if found := leaks.constant(x, columns):
-        yield f"constant: {', '.join(found)}; says nothing, leave it out with data.drop"
-    if found := leaks.numbering(x, columns):
-        yield f"identifier: {', '.join(found)} numbers the rows; leave it out with data.drop"
-    classes = len(dataset.class_names)
-    if found := leaks.giving_away(x, dataset.y, columns, classes, seed):
-        yield (
-            f"gives the target away: {', '.join(found)} alone tells {dataset.target}; if it is "
-            "not known before the target is, leave it out with data.drop"
-        )
 
 
 def _settings(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:

@@ -9,6 +9,7 @@ from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.split import no_transfer, rows, task_labels
 from warmstart.data.view import Parts
+from warmstart.data.warnings import warnings
 from warmstart.errors import InputError
 
 
@@ -23,6 +24,8 @@ class Plan:
     """Why there is none."""
     counts: fitting.Counts | None
     """Of a dataset with a model B."""
+    warnings: tuple[str, ...]
+    """What could leak, or says nothing: a line each."""
 
 
 def planned(dataset: Dataset, params: Params) -> Plan:
@@ -34,7 +37,8 @@ def planned(dataset: Dataset, params: Params) -> Plan:
     transfer, names = params.transfer, dataset.class_names
     if misfits := params.compare.misfits(dataset.kind):
         raise InputError(*(f"compare.{line}" for line in misfits))
-    labels, counts = {"full": list(range(len(names)))}, None
+    labels = {"full": list(range(len(names)))}
+    counts: fitting.Counts | None = None
     reason = no_transfer(transfer, names)
     if transfer and not reason:
         labels = task_labels(transfer, names, dataset.y)
@@ -46,7 +50,13 @@ def planned(dataset: Dataset, params: Params) -> Plan:
             labels, counts = {"full": labels["full"]}, None
         else:
             fitting.check(params, counts, dataset.feature_shape)
-    return Plan(parts=parts, labels=labels, no_transfer=reason, counts=counts)
+    return Plan(
+        parts=parts,
+        labels=labels,
+        no_transfer=reason,
+        counts=counts,
+        warnings=tuple(warnings(dataset, params.seed)),
+    )
 
 
 def _no_labels(transfer: Transfer, counts: fitting.Counts) -> str | None:

@@ -11,6 +11,7 @@ from warmstart.config.params import Params
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
+from warmstart.data.split import wanted
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import View
 from warmstart.files import write_json
@@ -40,7 +41,7 @@ def prepare(params: Params, output: Path) -> None:
     dataset, transfer = load(params.data), params.transfer
     plan = planned(dataset, params)
     reason, labels = plan.no_transfer, plan.labels
-    view = View.of("full", dataset, plan.parts)
+    view = View.of("full", dataset, plan.parts, wanted(dataset, params.data))
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
         "features": view.task.features,
@@ -49,6 +50,7 @@ def prepare(params: Params, output: Path) -> None:
             "seeds": params.replicates,
             "a": transfer.a if transfer else None,
         },
+        "warnings": plan.warnings,
     }
     view.write(output)
     for name, own in labels.items():
@@ -131,6 +133,7 @@ def _table(card: dict[str, Any]) -> str:
     for name, task in written.items():
         sizes = "".join(f"{task[part]['n']:>12,}" for part in PARTS)
         lines.append(f"{name:<6}{len(task['class_names']):>8}{sizes}")
+    lines += card["warnings"]
     if left_out := card["transfer"]["left_out"]:
         lines.append(f"transfer is left out: {left_out}")
     return "\n".join(lines)

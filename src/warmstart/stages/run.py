@@ -107,16 +107,18 @@ def _keep(
     first = {t.seed for t, _ in chosen if study.arms[t.arm].sees_first(t)}
     trial, record = chosen[best_of([record for _, record in chosen], first)]
     cohort, _ = study.pair(trial)
-    hits = workers.export(cohort, trial, model)
+    seen = workers.export(cohort, trial, model)
     for other, _ in chosen if study.keeps_all else ():
         workers.export(cohort, other, model.with_suffix("") / f"{other.seed}.keras")
+    numbers = study.task.kind == "regression"
     return Kept(
         record=record.digest,
         model=model.as_posix(),
         # the same samples, whether they are standardized for its arm or not
         data=study.task.digest,
-        validation_hits=np.packbits(np.array(hits, bool)).tobytes().hex(),
-        validation_samples=len(hits),
+        validation_hits="" if numbers else np.packbits(np.array(seen, bool)).tobytes().hex(),
+        validation_errors=np.array(seen, "<f4").tobytes().hex() if numbers else "",
+        validation_samples=len(seen),
     )
 
 

@@ -1,8 +1,8 @@
 """MLflow's registry: A, B and the best network of each study go in, `.keras` files come out.
 
-A version takes raw samples and needs nothing of this package. It is found again by the digest of
-its model and its card. The card lies in it, too: which of two versions is the better one follows
-from their cards alone (`analysis.cards.beats`).
+A version takes rows as their user has them and needs nothing of this package (`packing`). It is
+found again by the digest of its model and its card. The card lies in it, too: which of two versions
+is the better one follows from their cards alone (`analysis.cards.beats`).
 """
 
 import hashlib
@@ -13,24 +13,20 @@ import tempfile
 import textwrap
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from warmstart.analysis.cards import TASKS, beats
+from warmstart.analysis.cards import beats
 from warmstart.analysis.document import joined
 from warmstart.analysis.words import Wording
-from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.files import read_json, write_json
+from warmstart.files import read_json
 from warmstart.metrics import METRICS
 from warmstart.tracking.opening import opened
+from warmstart.tracking.packing import CARD, Version
 from warmstart.tracking.store import Store
-from warmstart.training import setup
 
-CHAMPION, CHALLENGER, CARD = "champion", "challenger", "card.json"
+CHAMPION, CHALLENGER = "champion", "challenger"
 _NEEDED = {"stage", "study", "record", "arm", "data", "input", "metric"}
 """Keys of a card that are read here."""
 _ON_THE_CPU = {
@@ -68,53 +64,6 @@ class Candidate:
         card = json.dumps(self.card, sort_keys=True).encode()
         return hashlib.sha256(self.file.read_bytes() + card).hexdigest()
 
-    def example(self, prepared: Path) -> Any | None:
-        """`(2, *shape)`: raw validation samples; None where they are not in `prepared`."""
-        task = TASKS[self.card["stage"]]
-        if not (prepared / f"{task}.npz").exists():
-            return None
-        view = View.read(prepared, task)
-        raw = view.raw().task
-        if self.card["data"]["digest"] not in (view.task.digest, raw.digest):
-            return None
-        return raw.x_validation[:2].reshape(-1, *self.card["input"]["shape"])
-
-    def save(self, path: Path, logged: Any, prepared: Path) -> None:
-        """As an MLflow model at `path`, the one that MLflow calls `logged`."""
-        import mlflow.keras
-        from mlflow.models import Model, ModelSignature
-        from mlflow.types import Schema, TensorSpec
-
-        setup.load(setup.backend())
-        from warmstart.networks import saving
-
-        given = self.card["input"]
-        shape, mean, scale = given["shape"], np.array(given["mean"]), np.array(given["scale"])
-        model = saving.portable(saving.load_raw(self.file, tuple(shape), mean, scale))
-        path.mkdir()  # MLflow saves the example before it makes it
-        write_json(path / CARD, self.card)
-        floats = np.dtype(np.float32)
-        pins = {each.name: each.version for each in distributions()}
-        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-        packages = ("mlflow", "keras", backend, f"{backend}-cpu", "numpy")
-        mlflow.keras.save_model(
-            model,
-            str(path),
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                model_uuid=logged.model_id,
-                run_id=logged.source_run_id,
-                model_id=logged.model_id,
-            ),
-            signature=ModelSignature(
-                Schema([TensorSpec(floats, (-1, *shape))]),
-                Schema([TensorSpec(floats, (-1, model.output_shape[-1]))]),
-            ),
-            input_example=self.example(prepared),
-            pip_requirements=[f"{name}=={pins[name]}" for name in packages if name in pins],
-            metadata={"classes": self.card["data"]["classes"]},
-        )
-
 
 def candidates(models: Path) -> list[Candidate]:
     """The models below the folder `models` that have a card in `models/cards`, of each name the
@@ -137,9 +86,19 @@ def candidates(models: Path) -> list[Candidate]:
                 "`report` again"
             ) from error
         file = models / ("" if letter else "compare") / f"{path.stem}.keras"
+        if _is_left_out(file):
+            continue
         name = f"warmstart-{path.stem if letter else 'best'}"
         found.append(Candidate(name=name, file=file, card=card))
     return sorted(found, key=lambda c: (c.name, -c.gain))
+
+
+def _is_left_out(file: Path) -> bool:
+    """Whether its stage was left out, after one that made the card (`stages.left_out`)."""
+    try:
+        return "left_out" in read_json(file)
+    except (OSError, ValueError):
+        return False
 
 
 def publish_models(models: Path, prepared: Path) -> int:
@@ -246,7 +205,8 @@ class Registry:
             params=run.data.params if run else None,
         )
         with tempfile.TemporaryDirectory() as folder:
-            candidate.save(Path(folder) / "model", logged, prepared)
+            version = Version(network=candidate.file, card=card, prepared=prepared)
+            version.save(Path(folder) / "model", logged)
             client.log_model_artifacts(logged.model_id, f"{folder}/model")
         client.finalize_logged_model(logged.model_id, "READY")
         if run_id:

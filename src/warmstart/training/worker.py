@@ -155,11 +155,11 @@ def profile(cohort: Cohort, store: Store, progress: Progress) -> tuple[LayerProb
     return Probe(model, model.variables, *samples(task), class_weights=weights).look(0)
 
 
-def export(cohort: Cohort, store: Store, progress: Progress) -> list[bool]:
+def export(cohort: Cohort, store: Store, progress: Progress) -> list[float]:
     """Save the first trial as a plain Keras model whose `evaluate` gives the recorded values.
 
-    Returns whether it is right on each validation sample; nothing of a regression, in which none
-    is right or wrong.
+    Returns of each validation sample 1 if it is right there, else 0; of a regression its absolute
+    error in the unit of the target.
     """
     trial = cohort.trials[0]
     task, model = _task(cohort, trial), _trained(cohort, trial, store)
@@ -167,10 +167,11 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[bool]:
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     mlp.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))
+    outputs = np.array(model(task.x_validation, training=False))
     if task.kind == "regression":
-        return []
-    logits = np.array(model(task.x_validation, training=False))
-    return (logits.argmax(axis=1) == task.y_validation).tolist()
+        off = outputs[:, 0].astype(np.float64) - task.y_validation
+        return (np.abs(off) * task.target[1]).tolist()
+    return (outputs.argmax(axis=1) == task.y_validation).astype(np.float64).tolist()
 
 
 def export_encoder(cohort: Cohort, store: Store, progress: Progress) -> Learned:
