@@ -287,5 +287,5 @@ def test_the_documented_example_runs_as_a_script(tmp_path: Path) -> None:
     assert run.stdout.count("started") == 1  # no worker ran the script again
     assert "validation chooses" in run.stdout
     labels = run.stdout.splitlines()[-1]
-    assert re.fullmatch(r"\[\d \d \d \d \d\]", labels)  # the digits' own
+    assert re.fullmatch(r"\[\d(, \d){4}\]", labels)  # the digits' own
     assert [path.name for path in tmp_path.iterdir()] == ["example.py"]

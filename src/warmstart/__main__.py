@@ -101,7 +101,9 @@ def describe(
 
     changes: dict[str, Any] = {"data": options.data.model_copy(update=given)}
     if path and options.transfer:  # as `make run DATA=path` does
-        changes["transfer"] = options.transfer.model_copy(update={"task_b": ("auto",)})
+        changes["transfer"] = options.transfer.model_copy(
+            update={"task_b": ("auto",), "label_counts": ("all",)}
+        )
     print(describe(options.model_copy(update=changes)))
 
 

@@ -1,63 +1,151 @@
-"""The examples of docs/data.md, run as they are written."""
+"""The examples of docs/data.md, run as they are written, and what they show."""
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from in_process import workers
 from ruamel.yaml import YAML
 
-from warmstart.config.params import Data
-from warmstart.data.readers.raw import Raw
-from warmstart.data.sources import read
+import parameters
+from warmstart.__main__ import main
+from warmstart.data.task import Task
+from warmstart.files import read_json
 
 PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
-OWN = PAGE[PAGE.index("## Your own data") : PAGE.index("### A test set of its own")]
-EXAMPLES = dict(
-    re.findall(r"(?ms)^### (?P<title>[^\n]+)\n\n(?P<code>```python\n.*?^```yaml\n.*?^```)", OWN)
-)
-"""Title of the section -> its two blocks of code, what makes the data and what names them."""
+OWN = PAGE[PAGE.index("## Five examples") : PAGE.index("## What is read")]
+EXAMPLES = dict(re.findall(r"(?ms)^### ([^\n]+)\n(.*?)(?=^###? |\Z)", OWN))
+"""Title -> the text of its section."""
 
 
-def run(title: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Raw:
-    (folder / "data/raw").mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    code, keys = re.findall(r"(?ms)^```(?:python|yaml)\n(.*?)^```", EXAMPLES[title])
-    exec(compile(code, title, "exec"), {"__name__": "__main__"})
-    data = YAML(typ="safe", pure=True).load(keys)["data"]
-    fractions = {"validation_fraction": 0.2, "test_fraction": 0.2}
-    return read(Data.model_validate({**data, **fractions}, strict=False))
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/raw").mkdir(parents=True)  # as in a clone
+    write({})
+    return tmp_path
 
 
-def test_every_kind_of_source_has_its_example() -> None:
-    kinds = ["A table of text", "Parquet and Feather", "ARFF", "Arrays", "IDX", "Images"]
-    assert list(EXAMPLES) == kinds
+def write(changes: dict[str, dict[str, Any]]) -> None:
+    """A parameter file, as `make run DATA=…` leaves it but for `changes`."""
+    content = parameters.content()
+    content["transfer"] |= {"task_b": "auto", "label_counts": ["all"]}
+    for section, own in changes.items():
+        content[section] |= own
+    with Path("params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(content, file)
 
 
-@pytest.mark.parametrize(
-    ("title", "shape", "labels"),
-    [
-        ("A table of text", (178, 12), {"class_0": 59, "class_1": 71, "class_2": 48}),
-        ("Parquet and Feather", (90, 2), {"N": 30, "E": 30, "S": 30}),
-        ("ARFF", (2, 2), {"ash": 1, "silver birch": 1}),
-        ("Arrays", (500, 12), dict.fromkeys(["ash", "beech", "elm", "oak", "yew"], 100)),
-        # counts of the documentation of the UCI repository
-        ("IDX", (1797, 8, 8), dict(enumerate([178, 182, 177, 183, 181, 182, 181, 179, 174, 180]))),
-        ("Images", (200, 10, 10), None),
-    ],
-)
-def test_examples_run_as_they_are_written(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    title: str,
-    shape: tuple[int, ...],
-    labels: dict | None,
+def blocks(title: str, kind: str) -> list[str]:
+    found = re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", EXAMPLES[title])
+    return [text for its_kind, text in found if its_kind == kind]
+
+
+def run(title: str) -> None:
+    for code in blocks(title, "python"):
+        exec(compile(code, title, "exec"), {"__name__": "__main__"})
+
+
+def settings(title: str) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(blocks(title, "yaml")[0])
+
+
+def prepared(changes: dict[str, Any]) -> tuple[Task, dict[str, Any]]:
+    write(changes)
+    assert main(["check"]) == main(["prepare"]) == 0
+    return Task.read(Path("data/prepared/full.npz")), read_json(Path("data/prepared/card.json"))
+
+
+@pytest.mark.parametrize("title", [t for t in EXAMPLES if "$ python" in EXAMPLES[t]])
+def test_the_page_shows_what_is_printed(
+    here: Path, capsys: pytest.CaptureFixture[str], title: str
 ) -> None:
-    raw = run(title, tmp_path, monkeypatch)
-    assert raw.x.shape == shape
-    if labels is not None:
-        assert pd.Series(np.asarray(raw.y)).value_counts().to_dict() == labels
-    else:
-        assert raw.class_names == tuple(f"digit_{number}" for number in range(10))
-        assert set(raw.y.tolist()) == set(range(10))
+    run(title)
+    (shown,) = (block for block in blocks(title, "") if block.startswith("$ python -m warmstart "))
+    command, _, expected = shown.partition("\n")
+    capsys.readouterr()
+    assert main(command.removeprefix("$ python -m warmstart ").split()) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_there_is_an_example_of_every_kind() -> None:
+    assert list(EXAMPLES) == [
+        "A medical table",
+        "Pictures in folders",
+        "A number to predict",
+        "Classes of unequal size",
+        "Arrays in a notebook",
+    ]
+
+
+def test_a_medical_table(here: Path) -> None:
+    run("A medical table")
+    task, card = prepared(settings("A medical table"))
+    # four parts of a date and days, age, pressure and its gaps, pain; two answers and a gap
+    assert task.features == card["features"] == 12
+    assert f"networks on {task.features} features" in " ".join(OWN.split())
+    assert card["transfer"]["left_out"].startswith("the data have 2 classes")
+    kinds = {column["name"]: column["kind"] for column in card["columns"]}
+    assert kinds == {
+        "admitted": "date",
+        "age": "number",
+        "pressure": "number",
+        "smoker": "category",
+        "pain": "ordered",
+    }
+    assert np.isfinite(task.x_train).all()
+
+
+def test_pictures(here: Path) -> None:
+    run("Pictures in folders")
+    task, card = prepared(settings("Pictures in folders"))
+    assert (task.features, card["feature_shape"]) == (100, [10, 10])
+    assert task.class_names == tuple(f"digit_{number}" for number in range(5))
+    assert [len(Task.read(Path(f"data/prepared/{x}.npz")).class_names) for x in "ab"] == [3, 2]
+
+
+def test_a_number(here: Path) -> None:
+    run("A number to predict")
+    data = {"name": "diabetes", "path": "data/raw/diabetes.parquet", "target": "progression"}
+    task, card = prepared({"data": data})
+    assert (task.kind, task.features, card["n"]) == ("regression", 6, 442)
+    assert abs(task.target[0] - 152) < 10  # as scikit-learn's page of the data has it
+
+
+def test_classes_of_unequal_size(here: Path) -> None:
+    run("Classes of unequal size")
+    data = {"name": "payments", "path": "data/raw/payments.csv", "target": "fraud"}
+    task, card = prepared({"data": data} | settings("Classes of unequal size"))
+    share = 100 * card["classes"]["False"] / card["n"]
+    assert f"{share:.1f} times of 100" in " ".join(OWN.split())
+    assert task.class_names == ("False", "True")
+
+
+def test_arrays_in_a_notebook(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def in_this_process(options: object, folder: Path) -> Any:
+        yield workers(folder)
+
+    monkeypatch.setattr("warmstart.runtime.pool.start", in_this_process)
+    run("Arrays in a notebook")
+    (expected,) = blocks("Arrays in a notebook", "")
+    assert capsys.readouterr().out == expected
+    assert not list((here / "results").glob("*"))
+
+
+def test_the_readmes_own_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code, describe, run_line = (
+        readme.partition("## Your own data")[2].split("```")[1].splitlines()[1:]
+    )
+    exec(code.removeprefix('.venv/bin/python -c "').removesuffix('"'), {})
+    command = describe.partition("#")[0].removeprefix(".venv/bin/python -m warmstart ").split()
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert "identifier: Unnamed: 0 numbers the rows" in shown
+    assert run_line.split()[:4] == ["make", "run", f"DATA={command[1]}", f"TARGET={command[3]}"]
