@@ -25,7 +25,8 @@ def test_data_of_ones_own_are_named_on_the_command_line() -> None:
     assert last_line(DATA="not meant", TARGET="not meant") == "dvc repro"
     assert last_line("DATA=my data/trees.csv", "TARGET=my kind") == (
         "dvc exp run --set-param 'data.path=\"my data/trees.csv\"' "
-        "--set-param 'data.name=\"trees\"' --set-param transfer.task_b=auto --set-param 'transfer.label_counts=[all]' "
+        "--set-param 'data.name=\"trees\"' --set-param transfer.task_b=auto "
+        "--set-param 'transfer.label_counts=[all]' "
         "--set-param 'data.target=\"my kind\"'"
     )
     assert last_line("DATA=a.npz", "NAME=leaves") == (
