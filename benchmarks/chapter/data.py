@@ -56,7 +56,7 @@ def full(images: Images, edition: Edition, *, standardize: bool, limit: int | No
     """Every class; pixels from 0 to 1, or each standardized over the training set."""
     rows, x = images.rows(edition, limit), images.x
     if standardize:
-        x = Standardization.of(x[rows["train"]]).apply(x)
+        x = Standardization.of([x[rows["train"]]]).apply(x)
     return _task("full", x, images.y, rows, range(10))
 
 

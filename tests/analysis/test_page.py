@@ -51,6 +51,12 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "n": 240,
         "features": 4,
         "feature_shape": [2, 2],
+        "size": "240 samples of 4 features (2 × 2)",
+        "kind": "binary",
+        "why": "classes, since it is text",
+        "target": {"name": "sort"},
+        "splits": "resampled",
+        "warnings": ["copies: 3 rows are the same as one before them"],
         "source": "a generator",
         "licence": "none",
         "digest": "f" * 64,
@@ -124,6 +130,15 @@ def test_what_a_file_of_the_user_says_is_no_markup(project: Path) -> None:
     assert "| full | a\\|b, \\<script>, R&D | 20 | 20 | 200 |" in markdown
 
 
+def test_the_page_says_what_was_understood_of_the_data(reports: Path) -> None:
+    section = (reports / "report.md").read_text().partition("## Data")[2].partition("\n## ")[0]
+    lines = [line.replace("*", "") for line in section.splitlines()]
+    assert "- Name: made up, 240 samples of 4 features (2 × 2)" in lines
+    assert "- Task: binary; the target sort is classes, since it is text" in lines
+    assert "- Split: drawn anew by every seed" in lines
+    assert "- Look at: copies: 3 rows are the same as one before them" in lines
+
+
 NAMES = {"<b>relu</b>": 0.10, "a|b `c` *d*": 0.09, "초기화 He": 0.03, "$x$ & #010203": 0.9}
 
 
@@ -133,6 +148,12 @@ def test_names_that_people_write_are_shown_as_they_are(tmp_path: Path) -> None:
     task["digest"] = "d" * 64
     card = {"name": "<i>Bäume</i>", "n": 4, "features": 1, "feature_shape": [1], "digest": "f" * 64}
     card |= {
+        "size": "4 samples of 1 features",
+        "kind": "binary",
+        "why": "classes",
+        "target": {"name": "*sort*"},
+        "splits": "fixed",
+        "warnings": ["constant: <u>; says nothing"],
         "source": "`here`",
         "licence": "none",
         "tasks": {"full": task | {"test": {"n": 200, "classes": {"x": 200}}}},
@@ -144,7 +165,7 @@ def test_names_that_people_write_are_shown_as_they_are(tmp_path: Path) -> None:
     page = re.sub(r"(?s)<style>.*?</style>|<svg.*?</svg>", "", html)
     assert not re.search(r"<(b|i)>(relu|Bäume)", html)
     assert "a|b `c` *d*" in page  # neither code nor emphasis
-    for name in (*arms, "T-shirt/top <x>", "<i>Bäume</i>", "`here`"):
+    for name in (*arms, "T-shirt/top <x>", "<i>Bäume</i>", "`here`", "*sort*", "constant: <u>"):
         assert escape(name, quote=False) in page
     assert "model A" not in re.split("Initializer</h2>|Claims</h2>", page)[1]
     seen = MarkdownIt("commonmark").enable("table").render(markdown)

@@ -11,7 +11,7 @@ X = np.random.default_rng(0).normal([5, -300, 0.01], [2, 40, 1e-4], (500, 3)).as
 
 
 def test_statistics_are_numpys() -> None:
-    standardization = Standardization.of(X)
+    standardization = Standardization.of([X])
     exact = X.astype(np.float64)
 
     np.testing.assert_allclose(standardization.mean, exact.mean(axis=0), rtol=1e-12)
@@ -19,7 +19,7 @@ def test_statistics_are_numpys() -> None:
 
 
 def test_what_is_standardized_has_mean_0_and_deviation_1() -> None:
-    standardized = Standardization.of(X).apply(X)
+    standardized = Standardization.of([X]).apply(X)
 
     assert standardized.dtype == np.float32
     # float32 carries each value to 2**-24 of its size, at most 5 here
@@ -30,7 +30,7 @@ def test_what_is_standardized_has_mean_0_and_deviation_1() -> None:
 @pytest.mark.parametrize("constant", [0, 7, 0.1, 255, -3e7])
 def test_a_constant_feature_keeps_scale_1(constant: float) -> None:
     x = np.concatenate([X, np.full((500, 1), constant, np.float32)], axis=1)
-    standardization = Standardization.of(x)
+    standardization = Standardization.of([x])
 
     assert standardization.scale[3] == 1
     np.testing.assert_allclose(standardization.apply(x)[:, 3], 0, atol=abs(constant) * 1e-12)
@@ -47,7 +47,7 @@ def test_apply_uses_the_statistics_it_was_made_with() -> None:
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
-    standardization = Standardization.of(X)
+    standardization = Standardization.of([X])
     standardization.write(tmp_path / "standardize.npz")
     read = Standardization.read(tmp_path / "standardize.npz")
 

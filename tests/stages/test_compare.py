@@ -38,7 +38,7 @@ def make_task() -> tuple[Task, Standardization]:
         arrays[f"x_{part}"] = (5 + 2 * draw.normal(size=(n, FEATURES))).astype("float32")
         arrays[f"x_{part}"][:, 0] = np.arange(n) + 100 * len(part)
         arrays[f"y_{part}"] = np.arange(n, dtype="int32") % 3
-    standardization = Standardization.of(arrays["x_train"])
+    standardization = Standardization.of([arrays["x_train"]])
     arrays |= {key: standardization.apply(x) for key, x in arrays.items() if key[0] == "x"}
     return Task.of(name="full", class_names=("a", "b", "c"), **arrays), standardization
 

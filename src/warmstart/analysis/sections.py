@@ -23,7 +23,7 @@ from warmstart.analysis.ranking_sections import again, figures, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.words import number, share
-from warmstart.config.params import Splits
+from warmstart.config.params import DRAWN, Splits
 
 _DRAWN: dict[Splits, str] = {
     "resampled": "each with its own split of the data and",
@@ -76,14 +76,18 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
     if card is None:
         yield paragraph("The data have not been prepared: ", mono("dvc repro prepare"))
         return
-    shape = " × ".join(map(str, card["feature_shape"]))
-    size = f"{card['n']:,} samples of {card['features']} features ({shape})"
+    facts = {
+        "Name": f"{card['name']}, {card['size']}",
+        "Task": f"{card['kind']}; the target {card['target']['name']} is {card['why']}",
+        "Split": _drawn(card),
+        "Source": card["source"],
+        "Licence": card["licence"],
+    }
     yield bullets(
         [
-            joined(strong("Name:"), f" {card['name']}, {size}"),
-            joined(strong("Source:"), f" {card['source']}"),
-            joined(strong("Licence:"), f" {card['licence']}"),
+            *(joined(strong(f"{name}:"), f" {fact}") for name, fact in facts.items()),
             joined(strong("Digest:"), " ", mono(card["digest"][:16])),
+            *(joined(strong("Look at:"), f" {line}") for line in card["warnings"]),
         ]
     )
     yield table(
@@ -93,6 +97,18 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
         ("train", "r", lambda item: f"{item[1]['train']['n']:,}"),
         ("validation", "r", lambda item: f"{item[1]['validation']['n']:,}"),
         ("test", "r", lambda item: f"{item[1]['test']['n']:,}"),
+    )
+
+
+def _drawn(card: Mapping[str, Any]) -> str:
+    """How, and what is left out of it."""
+    how = DRAWN[card["splits"]]
+    full = card["tasks"]["full"]
+    left = card["n"] - sum(full[part]["n"] for part in ("train", "validation", "test"))
+    if left < 1:
+        return how
+    return (
+        f"{how}; {left:,} rows are left out of each, so that what belongs together stays together"
     )
 
 

@@ -40,6 +40,14 @@ ColumnName = Annotated[str, BeforeValidator(_as_text)]
 """Of a column in a file; a number is meant as text."""
 
 
+DRAWN: dict[Splits, str] = {
+    "resampled": "drawn anew by every seed",
+    "official": "the test part is the same for every seed",
+    "fixed": "the same for every seed",
+}
+"""What seeds see, in words."""
+
+
 class Data(Frozen):
     """The data and how they are split."""
 

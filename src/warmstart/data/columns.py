@@ -68,6 +68,9 @@ class Column:
         return cls(**{**content, "values": tuple(content["values"])})
 
 
+_HOW = "; mend it, or say in data.columns what the column is"
+
+
 def understand(
     frame: pd.DataFrame, overrides: Mapping[str, Override] | None = None
 ) -> tuple[Column, ...]:
@@ -82,7 +85,7 @@ def understand(
         try:
             columns += _understood(str(name), frame[name], overrides.get(str(name)))
         except ColumnError as error:
-            problems += error.problems
+            problems += [line if "; " in line else line + _HOW for line in error.problems]
     if problems:
         raise ColumnError(problems)
     return tuple(columns)
@@ -274,10 +277,7 @@ def encode(frame: pd.DataFrame, columns: Sequence[Column]) -> NDArray[np.float64
                 table[:, number] = _positions(values, column)
         except (TypeError, ValueError) as error:
             reason = " ".join(str(error).split()).split(". You might")[0]
-            line = (
-                f"column {column.name!r}: expected {_WANTED[column.kind]}, received {reason}; mend "
-                "it, or say in data.columns what the column is"
-            )
+            line = f"column {column.name!r}: expected {_WANTED[column.kind]}, received {reason}"
             problems += [line] if line not in problems else []
     if problems:
         raise ColumnError(problems)

@@ -265,7 +265,7 @@ def _features(
         raise ColumnError(
             [f"x: expected rows and columns to predict from, received {len(x)} rows of {len(left)}"]
         )
-    frame = x.iloc[:, left]
+    frame = x if len(left) == len(names) else x.iloc[:, left]  # which is a copy
     made = tables.understand(frame, told.columns)
     values, _, _ = _array(tables.encode(frame, made), "x", gaps=True)
     return values, (len(made),), made, groups, order

@@ -16,38 +16,51 @@ MOST_FEATURES = 20
 the training part, and one for all others together."""
 
 
-def fit(x: NDArray[np.floating], columns: Sequence[Column]) -> "ColumnTransformer":
+def fit(
+    x: NDArray[np.floating], rows: NDArray[np.int64], columns: Sequence[Column]
+) -> "ColumnTransformer":
     """What makes features of the raw `columns`: medians in the gaps of numbers, with a feature that
     marks the gaps; a feature for each category, a gap being one; rare ones together.
 
     How many features there are hangs on `columns` alone, so that every split has as many.
 
     Args:
-        x: `(n, len(columns))` as `columns.encode` gives it: training samples, and nothing else.
+        x: `(n, len(columns))` as `columns.encode` gives it.
+        rows: those that train; of others nothing is learned.
     """
     # scikit-learn takes a second to import
     from sklearn.compose import ColumnTransformer
+    from sklearn.frozen import FrozenEstimator
     from sklearn.impute import MissingIndicator, SimpleImputer
     from sklearn.preprocessing import OneHotEncoder
 
     numbers, gaps, spread = _places(columns)
     codes = [np.array(_codes(columns[place]), np.float64) for place in spread]
+    filled = SimpleImputer(strategy="median", keep_empty_features=True)
+    one_hot = OneHotEncoder(
+        categories=codes,
+        max_categories=MOST_FEATURES,
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+    )
+    # fitted here, on what each learns from: together they would copy all rows five times
+    if numbers:
+        filled.fit([[_median(x[rows, place]) for place in numbers]])
+    if spread:
+        one_hot.fit(x[rows[:, None], spread])
     steps: list[tuple[str, Any, list[int]]] = [
-        ("numbers", SimpleImputer(strategy="median", keep_empty_features=True), numbers),
+        ("numbers", FrozenEstimator(filled), numbers),
         ("missing", MissingIndicator(features="all"), gaps),
-        (
-            "categories",
-            OneHotEncoder(
-                categories=codes,
-                max_categories=MOST_FEATURES,
-                handle_unknown="infrequent_if_exist",
-                sparse_output=False,
-            ),
-            spread,
-        ),
+        ("categories", FrozenEstimator(one_hot), spread),
     ]
     made = ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
-    return made.fit(x)
+    return made.fit(x[rows[:1]])
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    """Of those that are there; NaN of none."""
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if len(there) else np.nan
 
 
 def titles(columns: Sequence[Column]) -> list[str]:

@@ -60,10 +60,10 @@ def numbering(x: NDArray[Any], columns: Sequence[Column]) -> list[str]:
     for column, values in zip(columns, x.T, strict=True):
         if column.kind != "number" or np.isnan(values).any() or len(values) < 3:
             continue
-        steps = np.diff(np.sort(values))
-        whole = bool((values == np.rint(values)).all())
         # as good as gapless: a sample of people's ages or counts repeats some
-        if whole and (steps > 0).all() and values.max() - values.min() < 2 * len(values):
+        if values.max() - values.min() >= 2 * len(values) or (values != np.rint(values)).any():
+            continue
+        if (np.diff(np.sort(values)) > 0).all():
             found.append(column.name)
     return found
 
@@ -73,7 +73,7 @@ def constant(x: NDArray[Any], columns: Sequence[Column]) -> list[str]:
     return [
         column.title
         for column, values in zip(columns, x.T, strict=True)
-        if len(np.unique(values[~np.isnan(values)])) < 2 and not column.missing
+        if not column.missing and not values.min() < values.max()
     ]
 
 

@@ -27,7 +27,7 @@ def _value(number: float, column: Column) -> object:
     if column.kind == "boolean":
         return bool(number)
     if column.kind == "date":
-        date = pd.Timestamp(0) + pd.Timedelta(round(number * 86_400), "s")
+        date = pd.Timestamp(round(number * 86_400), unit="s")
         return date.strftime(column.format) if column.format else date
     if column.kind in ("category", "ordered"):
         known = int(number) < len(column.values)

@@ -1,5 +1,6 @@
 """A name in `params.yaml` -> data: some that everybody has, or the user's own."""
 
+import ctypes
 from pathlib import Path
 
 from warmstart.config.params import KNOWN_CLASSES, Data
@@ -39,6 +40,7 @@ def load(data: Data) -> Dataset:
         InputError: as `read`; as `from_arrays`.
     """
     raw = read(data)
+    _give_back()
     told = Told(
         task=data.task,
         columns=data.columns,
@@ -46,7 +48,7 @@ def load(data: Data) -> Dataset:
         order=data.order,
         test_fraction=data.test_fraction,
     )
-    return from_arrays(
+    dataset = from_arrays(
         raw.x,
         raw.y,
         raw.class_names,
@@ -58,6 +60,16 @@ def load(data: Data) -> Dataset:
         called=data.target or "y",
         told=told,
     )
+    del raw
+    _give_back()
+    return dataset
+
+
+def _give_back() -> None:
+    """Memory that was freed, to the system: columns of a large table are pieces that glibc keeps,
+    as much as the table once more."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def _digits() -> Raw:

@@ -1,6 +1,6 @@
 """A task with what leads to it from raw values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Parts = dict[str, NDArray[np.int64]]
 """The rows of a dataset in each of PARTS, in the order in which a task holds them."""
 _PART = "rows_"
+_ROWS = 1 << 16
+"""So many at a time, where all at once would be copied several times in float64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,8 +35,9 @@ class Standardization:
     """`(features,)`: the standard deviation (divided by n), or 1 where a feature is constant."""
 
     @classmethod
-    def of(cls, x: NDArray[np.floating], first: int | None = None) -> Self:
-        """The statistics of `x (n, features)`: of training samples, and of nothing else.
+    def of(cls, pieces: Iterable[NDArray[np.floating]], first: int | None = None) -> Self:
+        """The statistics of all `pieces`, each `(n, features)`: of training samples, and of nothing
+        else.
 
         Args:
             first: so many features, the first ones, are standardized; None: all.
@@ -42,11 +45,14 @@ class Standardization:
         # scikit-learn takes a second to import; it recognizes constants in spite of rounding
         from sklearn.preprocessing import StandardScaler
 
-        plain = cls.none(x.shape[1])
-        if first == 0:
-            return plain
-        scaler = StandardScaler().fit(x[:, :first])
-        plain.mean[:first], plain.scale[:first] = scaler.mean_, scaler.scale_
+        scaler, features = StandardScaler(), 0
+        for piece in pieces:
+            features = piece.shape[1]
+            if first != 0:
+                scaler.partial_fit(piece[:, :first])
+        plain = cls.none(features)
+        if first != 0:
+            plain.mean[:first], plain.scale[:first] = scaler.mean_, scaler.scale_
         return plain
 
     @classmethod
@@ -84,21 +90,29 @@ class Preprocessing:
     standardization: Standardization
 
     @classmethod
-    def of(cls, x: NDArray[np.floating], columns: tuple[Column, ...]) -> Self:
-        """That of training samples `x (n, raw features)`."""
-        if not columns:
-            return cls(columns=(), encoder=None, standardization=Standardization.of(x))
-        made = encoder.fit(x, columns)
-        standard = Standardization.of(made.transform(x), encoder.scaled(columns))
-        return cls(columns=columns, encoder=made, standardization=standard)
+    def of(
+        cls, x: NDArray[np.floating], rows: NDArray[np.int64], columns: tuple[Column, ...]
+    ) -> Self:
+        """That of the training samples, `rows` of `x (n, raw features)`."""
+        made = encoder.fit(x, rows, columns) if columns else None
+        plain = cls(columns=columns, encoder=made, standardization=Standardization.none(0))
+        pieces = (plain.features(x[some]) for some in _pieces(rows))
+        scaled = encoder.scaled(columns) if columns else None
+        return replace(plain, standardization=Standardization.of(pieces, scaled))
 
     def features(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """Raw `x (n, raw features)` as `(n, features)`: filled and spread out."""
         return x if self.encoder is None else self.encoder.transform(x)
 
-    def apply(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Raw `x (n, raw features)` as standardized `(n, features)`."""
-        return self.standardization.apply(self.features(x))
+    def apply(
+        self, x: NDArray[np.floating], rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Raw `x (n, raw features)`, or `rows` of it, as standardized `(n, features)`."""
+        rows = np.arange(len(x)) if rows is None else rows
+        made = np.empty((len(rows), len(self.standardization.mean)), np.float32)
+        for start, some in zip(range(0, len(rows), _ROWS), _pieces(rows), strict=True):
+            made[start : start + _ROWS] = self.standardization.apply(self.features(x[some]))
+        return made
 
     def raw(self) -> "Preprocessing":
         """The same without standardization."""
@@ -121,7 +135,7 @@ class View:
     def preprocessing(self) -> Preprocessing:
         """From raw values to the features of the task."""
         return self.fitted or Preprocessing.of(
-            self.dataset.x[self.parts["train"]], self.dataset.columns
+            self.dataset.x, self.parts["train"], self.dataset.columns
         )
 
     @property
@@ -132,7 +146,7 @@ class View:
     @classmethod
     def of(cls, name: str, dataset: Dataset, parts: Parts, wanted: NDArray[np.int64]) -> Self:
         """The task `name` of these rows, standardized by those that train."""
-        fitted = Preprocessing.of(dataset.x[parts["train"]], dataset.columns)
+        fitted = Preprocessing.of(dataset.x, parts["train"], dataset.columns)
         task = _task(name, dataset, parts, fitted)
         return cls(task=task, dataset=dataset, parts=parts, wanted=wanted, fitted=fitted)
 
@@ -175,9 +189,13 @@ class View:
         return made.only(name, self.task.class_names)
 
 
+def _pieces(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
+
+
 def _task(name: str, dataset: Dataset, parts: Parts, preprocessing: Preprocessing) -> Task:
     arrays: dict[str, Any] = {
-        f"x_{part}": preprocessing.apply(dataset.x[parts[part]]) for part in PARTS
+        f"x_{part}": preprocessing.apply(dataset.x, parts[part]) for part in PARTS
     }
     target = (0.0, 1.0)
     y = dataset.y

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from warmstart.config.params import Params
+from warmstart.config.params import DRAWN, Params
 from warmstart.data import encoder, fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
@@ -101,14 +101,9 @@ def _notes(dataset: Dataset, places: list[int]) -> Iterator[str]:
 
 def _parts(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
     sizes = {part: len(own) for part, own in plan.parts.items()}
-    drawn = {
-        "resampled": "drawn anew by every seed",
-        "official": "the test part is the same for every seed",
-        "fixed": "the same for every seed",
-    }[params.data.drawn]
     yield (
         f"parts: {sizes['train']:,} train, {sizes['validation']:,} validate, "
-        f"{sizes['test']:,} test; {drawn}"
+        f"{sizes['test']:,} test; {DRAWN[params.data.drawn]}"
     )
     left = len(dataset.y) - sum(sizes.values())
     if left:

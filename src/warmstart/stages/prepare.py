@@ -45,6 +45,7 @@ def prepare(params: Params, output: Path) -> None:
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
         "features": view.task.features,
+        "size": _size(dataset, view.task.features),
         "transfer": {
             "left_out": reason,
             "seeds": params.replicates,
@@ -90,6 +91,16 @@ def _card(dataset: Dataset, params: Params) -> dict[str, Any]:
     }
 
 
+def _size(dataset: Dataset, features: int) -> str:
+    many, shape = f"{len(dataset.y):,}", " × ".join(map(str, dataset.feature_shape))
+    if dataset.columns:
+        columns = len(dataset.columns_named)
+        what = "column" if columns == 1 else "columns"
+        return f"{many} rows of {columns} {what} beside the target, {features} features"
+    inside = f" ({shape})" if len(dataset.feature_shape) > 1 else ""
+    return f"{many} samples of {features} features{inside}"
+
+
 def _target(dataset: Dataset) -> dict[str, Any]:
     if dataset.class_names:
         return {"name": dataset.target}
@@ -123,10 +134,8 @@ def _aim(card: dict[str, Any]) -> str:
 
 
 def _table(card: dict[str, Any]) -> str:
-    shape = " × ".join(str(length) for length in card["feature_shape"])
     lines = [
-        f"{card['name']}: {card['n']:,} samples of {card['features']} features ({shape}), "
-        f"{_aim(card)}, digest {card['digest'][:12]}",
+        f"{card['name']}: {card['size']}, {_aim(card)}, digest {card['digest'][:12]}",
         f"{'task':<6}{'classes':>8}" + "".join(f"{part:>12}" for part in PARTS),
     ]
     written = {name: task for name, task in card["tasks"].items() if "file" in task}

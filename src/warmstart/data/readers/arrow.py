@@ -30,6 +30,7 @@ def read_feather(path: Path, data: Data) -> Raw:
 
 def _read(path: Path, data: Data, kind: str, tables: Callable[[Path, Data], pa.Table]) -> Raw:
     packed.check_size(path.stat().st_size, path)
+    pa.set_memory_pool(pa.system_memory_pool())  # whose memory `sources` gives back
     try:
         frame = _frame(tables(path, data), path)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
