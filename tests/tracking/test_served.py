@@ -310,6 +310,25 @@ def test_an_encoder_of_other_types_is_not_loaded(here: Path) -> None:
         mlflow.pyfunc.load_model(NAME)
 
 
+def test_the_page_shows_what_runs(here: Path, capsys: pytest.CaptureFixture) -> None:
+    """docs/tracking.md, the example in Python and the one by HTTP."""
+    page = (Path(__file__).parents[2] / "docs/tracking.md").read_text(encoding="utf-8")
+    frame = people()[["age", "city", "smokes"]].assign(kind=np.resize(["sick", "well"], 90))
+    own = leave(here, frame, "kind")
+    publish_models(here / "models", here / "data/prepared")
+    (code,) = re.findall(r"(?s)```python\n(.*?)```", page)
+    capsys.readouterr()
+    exec(compile(code, "tracking.md", "exec"), {"__name__": "__main__"})
+    shown = capsys.readouterr().out
+    rows = pd.DataFrame({"age": [41, None], "city": ["Oslo", "Bergen"], "smokes": [True, None]})
+    assert shown.strip() == str(own.predict(rows)).strip()
+    (body,) = re.findall(r"-d '(\{.*\})'", page)
+    status, answer = post(mlflow.pyfunc.load_model(NAME), json.loads(body))
+    (said,) = re.findall(r"The answer is `(.*?)`", page)
+    assert status == 200
+    assert [[*row] for row in answer["predictions"]] == [[*json.loads(said)["predictions"][0]]]
+
+
 def test_a_table_that_is_gone_is_one_line(here: Path) -> None:
     """Its medians and categories are known from it alone."""
     leave(here, people().drop(columns="cost"), "kind")
