@@ -35,7 +35,8 @@ BESIDE = {
     "stages": {"config", "data", "networks", "training", "records", "runtime", "stages"},
     "stages.report": {"config", "analysis"},
     "tracking": {*LAYERS, "runtime"},
-    "library": {*LAYERS, "stages"},
+    "library": {*LAYERS, "stages", "comparison"},
+    "comparison": {*LAYERS},
     "__main__": {*LAYERS, "runtime", "stages"},
     "__init__": {"library"},
 }

@@ -64,7 +64,10 @@ class Predictor:
             ValueError: if columns are missing or hold something else, or samples have another
                 shape; one line per problem.
         """
-        return self._preprocess(self._table(rows) if self._raw else self._array(rows))
+        raw = self._table(rows) if self._raw else self._array(rows)
+        if not len(raw):  # which scikit-learn refuses
+            return np.empty((0, self.network.input_shape[-1]), np.float32)
+        return self._preprocess(raw)
 
     def predict(self, rows: Any, verbose: int = 0) -> pd.DataFrame:
         """One row for each of `rows` (see `features`): `prediction`, the most probable label (see
@@ -72,9 +75,14 @@ class Predictor:
         its own unit, under the name of the target. Indexed as `rows` if they are a frame.
 
         Args:
-            verbose: whether Keras shows its progress, as in `keras.Model.predict`.
+            verbose: whether Keras shows its progress where rows are many, as in
+                `keras.Model.predict`.
         """
-        outputs = self.network.predict(self.features(rows), batch_size=_ROWS, verbose=verbose)
+        features = self.features(rows)
+        if len(features) > _ROWS:
+            outputs = self.network.predict(features, batch_size=_ROWS, verbose=verbose)
+        else:  # without the pipeline that `predict` builds, which takes 0.1 s
+            outputs = np.array(self.network(features, training=False))
         index = rows.index if isinstance(rows, pd.DataFrame) else None
         name, mean, deviation = self._target
         if not len(self.classes_):

@@ -77,6 +77,8 @@ def test_masked_values_are_missing_ones() -> None:
     dataset = from_memory(x, PLACES, where="here")
     assert np.isnan(dataset.x).tolist() == (X > 15).tolist()
     assert [column.missing for column in dataset.columns] == [False, True, True]
+    every = from_memory(np.where(np.eye(6, 3) > 0, np.nan, X), PLACES, where="here")
+    assert [column.missing for column in every.columns] == [True] * 3
     with pytest.raises(InputError, match="y: expected a label for every sample, received 3"):
         from_memory(X, np.ma.masked_equal(PLACES, 1), where="here")
 

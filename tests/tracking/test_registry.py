@@ -1,5 +1,6 @@
 """A's model from a real registry: MLflow's, in SQLite."""
 
+import pickle
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,24 @@ def test_transfer_starts_on_it(
     assert not path.exists()
     assert start_transfer("models:/mine@champion") == 2
     assert "models:/mine@champion: expected a model in MLflow's" in capsys.readouterr().err
+
+
+class Loaded:
+    """Says so when a pickle of it is loaded."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (Path("loaded"),))
+
+
+def test_nothing_of_a_version_is_run(registry: mlflow.MlflowClient, here: Path) -> None:
+    """As one that somebody has made with code in it."""
+    danger = {"python_model.pkl": pickle.dumps(Loaded()), "served.py": b"open('loaded', 'w')"}
+    model = mlp.build(Arm(hidden=(4,)).resolve(5), features=5, outputs=3, seed=1)
+    model.save(here / "a.keras")
+    files = danger | {"MLmodel": b"flavors: {}", "a.keras": (here / "a.keras").read_bytes()}
+    register(registry, "mine", files)
+    transfer.load(fetch("models:/mine/1", here / "fetched"))
+    assert not (here / "loaded").exists()
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,8 @@ def test_rows_of_other_types_are_the_same_rows(here: Path) -> None:
 
 def test_the_server_answers_rows_with_names(here: Path) -> None:
     """Every form of JSON that MLflow has; dates as text, gaps as null."""
-    _, served = table(here)
-    expected, rows = served.predict(ROWS), records(ROWS)
+    own, served = table(here)
+    expected, rows = own.predict(ROWS), records(ROWS)
     for body in (
         {"dataframe_records": rows},
         {"dataframe_split": json.loads(ROWS.to_json(orient="split", date_format="iso"))},
@@ -157,12 +157,27 @@ def test_rows_that_do_not_fit_get_a_line_each(here: Path) -> None:
     ]
     with pytest.raises(MlflowException) as caught:
         served.predict(wrong)
-    assert caught.value.message.replace("'old'", '"old"').splitlines() == lines
+    said = caught.value.message.replace("'old'", '"old"').splitlines()
+    assert [line.partition(";")[0] for line in said] == lines  # and what to do
     status, answer = post(served, {"dataframe_records": records(wrong.iloc[30:31])})
     assert status == 400
     assert "column 'smokes': expected truth values, received 'perhaps'" in answer["message"]
     with pytest.raises(MlflowException, match=r"missing inputs \['city'\]"):
         served.predict(ROWS.drop(columns="city"))
+
+
+def test_no_rows_are_a_table_of_none(here: Path) -> None:
+    own, served = table(here)
+    for model in (own, served):
+        found = model.predict(ROWS.head(0))
+        assert (len(found), list(found)) == (0, ["prediction", *sorted(LABELS)])
+
+
+def test_many_rows_are_taken_in_pieces(here: Path) -> None:
+    own, _ = table(here)
+    many = own.predict(pd.concat([ROWS] * 100, ignore_index=True))
+    expected = pd.concat([own.predict(ROWS)] * 100, ignore_index=True)
+    pd.testing.assert_frame_equal(many, expected, rtol=0, atol=1e-6)
 
 
 def test_the_registry_says_what_a_version_takes(here: Path) -> None:
@@ -308,6 +323,25 @@ def test_an_encoder_of_other_types_is_not_loaded(here: Path) -> None:
     skops.io.dump(FunctionTransformer(people), place)
     with pytest.raises(UntrustedTypesFoundException, match="people"):
         mlflow.pyfunc.load_model(NAME)
+
+
+def test_the_page_shows_what_runs(here: Path, capsys: pytest.CaptureFixture) -> None:
+    """docs/tracking.md, the example in Python and the one by HTTP."""
+    page = (Path(__file__).parents[2] / "docs/tracking.md").read_text(encoding="utf-8")
+    frame = people()[["age", "city", "smokes"]].assign(kind=np.resize(["sick", "well"], 90))
+    own = leave(here, frame, "kind")
+    publish_models(here / "models", here / "data/prepared")
+    (code,) = re.findall(r"(?s)```python\n(.*?)```", page)
+    capsys.readouterr()
+    exec(compile(code, "tracking.md", "exec"), {"__name__": "__main__"})
+    shown = capsys.readouterr().out
+    rows = pd.DataFrame({"age": [41, None], "city": ["Oslo", "Bergen"], "smokes": [True, None]})
+    assert shown.strip() == str(own.predict(rows)).strip()
+    (body,) = re.findall(r"-d '(\{.*\})'", page)
+    status, answer = post(mlflow.pyfunc.load_model(NAME), json.loads(body))
+    (said,) = re.findall(r"The answer is `(.*?)`", page)
+    assert status == 200
+    assert [[*row] for row in answer["predictions"]] == [[*json.loads(said)["predictions"][0]]]
 
 
 def test_a_table_that_is_gone_is_one_line(here: Path) -> None:
