@@ -1,7 +1,7 @@
 """The values of a table's columns as numbers, of every split alike: medians, means and which
 categories are rare are learned later, from training samples (`data.encoder`).
 
-This file imports nothing of the package, so that a model that is served elsewhere can take it along.
+This file imports nothing of the package: a model that is served elsewhere takes it along.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
