@@ -16,8 +16,9 @@ from warmstart.comparison import Comparison
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Data, Executor, Seed, Splits
-from warmstart.data.columns import Override
-from warmstart.data.dataset import Dataset, Told
+from warmstart.data.dataset import Dataset
+from warmstart.data.incoming import Told
+from warmstart.data.kinds import Override
 from warmstart.data.memory import from_memory
 from warmstart.data.split import resplit, split_full
 from warmstart.data.target import TaskKind

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warmstart.data.columns import Column, ColumnError, encode, understand
+from warmstart.data.columns import Column, ColumnError, encode
+from warmstart.data.kinds import understand
 
 FRAME = pd.DataFrame(
     {

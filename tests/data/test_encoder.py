@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from warmstart.data import encoder
-from warmstart.data.columns import encode, understand
+from warmstart.data.columns import encode
+from warmstart.data.kinds import understand
 from warmstart.data.view import Preprocessing
 
 TOWNS = [f"town {number:02}" for number in range(30)]

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from warmstart.data.columns import encode, understand
+from warmstart.data.columns import encode
 from warmstart.data.dataset import from_arrays
+from warmstart.data.kinds import understand
 from warmstart.data.leaks import constant, giving_away, numbering
 from warmstart.data.warnings import warnings
 

@@ -11,7 +11,8 @@ import pytest
 
 import parameters
 from warmstart.config.params import Params
-from warmstart.data.dataset import Dataset, Told
+from warmstart.data.dataset import Dataset
+from warmstart.data.incoming import Told
 from warmstart.data.memory import from_memory
 from warmstart.data.sources import load
 from warmstart.data.split import split_full

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from warmstart.config.params import Data
-from warmstart.data.dataset import Dataset, Told, from_arrays
+from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.incoming import Told
 from warmstart.data.leaks import together
 from warmstart.data.split import resplit, rows, split_full
 from warmstart.data.task import PARTS

@@ -20,7 +20,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from saved_models import CLASSES, SHAPE, network, prepare, save
 from served_tables import LABELS, leave, people
-from warmstart.data.columns import encode, understand
+from warmstart.data.columns import encode
+from warmstart.data.kinds import understand
 from warmstart.data.rows import decode
 from warmstart.data.view import View
 from warmstart.errors import InputError

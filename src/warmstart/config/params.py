@@ -71,7 +71,7 @@ class Data(Frozen):
     """What the target is taken for; `auto`: numbers, where many differ, are a regression."""
     columns: dict[str, str | dict[str, list[str | int | float] | str]] = Field(default_factory=dict)
     """Column of a table -> what it is, where that is not what its values look like: see
-    `data.columns.Override`."""
+    `data.kinds.Override`."""
     group: str | None = None
     """Column whose rows of one value are never on two sides of a split; no feature."""
     order: str | None = None

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from warmstart.data.dataset import Dataset, Told, from_arrays
+from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.incoming import Told
 from warmstart.errors import InputError
 
 

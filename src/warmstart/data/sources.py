@@ -5,7 +5,8 @@ from pathlib import Path
 
 from warmstart.config.params import KNOWN_CLASSES, Data
 from warmstart.data import fashion_mnist, place
-from warmstart.data.dataset import Dataset, Told, from_arrays
+from warmstart.data.dataset import Dataset, from_arrays
+from warmstart.data.incoming import Told
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 

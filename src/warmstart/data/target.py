@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from warmstart.data import columns
+from warmstart.data import kinds
+from warmstart.data.columns import MOST
 
 TaskKind = Literal["auto", "classification", "regression"]
 """As `data.task` of params.yaml: what a target is taken for."""
@@ -144,15 +145,15 @@ def _regression(
     if numbers is None:
         received = f"received {values.dtype}; convert it"
         if pd.api.types.is_string_dtype(values):
-            received = columns.written_numbers(values) or received
+            received = kinds.written_numbers(values) or received
         return None, [
             f"{called}: expected numbers, as data.task says, {received}, or choose classification"
         ]
-    wrong = np.flatnonzero(~(np.abs(numbers) <= columns.MOST))
+    wrong = np.flatnonzero(~(np.abs(numbers) <= MOST))
     if len(wrong):
         return None, [
             f"{called}: expected finite numbers, received {len(wrong)} that are infinite or beyond "
-            f"{columns.MOST:.2g}, the first in sample {wrong[0]}; drop the samples"
+            f"{MOST:.2g}, the first in sample {wrong[0]}; drop the samples"
         ]
     if (numbers == numbers[0]).all():
         return None, [
@@ -205,7 +206,7 @@ def _classes(
                 f"received {some(alike)} with and without; strip them"
             ]
     if problems := _count_problems(positions, names, called):
-        line = columns.written_numbers(pd.Series(names)) if numbers is None else None
+        line = kinds.written_numbers(pd.Series(names)) if numbers is None else None
         return None, [f"{called}: {line}"] if line and len(names) > MOST_WHOLE else problems
     y = positions.astype(np.int32)
     return Target(y=y, class_names=names, labels=labels, why=why), []
