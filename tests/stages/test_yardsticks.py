@@ -31,7 +31,9 @@ def view(y: np.ndarray, x: np.ndarray, names: tuple[str, ...]) -> View:
     )
     ends = [int(0.6 * len(y)), int(0.8 * len(y))]
     rows = np.split(np.arange(len(y)), ends)
-    return View.of("full", dataset, dict(zip(PARTS, rows, strict=True)))
+    classes = y if names else np.zeros(len(y), int)
+    wanted = np.array([np.bincount(classes[own], minlength=max(1, len(names))) for own in rows])
+    return View.of("full", dataset, dict(zip(PARTS, rows, strict=True)), wanted)
 
 
 def classes(rare: int, signal: float) -> View:
