@@ -113,16 +113,16 @@ def worktree(revision: str, name: str) -> Iterator[list[str]]:
 
 
 def fetch_sources() -> None:
-    """Take from DVC's remote the data of `.dvc` files that are not here. Raises ProjectError where
-    some cannot be had: a stage would run on what is left."""
+    """Take from DVC's remote the data of `.dvc` files that are not here. Where some cannot be had
+    it says so: what is run may not need them, or be restored, and DVC refuses a stage that does."""
     if missing := missing_sources():
         try:
             _run(*DVC, "pull", "--quiet", *missing)
         except ProjectError as error:
-            raise ProjectError(
+            print(
                 f"{', '.join(missing)}: expected data in DVC's cache or on its remote, received "
                 f"none ({error}); `dvc push` where they are"
-            ) from None
+            )
 
 
 def _with_author() -> dict[str, str]:

@@ -30,7 +30,7 @@ def test_the_ranking_and_the_curves_of_a_study(
     names = page.get_by_role("link", name="initializer: ")
     expect(names).to_have_text([f"initializer: {arm}" for arm in ranked], timeout=SOON)
     for arm in ranked:
-        mean = f"{arms[arm].test_accuracy.mean:.3f}"
+        mean = f"{arms[arm].test.mean:.3f}"
         expect(page.get_by_text(mean).first).to_be_attached(timeout=SOON)
 
     page.goto(f"{server}/#/experiments/{experiment}/runs?{view}&compareRunsMode=CHART")
