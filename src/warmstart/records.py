@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from warmstart.files import replacing
 from warmstart.training.layers import FIELDS, LayerProbe
-from warmstart.training.trials import EPOCH_METRICS, TEST_METRICS, Outcome
+from warmstart.training.trials import EPOCH_METRICS, Outcome
 
 if TYPE_CHECKING:  # loaded where a table is read: stages only write tables
     import pandas as pd
 
-__all__ = ["EPOCH_METRICS", "TEST_METRICS", "Outcome", "Record"]
+__all__ = ["EPOCH_METRICS", "Outcome", "Record"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,6 @@ from warmstart.training.selection import (
     beyond_the_edge,
     choose_learning_rates,
     contenders,
-    is_at_chance,
     last_epoch,
     rate_scores,
 )
@@ -117,8 +116,8 @@ def test_more_seeds_are_for_what_is_open_and_not_for_what_is_worse():
 
 def test_chance_is_that_of_the_most_frequent_class():
     """Two standard errors of 100 samples at 0.5 are 0.1."""
-    assert is_at_chance(0.6, 0.5, 100)
-    assert not is_at_chance(0.61, 0.5, 100)
+    assert of_accuracy(0.5, 100).holds(0.6)
+    assert not of_accuracy(0.5, 100).holds(0.61)
 
 
 def test_kept_is_the_best_seed_of_the_best_arm_and_not_the_luckiest():

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from warmstart.contrasts import Contrasts, out_of_line
 from warmstart.metrics import METRICS
-from warmstart.training.chance import Chance, of_accuracy
+from warmstart.training.chance import Chance
 from warmstart.training.trials import Outcome
 
 
@@ -145,12 +145,6 @@ def contenders(
     if "open" not in verdicts.values():
         return []
     return [arm for arm in values if verdicts.get(arm) != "worse"]
-
-
-def is_at_chance(accuracy: float, chance: float, samples: int) -> bool:
-    """Whether `accuracy` on `samples` lies less than two standard errors above `chance`, that of
-    always naming the most frequent class."""
-    return of_accuracy(chance, samples).holds(accuracy)
 
 
 def best_of(chosen: Sequence[Trained], seeds: Collection[int]) -> int:

@@ -16,7 +16,6 @@ from warmstart.training.layers import LayerProbe
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What is known of every epoch of classes, and of an autoencoder, whose accuracies are NaN."""
-TEST_METRICS = ("test_loss", "test_accuracy")
 Outcome = Literal["completed", "diverged", "dropped"]
 """`dropped`: others of its race did better when they had the same epochs."""
 Progress = Callable[[int], None]
