@@ -191,7 +191,8 @@ def _verdict(claim: Mapping[str, Any], language: str) -> str:
     verdict = words["verdicts"][claim["verdict"]]
     if claim["verdict"] != "open":
         verdict = f"**{verdict}**"
-    told = [part for part in (claim["shown"], claim["missing"]) if part]
+    missing = claim["missing"] and words["missing"].format(claim["missing"])
+    told = [part for part in (claim["shown"], missing) if part]
     return f"{verdict}: {_translated('; '.join(told), language)}"
 
 
@@ -250,10 +251,10 @@ def book(section: str, language: str) -> str:
             continue
         said = [words["experiments"][row["experiment"]], words["contenders"][row["arm"]]]
         said.append(words["measures"][row["measure"]])
-        values = (row["mean"], row["low"], row["high"])
-        ours = _book_value(row["measure"], *values)
+        ours = _book_value(row["measure"], row["mean"], row["low"], row["high"])
         theirs = "–" if row["book"] is None else _book_value(row["measure"], row["book"])
-        rows.append([*said, theirs, _translated(ours, language), str(row["seeds"])])
+        values = [_translated(value, language) for value in (theirs, ours)]
+        rows.append([*said, *values, str(row["seeds"])])
     return _table(["experiment", "arm", "measure", "book", "ours", "seeds"], rows, language)
 
 
