@@ -119,6 +119,19 @@ def test_no_asterisk_is_left_as_it_was_typed(language: str) -> None:
     assert not [token.content for token in texts if token.type == "text" and "*" in token.content]
 
 
+def test_the_seeds_of_the_book_s_transfer_are_as_far_apart_as_the_text_says() -> None:
+    (row,) = [
+        row
+        for row in read_json(chapter_tables.BOOK)["rows"]
+        if row["arm"] == "B on A, thawed at 0.001"
+        and (row["experiment"], row["measure"]) == ("sandal or shirt", "error factor")
+    ]
+    known = {f"{x:.1f}" for x in (row["book"], row["mean"], min(row["values"]), max(row["values"]))}
+    for page in PAGES.values():
+        paragraph = next(p for p in page.split("\n\n") if "(#1121-" in p)
+        assert {n for n in numbers(paragraph) if "." in n} == known | {"11.2.1"}
+
+
 @languages
 def test_commands_name_what_there_is(language: str) -> None:
     content = parameters.content()
