@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 import parameters
-from docs import chapter_tables
+from docs import chapter_pictures, chapter_tables
 from warmstart import library
 from warmstart.__main__ import app
 from warmstart.analysis.chapter import RULES
@@ -72,7 +72,7 @@ def test_every_section_of_the_chapter_is_there_in_its_order(language: str) -> No
 
 def test_both_pages_have_the_same_parts() -> None:
     english, korean = PAGES.values()
-    for part in (MARKERS, r"!\[[^\]]*\]\((.*)\)", r"`(reports/figures/.*?)`"):
+    for part in (MARKERS, r"!\[[^\]]*\]\((.*)\)", r"`(reports/pictures/.*?)`"):
         assert re.findall(part, english) == re.findall(part, korean) != []
     assert commands("en") == commands("ko")
     assert blocks("en", "python") == blocks("ko", "python")
@@ -223,9 +223,16 @@ def test_links_and_pictures_lead_somewhere(language: str) -> None:
         path, _, anchor = link.partition("#")
         assert not path or (ROOT / "docs" / path).is_file(), link
         assert path or anchor in anchors, link
-    pictures = {ROOT / "docs" / link for link in links if link.endswith(".png")}
-    assert {*(ROOT / "docs/images/chapter").iterdir()} == pictures
-    assert all(path.stat().st_size < 150_000 for path in pictures)
+
+
+@languages
+def test_every_picture_names_that_of_the_reader_s_own_report(language: str) -> None:
+    found = re.findall(r"images/chapter/(\w+)\.png|`reports/pictures/(.+)\.svg`", PAGES[language])
+    pairs = [(name, reported) for (name, _), (_, reported) in zip(found[::2], found[1::2])]
+    assert pairs == list(chapter_pictures.PICTURES.items())
+    paths = {path.stem: path for path in chapter_pictures.IMAGES.iterdir()}
+    assert paths.keys() == chapter_pictures.PICTURES.keys()
+    assert all(path.stat().st_size < 50_000 for path in paths.values())
 
 
 @pytest.fixture
