@@ -228,7 +228,9 @@ def test_links_and_pictures_lead_somewhere(language: str) -> None:
 @languages
 def test_every_picture_names_that_of_the_reader_s_own_report(language: str) -> None:
     found = re.findall(r"images/chapter/(\w+)\.png|`reports/pictures/(.+)\.svg`", PAGES[language])
-    pairs = [(name, reported) for (name, _), (_, reported) in zip(found[::2], found[1::2])]
+    pairs = [
+        (name, reported) for (name, _), (_, reported) in zip(found[::2], found[1::2], strict=True)
+    ]
     assert pairs == list(chapter_pictures.PICTURES.items())
     paths = {path.stem: path for path in chapter_pictures.IMAGES.iterdir()}
     assert paths.keys() == chapter_pictures.PICTURES.keys()
