@@ -262,9 +262,9 @@ def _book_value(measure: str, mean: float, *bounds: float) -> str:
     if measure == "error factor":
         text, ends = f"× {mean:.2f}", [f"× {end:.2f}" for end in bounds]
     elif measure == "difference":
-        text, ends = f"{100 * mean:+.1f} points", [f"{100 * end:+.1f}" for end in bounds]
+        text, ends = f"{100 * mean:+.2f} points", [f"{100 * end:+.2f}" for end in bounds]
     else:
-        text, ends = f"{100 * mean:.1f} %", [f"{100 * end:.1f}" for end in bounds]
+        text, ends = f"{100 * mean:.2f} %", [f"{100 * end:.2f}" for end in bounds]
     return f"{text} ({ends[0]} to {ends[1]})" if ends else text
 
 
