@@ -100,12 +100,13 @@ class Shown:
             )
         if len(summary.learning_rates) > 1 and "learning_rates" in known:
             last = f"validation {said.title}"
+            rate = charts.along("learning_rate", "learning rate", log=True)
             yield self._figure(
                 "rates",
                 f"{last} by learning rate",
                 f"Last {last} by learning rate; the large dot is what most seeds chose.",
                 known["learning_rates"],
-                lambda *of: charts.rates(*of, f"{last}{better.format('up')}"),
+                lambda *of: charts.rates(*of, rate, f"{last}{better.format('up')}"),
             )
         yield from self._profiles(known.get("layers", []))
 
@@ -124,7 +125,9 @@ class Shown:
                     f"{title}, {depth} layers",
                     caption,
                     own,
-                    lambda *of, title=title: charts.layers(*of, title),
+                    lambda *of, title=title: charts.layers(
+                        *of, charts.along("layer", "hidden layer"), title
+                    ),
                 )
 
     def _figure(
