@@ -62,6 +62,63 @@ def answer(results: Results) -> str:
     return f"{text} {_of_new_data(results)}".rstrip()
 
 
+def gist(results: Results) -> str:
+    """The same in two sentences that name no other arm."""
+    summary = results.summary
+    best, said = summary.reference, wording(summary)
+    text = (
+        f"Validation chooses {best}: test {said.title} {said.mean(summary.arms[best].test)}, "
+        f"{_over(results)} seeds."
+    )
+    return f"{text} {_others(results)}" if summary.contrasts else text
+
+
+def matters(results: Results) -> str:
+    """Whether it matters which arm is taken, in a few words: `worse: silu, relu and sigmoid`."""
+    arms, counts = _by_verdict(results), _counts(results)
+    if worse := arms["worse"]:
+        return f"worse: {listed(worse)}" if len(worse) < 4 else f"{len(worse)} of {counts} worse"
+    if equal := arms["practically equal"]:
+        every = len(equal) == counts
+        return "all practically equal" if every else f"{len(equal)} of {counts} practically equal"
+    return "nothing shown" if counts else "one arm"
+
+
+def transfer_gist(results: Results) -> str:
+    """What transfer brought, in two sentences."""
+    contrast = results.contrast(CHAPTER_ARM)
+    text = ""
+    if contrast:
+        text = (
+            f"{arm_name(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}: "
+            f"{compared(results, contrast)}. "
+        )
+    count, arms = _counts(results), _by_verdict(results)
+    if count < 2:
+        return text.rstrip()
+    unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
+    equal = len(arms["practically equal"]) + len(arms["open"])
+    text += f"{equal} of {count} pretrained starts are practically equal to from scratch or open"
+    return f"{text}, {listed(unlike)}." if unlike else f"{text}."
+
+
+def _others(results: Results) -> str:
+    """`Of 9 others 3 are practically equal, 3 worse and 3 open.`"""
+    arms, count = _by_verdict(results), _counts(results)
+    kinds = [f"{len(of)} {verdict}" for verdict, of in arms.items() if of]
+    if len(kinds) == 1:
+        verdict = next(verdict for verdict, of in arms.items() if of)
+        return f"All {count} others are {verdict}." if count > 1 else f"The other is {verdict}."
+    first, *rest = kinds
+    number, _, verdict = first.partition(" ")
+    verb = "is" if number == "1" else "are"
+    return f"Of {count} others {listed([f'{number} {verb} {verdict}', *rest])}."
+
+
+def _counts(results: Results) -> int:
+    return len(results.summary.contrasts)
+
+
 def _of_new_data(results: Results) -> str:
     """What also holds of other data from where these come from; empty where that is not known."""
     summary = results.summary
@@ -79,13 +136,18 @@ def _of_new_data(results: Results) -> str:
 
 def _scope(results: Results) -> str:
     """What the verdicts of a study speak of."""
-    seeds = [len(results.chosen(arm)) for arm in results.arms]
-    times = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else f"{max(seeds)}"
+    times = _over(results)
     if results.summary.splits == "resampled":
         return f"On these data, split and trained anew {times} times"
     if results.summary.splits == "official":
         return f"On the official test set, all other data split and trained anew {times} times"
     return f"On one split of these data, trained anew {times} times"
+
+
+def _over(results: Results) -> str:
+    """`5 to 15`: seeds of an arm."""
+    seeds = [len(results.chosen(arm)) for arm in results.arms]
+    return f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else f"{max(seeds)}"
 
 
 def _cheapest(results: Results, arms: Sequence[str]) -> str | None:
