@@ -1,0 +1,86 @@
+"""A picture: one Vega-Lite specification for pages, notebooks, trackers and files."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from warmstart.files import replacing
+
+WIDTH = 640
+"""Pixels of a picture that stands by itself; in a page it is as wide as its place."""
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A Vega-Lite chart with its data, which a notebook shows and `save` keeps."""
+
+    name: str
+    """Unique in a page and fit for a file: `activation-ranking`."""
+    title: str
+    caption: str
+    """One sentence, which also stands for the picture where it is not seen."""
+    chart: Any
+    """An altair chart."""
+
+    def spec(self) -> dict[str, Any]:
+        """Vega-Lite with its data, to be embedded in a page; the same for the same numbers."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        return spec | {"description": self.caption}
+
+    def svg(self) -> str:
+        """Black on white; stands by itself."""
+        return str(vl_convert.vegalite_to_svg(self._alone(), vl_version="6.4"))
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """Black on white, `scale` dots to a pixel."""
+        return bytes(vl_convert.vegalite_to_png(self._alone(), vl_version="6.4", scale=scale))
+
+    def save(self, path: str | Path) -> None:
+        """Write `.svg`, `.png`, `.html` (interactive, loads nothing) or `.json` (Vega-Lite).
+
+        Raises:
+            ValueError: if the name ends otherwise.
+        """
+        path = Path(path)
+        written = {
+            ".svg": lambda: self.svg().encode(),
+            ".png": self.png,
+            ".html": lambda: self.chart.to_html(inline=True).encode(),
+            ".json": lambda: json.dumps(self.spec(), indent=1, sort_keys=True).encode(),
+        }.get(path.suffix)
+        if written is None:
+            raise ValueError(f"{path}: expected .svg, .png, .html or .json; rename it")
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(written())
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> Any:
+        return self.chart._repr_mimebundle_()
+
+    def _alone(self) -> dict[str, Any]:
+        spec = self.spec()
+        if spec.get("width") == "container":
+            spec["width"] = WIDTH
+        return spec | {"background": "white"}
+
+
+def titled(chart: Any) -> Any:
+    """In the style of all pictures: text in the colour of the page, at least 11 pixels high."""
+    ink = "currentColor"
+    return chart.configure(
+        background="transparent",
+        font="system-ui, sans-serif",
+        axis=alt.AxisConfig(
+            labelColor=ink, titleColor=ink, tickColor=ink, domainColor=ink, gridColor=ink,
+            gridOpacity=0.14, domainOpacity=0.3, tickOpacity=0.3, labelFontSize=12,
+            titleFontSize=12, titleFontWeight="normal", labelLimit=220,
+        ),
+        legend=alt.LegendConfig(labelColor=ink, titleColor=ink, labelFontSize=12, labelLimit=260),
+        header=alt.HeaderConfig(labelColor=ink, titleColor=ink, labelFontSize=12),
+        title=alt.TitleConfig(color=ink, fontSize=13),
+        text=alt.MarkConfig(color=ink, fontSize=11),
+        view=alt.ViewConfig(stroke=None),
+    )  # fmt: skip
