@@ -104,15 +104,13 @@ def transfer_gist(results: Results) -> str:
 
 def _others(results: Results) -> str:
     """`Of 9 others 3 are practically equal, 3 worse and 3 open.`"""
-    arms, count = _by_verdict(results), _counts(results)
-    kinds = [f"{len(of)} {verdict}" for verdict, of in arms.items() if of]
+    kinds = {verdict: len(arms) for verdict, arms in _by_verdict(results).items() if arms}
+    count, first = _counts(results), next(iter(kinds))
     if len(kinds) == 1:
-        verdict = next(verdict for verdict, of in arms.items() if of)
-        return f"All {count} others are {verdict}." if count > 1 else f"The other is {verdict}."
-    first, *rest = kinds
-    number, _, verdict = first.partition(" ")
-    verb = "is" if number == "1" else "are"
-    return f"Of {count} others {listed([f'{number} {verb} {verdict}', *rest])}."
+        return f"All {count} others are {first}." if count > 1 else f"The other is {first}."
+    number = kinds.pop(first)
+    said = [f"{number} {'is' if number == 1 else 'are'} {first}"]
+    return f"Of {count} others {listed(said + [f'{n} {verdict}' for verdict, n in kinds.items()])}."
 
 
 def _counts(results: Results) -> int:

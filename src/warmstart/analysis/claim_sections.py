@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from warmstart.analysis.claims import Claim
+from warmstart.analysis.claims import Claim, Decision
 from warmstart.analysis.document import (
     Block,
     Column,
@@ -18,7 +18,7 @@ from warmstart.analysis.document import (
 from warmstart.analysis.words import listed, number
 
 TITLE, ANCHOR = "Claims", "claims"
-_KINDS = ("supported", "contradicted", "practically equal", "open")
+_KINDS: tuple[Decision, ...] = ("supported", "contradicted", "practically equal", "open")
 _RULE = Column("rule", "p", lambda claim: claim.statement)
 _VERDICT = Column(
     "verdict",
@@ -26,7 +26,9 @@ _VERDICT = Column(
     lambda claim: coloured(claim.verdict),
     lambda claim: _KINDS.index(claim.verdict),
 )
-_EFFECT = Column("effect (95 %)", "p", lambda claim: claim.shown or None, lambda claim: claim.effect)
+_EFFECT = Column(
+    "effect (95 %)", "p", lambda claim: claim.shown or None, lambda claim: claim.effect
+)
 
 
 def tally(judged: Sequence[Claim]) -> str:

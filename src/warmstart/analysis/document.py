@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import vl_convert
 
-from warmstart.analysis.style import DARK, LIGHT, variable, variables
+from warmstart.analysis.figures.figure import Figure
+from warmstart.analysis.figures.looks import Look
 from warmstart.config.names import visible
 
 
@@ -44,16 +45,16 @@ class Column(NamedTuple):
     """Item -> the number that rows are sorted by; None: by what is shown."""
 
 
-def dotted(text: str, slot: int) -> Block:
-    """Words behind a dot in the colour of an arm's slot."""
-    dot = f'<i class="dot" style="background: {variable(slot)}"></i>'
+def marked(text: str, look: Look) -> Block:
+    """Words behind a dot in the colour of an arm."""
     words = _words(text)
+    dot = f'<i class="dot" style="background: {look.colour}"></i>'
     return Block(f"{dot}{words.html}", words.markdown)
 
 
 def strong(text: Text) -> Block:
-    html, markdown = _words(text)
-    return Block(f"<b>{html}</b>", f"**{markdown}**")
+    words = _words(text)
+    return Block(f"<b>{words.html}</b>", f"**{words.markdown}**")
 
 
 def mono(text: str) -> Block:
@@ -86,12 +87,15 @@ def heading(level: int, text: str, anchor: str = "") -> Block:
 def stacked(blocks: Iterable[Block]) -> Block:
     """Blocks one below the other, as one."""
     blocks = list(blocks)
-    html = "\n".join(block.html for block in blocks if block.html)
-    markdown, later = (
-        "\n\n".join(text for text in texts if text)
-        for texts in zip(*((block.markdown, block.later) for block in blocks), strict=True)
-    ) if blocks else ("", "")
-    return Block(html, markdown, later)
+
+    def together(texts: Iterable[str], gap: str) -> str:
+        return gap.join(text for text in texts if text)
+
+    return Block(
+        html=together((block.html for block in blocks), "\n"),
+        markdown=together((block.markdown for block in blocks), "\n\n"),
+        later=together((block.later for block in blocks), "\n\n"),
+    )
 
 
 def section(title: str, anchor: str, blocks: Iterable[Block]) -> Block:
@@ -134,8 +138,9 @@ def beside(*blocks: Block) -> Block:
 
 def paragraph(*parts: Text, style: str = "") -> Block:
     """A paragraph of `joined` words; `style` is a class of `page.css`."""
-    html, markdown = joined(*parts)
-    return Block(f'<p class="{style}">{html}</p>' if style else f"<p>{html}</p>", markdown)
+    words = joined(*parts)
+    name = f' class="{style}"' if style else ""
+    return Block(f"<p{name}>{words.html}</p>", words.markdown)
 
 
 def bullets(items: Iterable[Text]) -> Block:
@@ -225,8 +230,7 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
         files("warmstart.analysis").joinpath(f"page.{kind}").read_text(encoding="utf-8")
         for kind in ("css", "js")
     )
-    library = vl_convert.javascript_bundle().replace("</script", "<\\/script")
-    hues = json.dumps({"light": LIGHT, "dark": DARK})
+    library = vl_convert.javascript_bundle(None).replace("</script", "<\\/script")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -234,12 +238,11 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>
-:root {{ {variables(LIGHT)} }}
-@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}
 {css}</style>
 </head>
 <body>
 <a class="skip" href="#main">To the answer</a>
+<noscript><p>The pictures need JavaScript; the same are in the folder pictures, as SVG.</p></noscript>
 <main id="main" tabindex="-1">
 <div class="first">
 {first.html}
@@ -249,7 +252,6 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
 {rest.html}
 </div>
 </main>
-<script type="application/json" id="hues">{hues}</script>
 <script>{library}</script>
 <script>{script}</script>
 </body>

@@ -9,14 +9,13 @@ from warmstart.analysis.document import (
     Column,
     beside,
     chart,
-    dotted,
     folded,
+    marked,
     paragraph,
-    stacked,
     table,
 )
-from warmstart.analysis.figures import Shown
-from warmstart.analysis.figures.labels import label
+from warmstart.analysis.figures.shown import Shown
+from warmstart.analysis.labels import label
 from warmstart.analysis.scores import followed
 from warmstart.analysis.summary import ArmSummary, Contrast, Summary
 from warmstart.analysis.ties import letters
@@ -26,6 +25,8 @@ from warmstart.metrics import METRICS
 
 ORDER = ("reference", "better", "practically equal", "open", "worse")
 """By which verdicts are sorted."""
+IN_LAYERS = ("activations", "gradients")
+"""How kinds of pictures begin that show layers."""
 Row = tuple[str, ArmSummary, Contrast | None]
 
 
@@ -49,8 +50,14 @@ def details(shown: Shown, first: str = "ranking") -> Iterator[Block]:
     yield folded("Validation, epochs and time of training", [_training(shown, rows)])
     if others := list(dict.fromkeys(metric for _, arm, _ in rows for metric in arm.others)):
         titles = [Wording(METRICS[metric]).title for metric in others]
-        yield folded(f"Other metrics of the test: {', '.join(titles)}", [_others(shown, rows, others)])
-    figures = [figure for kind, figure in shown.figures.items() if kind != first]
+        yield folded(
+            f"Other metrics of the test: {', '.join(titles)}", [_others(shown, rows, others)]
+        )
+    figures = [
+        figure
+        for kind, figure in shown.figures.items()
+        if kind != first and not kind.startswith(IN_LAYERS)
+    ]
     titles = [figure.title[:1].lower() + figure.title[1:] for figure in figures]
     yield folded(f"Pictures: {'; '.join(titles)}", map(chart, figures))
 
@@ -62,7 +69,7 @@ def _rows(shown: Shown) -> list[Row]:
 
 def _name(shown: Shown) -> Column:
     stage = shown.results.summary.stage
-    return Column("arm", "l", lambda row: dotted(label(row[0], stage), shown.slots[row[0]]))
+    return Column("arm", "l", lambda row: marked(label(row[0], stage), shown.looks[row[0]]))
 
 
 def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
@@ -138,7 +145,10 @@ def _training(shown: Shown, rows: Sequence[Row]) -> Block:
 
     def timed(title: str, seconds: Any, form: str, scale: float = 1) -> Column:
         return Column(
-            title, "r", lambda row: number(seconds(row[0]), form, scale), lambda row: seconds(row[0])
+            title,
+            "r",
+            lambda row: number(seconds(row[0]), form, scale),
+            lambda row: seconds(row[0]),
         )
 
     return table(

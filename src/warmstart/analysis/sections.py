@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from warmstart.analysis.answers import answer, gist, transfer_gist
 from warmstart.analysis.diagnosis import Flag
 from warmstart.analysis.document import (
@@ -20,9 +22,10 @@ from warmstart.analysis.document import (
     strong,
     table,
 )
-from warmstart.analysis.figures import Figure, Shown
+from warmstart.analysis.figures.figure import Figure
+from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
-from warmstart.analysis.ranking_sections import details, ranking
+from warmstart.analysis.ranking_sections import IN_LAYERS, details, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.words import listed, number, share
@@ -48,7 +51,7 @@ def first(judgement: Judgement, forest: Figure | None) -> Iterator[Block]:
         yield chart(forest)
     trials = sum(results.summary.trials for results in judgement.everything)
     yield paragraph(
-        f"{trials:,} trials; every arm on the same seeds, {_DRAWN[judgement.params.data.splits]} a "
+        f"{trials:,} trials: every arm on the same seeds, {_DRAWN[judgement.params.data.splits]} a "
         "learning rate that its validation part chose; the test part is looked at once and chooses "
         "nothing.",
         style="lead",
@@ -85,16 +88,21 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Block:
     diagnostics = shown.results.diagnostics
     if diagnostics is None or diagnostics.empty:
         return Block("", "")
-    arms = list(dict.fromkeys(flag.arm for flag in flags))
     healthy = "nothing vanishes, explodes, dies or saturates"
-    summary = f"In the layers: {f'look at {listed(arms)}' if arms else healthy}"
-    return folded(summary, [bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags]) if flags else paragraph(f"{healthy.capitalize()}."), *_looks(shown)])
+    arms = listed(list(dict.fromkeys(flag.arm for flag in flags)))
+    said = bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags])
+    return folded(
+        f"In the layers: {f'look at {arms}' if flags else healthy}",
+        [said if flags else paragraph(f"{healthy.capitalize()}."), *_looks(shown, diagnostics)],
+    )
 
 
-def _looks(shown: Shown) -> Iterator[Block]:
+def _looks(shown: Shown, diagnostics: pd.DataFrame) -> Iterator[Block]:
     """Pictures over depth, and what clipping and batch norm did."""
-    yield from map(chart, shown.layers)
-    looks = observed_seed(shown.results.diagnostics)
+    for kind, figure in shown.figures.items():
+        if kind.startswith(IN_LAYERS):
+            yield chart(figure)
+    looks = observed_seed(diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
     if len(clipped):
         yield table(
@@ -166,7 +174,9 @@ def _runs(stages: Sequence[Results]) -> Block:
             lambda results: results.timings.get("seconds"),
         ),
     )
-    return folded(f"What was run: {len(stages)} stages and studies, on which machine", [of, *machine])
+    return folded(
+        f"What was run: {len(stages)} stages and studies, on which machine", [of, *machine]
+    )
 
 
 def data(card: Mapping[str, Any] | None) -> Block:
@@ -199,7 +209,9 @@ def data(card: Mapping[str, Any] | None) -> Block:
 
 
 def _part(name: str) -> Column:
-    return Column(name, "r", lambda item: f"{item[1][name]['n']:,}", lambda item: item[1][name]["n"])
+    return Column(
+        name, "r", lambda item: f"{item[1][name]['n']:,}", lambda item: item[1][name]["n"]
+    )
 
 
 def _drawn(card: Mapping[str, Any]) -> str:
