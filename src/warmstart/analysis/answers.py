@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import get_args
 
+from warmstart.analysis.labels import label
 from warmstart.analysis.results import Results
 from warmstart.analysis.summary import Contrast
 from warmstart.analysis.words import errors, listed, wording
@@ -24,6 +25,12 @@ _AGAINST_SCRATCH: dict[Verdict, str] = {
     "worse": "worse than from scratch: here pretraining hurts",
     "practically equal": "practically equal to from scratch",
     "open": "open (shown to be neither better nor worse than from scratch)",
+}
+_BROUGHT: dict[Verdict, str] = {
+    "better": "helps",
+    "worse": "hurts",
+    "practically equal": "changes little",
+    "open": "is not shown to help or hurt",
 }
 CHEAPER = 0.9
 """Of the time that the best arm takes: what is not faster by that much is not called cheaper."""
@@ -81,25 +88,30 @@ def matters(results: Results) -> str:
     if equal := arms["practically equal"]:
         every = len(equal) == counts
         return "all practically equal" if every else f"{len(equal)} of {counts} practically equal"
-    return "nothing shown" if counts else "one arm"
+    return "no difference shown" if counts else "one arm"
 
 
 def transfer_gist(results: Results) -> str:
     """What transfer brought, in two sentences."""
-    contrast = results.contrast(CHAPTER_ARM)
-    text = ""
+    contrast, count, arms = results.contrast(CHAPTER_ARM), _counts(results), _by_verdict(results)
+    sentences = []
     if contrast:
-        text = (
-            f"{arm_name(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}: "
-            f"{compared(results, contrast)}. "
+        gain = wording(results.summary).difference(contrast.difference)
+        sentences.append(
+            f"Pretraining {helps(results)}: {label(CHAPTER_ARM)}, against {label(results.summary.reference)} {gain}."
         )
-    count, arms = _counts(results), _by_verdict(results)
-    if count < 2:
-        return text.rstrip()
-    unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
-    equal = len(arms["practically equal"]) + len(arms["open"])
-    text += f"{equal} of {count} pretrained starts are practically equal to from scratch or open"
-    return f"{text}, {listed(unlike)}." if unlike else f"{text}."
+    if count > 1:
+        unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
+        equal = len(arms["practically equal"]) + len(arms["open"])
+        kinds = listed([f"{equal} are practically equal or open", *unlike])
+        sentences.append(f"Of {count} pretrained starts {kinds}.")
+    return " ".join(sentences)
+
+
+def helps(results: Results) -> str:
+    """What the chapter's way of transfer does, in a few words."""
+    contrast = results.contrast(CHAPTER_ARM)
+    return _BROUGHT[contrast.verdict] if contrast else matters(results)
 
 
 def _others(results: Results) -> str:

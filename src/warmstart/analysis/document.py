@@ -126,7 +126,8 @@ def contents(entries: Iterable[tuple[str, str, str]]) -> Block:
         f'<li><a href="#{anchor}">{_words(title).html}</a> <span>{_words(said).html}</span></li>'
         for title, anchor, said in entries
     ]
-    html = ['<nav aria-label="Contents">', "<ol>", *lines, "</ol>", "</nav>"]
+    hint = "<p>Best on validation, and whether the choice matters</p>"
+    html = ['<nav aria-label="Contents">', hint, "<ol>", *lines, "</ol>", "</nav>"]
     return Block("\n".join(html), "")
 
 
@@ -179,7 +180,7 @@ def table(caption: Text, items: Iterable[Any], *columns: Column) -> Block:
         for cells in (heads, *([words for words, _ in row] for row in rows))
     ]
     html = [
-        f'<div class="wide"><table>\n<caption>{_words(caption).html}</caption>',
+        f'<div class="wide"><table>\n<caption><span>{_words(caption).html}</span></caption>',
         f"<thead><tr>{titles}</tr></thead>",
         *("<tbody>", *map(row, rows), "</tbody>"),
         "</table></div>",
@@ -230,7 +231,9 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
         files("warmstart.analysis").joinpath(f"page.{kind}").read_text(encoding="utf-8")
         for kind in ("css", "js")
     )
-    library = vl_convert.javascript_bundle(None).replace("</script", "<\\/script")
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace(
+        "</script", "<\\/script"
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -242,7 +245,7 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
 </head>
 <body>
 <a class="skip" href="#main">To the answer</a>
-<noscript><p>The pictures need JavaScript; the same are in the folder pictures, as SVG.</p></noscript>
+<noscript><p>Pictures need JavaScript; as SVG they are in the folder pictures.</p></noscript>
 <main id="main" tabindex="-1">
 <div class="first">
 {first.html}

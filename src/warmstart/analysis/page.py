@@ -11,7 +11,7 @@ from warmstart.analysis import (
     transfer_sections,
     yardstick_sections,
 )
-from warmstart.analysis.answers import matters
+from warmstart.analysis.answers import helps, matters
 from warmstart.analysis.document import Block, contents, stacked, to_html, to_markdown
 from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.forest import forest
@@ -90,7 +90,7 @@ def _contents(judgement: Judgement) -> Iterator[tuple[str, str, str]]:
         if name not in run:
             yield sections.title(name), sections.anchor(name), "not run"
     if not judgement.no_transfer:
-        said = matters(judgement.transfer) if judgement.transfer else "not run"
+        said = helps(judgement.transfer) if judgement.transfer else "not run"
         yield "Transfer", transfer_sections.ANCHOR, said
     if judgement.yardsticks:
         yield yardstick_sections.TITLE, yardstick_sections.ANCHOR, ""

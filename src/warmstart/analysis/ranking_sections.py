@@ -30,33 +30,36 @@ IN_LAYERS = ("activations", "gradients")
 Row = tuple[str, ArmSummary, Contrast | None]
 
 
-def ranking(shown: Shown, first: str = "ranking") -> Iterator[Block]:
-    """The picture of kind `first` beside a table with a row per arm, and what to know before
-    believing them."""
-    rows = _rows(shown)
-    parts = [chart(shown.figures[first])] if first in shown.figures else []
-    yield beside(*parts, _ranked(shown, rows))
-    for warning in warnings(shown.results):
-        yield paragraph(warning, style="warning")
+def ranking(shown: Shown) -> Block:
+    """The picture of all arms beside a table with a row per arm."""
+    parts = [chart(shown.figures["ranking"])] if "ranking" in shown.figures else []
+    return beside(*parts, _ranked(shown, _rows(shown)))
 
 
-def details(shown: Shown, first: str = "ranking") -> Iterator[Block]:
-    """What the ranking leaves out: validation, speed, other metrics, the other pictures."""
-    rows, summary = _rows(shown), shown.results.summary
+def details(shown: Shown, said: str) -> Iterator[Block]:
+    """What the ranking leaves out: the answer in the words `said`, what to know before believing
+    it, validation, speed, other metrics, the other pictures."""
+    rows, results = _rows(shown), shown.results
+    cautions = [paragraph(warning, style="warning") for warning in warnings(results)]
+    counted = f" with {len(cautions)} caution{'s' * (len(cautions) > 1)}" if cautions else ""
     yield folded(
-        "Ties, p-values and learning rates by seed; how to read the table",
-        [_tests(shown, rows), paragraph(how_to_read(summary))],
+        f"In words{counted}; ties, p-values, rates by seed",
+        [
+            paragraph(said),
+            *cautions,
+            _tests(shown, rows),
+            paragraph(how_to_read(results.summary)),
+        ],
     )
-    yield folded("Validation, epochs and time of training", [_training(shown, rows)])
-    if others := list(dict.fromkeys(metric for _, arm, _ in rows for metric in arm.others)):
-        titles = [Wording(METRICS[metric]).title for metric in others]
-        yield folded(
-            f"Other metrics of the test: {', '.join(titles)}", [_others(shown, rows, others)]
-        )
+    others = list(dict.fromkeys(metric for _, arm, _ in rows for metric in arm.others))
+    yield folded(
+        f"Validation, speed{', other metrics' if others else ''}",
+        [_training(shown, rows), *([_others(shown, rows, others)] if others else [])],
+    )
     figures = [
         figure
         for kind, figure in shown.figures.items()
-        if kind != first and not kind.startswith(IN_LAYERS)
+        if kind != "ranking" and not kind.startswith(IN_LAYERS)
     ]
     titles = [figure.title[:1].lower() + figure.title[1:] for figure in figures]
     yield folded(f"Pictures: {'; '.join(titles)}", map(chart, figures))
@@ -78,7 +81,7 @@ def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
     said, reference = wording(summary), label(summary.reference, summary.stage)
     unit, apart = (" (%)", " (points)") if said.metric.form == "share" else ("", "")
     return table(
-        f"By validation, best first. Differences are to {reference}; in brackets 95 % intervals.",
+        f"Best on validation first; differences to {reference}; 95 % intervals",
         rows,
         _name(shown),
         Column(

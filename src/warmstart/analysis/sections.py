@@ -69,9 +69,8 @@ def study(shown: Shown, flags: Sequence[Flag]) -> Block:
         anchor(results.name),
         [
             paragraph(gist(results)),
-            *ranking(shown),
-            folded("Which arms, and what holds of new data", [paragraph(answer(results))]),
-            *details(shown),
+            ranking(shown),
+            *details(shown, answer(results)),
             layers(shown, flags),
         ],
     )
@@ -92,7 +91,7 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Block:
     arms = listed(list(dict.fromkeys(flag.arm for flag in flags)))
     said = bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags])
     return folded(
-        f"In the layers: {f'look at {arms}' if flags else healthy}",
+        f"In the layers: {f'look at {arms}' if flags else 'all healthy'}",
         [said if flags else paragraph(f"{healthy.capitalize()}."), *_looks(shown, diagnostics)],
     )
 
@@ -239,8 +238,7 @@ def _reproduce() -> Block:
     said = paragraph(
         "* the edge of the grid of learning rates, though it was extended once. “Points” are "
         "percentage points. Intervals of arms are t intervals over seeds; those of differences "
-        "hold at once for all pairs of arms of a study. A click on a heading sorts a table, a click "
-        "on a name in a legend shows one arm."
+        "hold at once for all pairs of arms of a study. A click on a heading sorts a table."
     )
     return folded("How to read and to reproduce it", [said, commands])
 

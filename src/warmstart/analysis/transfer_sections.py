@@ -62,23 +62,15 @@ def transfer(
 
 def _model_b(shown: Shown, recipe: Transfer) -> Iterator[Block]:
     """Model B on pretrained layers."""
-    results = shown.results
-    yield paragraph(
-        f"{transfer_gist(results)} All see the same {recipe.train_size} labels and train for "
-        f"{recipe.frozen_epochs + recipe.thawed_epochs} epochs."
+    results, epochs = shown.results, recipe.frozen_epochs + recipe.thawed_epochs
+    budget = f"All see the same {recipe.train_size} labels for {epochs} epochs."
+    yield paragraph(f"{transfer_gist(results)} {budget}")
+    yield ranking(shown)
+    how = (
+        f"By the chapter's recipe the new head learns alone for {recipe.frozen_epochs} of the "
+        f"epochs, then everything at {recipe.thawed_factor:g} times the learning rate."
     )
-    yield from ranking(shown)
-    yield folded(
-        "Which starts, and the chapter's recipe",
-        [
-            paragraph(transfer_answer(results)),
-            paragraph(
-                f"By the chapter's recipe the new head learns alone for {recipe.frozen_epochs} of "
-                f"the epochs, then everything at {recipe.thawed_factor:g} times the learning rate."
-            ),
-        ],
-    )
-    yield from details(shown)
+    yield from details(shown, f"{transfer_answer(results)} {how}")
     yield _seed_by_seed(results)
 
 
