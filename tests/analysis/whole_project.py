@@ -14,22 +14,9 @@ from warmstart.training.layers import LayerProbe
 
 PARAMS = params()
 SEEDS = 5
-STARTS = [
-    "scratch",
-    "on_a",
-    "on_a_head_only",
-    "on_a_thaw_at_once",
-    "on_a_gradual_thaw",
-    "on_a_discriminative",
-    "on_a_first_1",
-    "on_a_first_2",
-    "on_a_first_3",
-    "on_a_first_4",
-    "on_a_top_reinitialized",
-    "on_stacked",
-    "on_denoising",
-    "on_rotation",
-]
+STARTS = ["scratch", "on_a", "on_stacked", "on_denoising", "on_rotation"]
+STARTS += [f"on_a_{how}" for how in ("head_only", "thaw_at_once", "gradual_thaw", "discriminative")]
+STARTS += [f"on_a_first_{layers}" for layers in (1, 2, 3, 4)] + ["on_a_top_reinitialized"]
 CARD = {
     "name": "made up",
     "n": 1000,
