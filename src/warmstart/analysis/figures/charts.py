@@ -1,0 +1,240 @@
+"""The kinds of pictures, each written once: over the rows of one study in a page, over those of all
+studies and revisions in a template of `dvc plots`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from warmstart.analysis.figures.looks import Look
+
+WORSE = "datum.verdict == 'worse' || datum.verdict == 'better'"
+_FIRST = "data('rows')[0]"
+AS_VALUE = (
+    f"{_FIRST}.unit == '%' ? format(100 * (1 - datum['value']), '.4~g') + ' %' : "
+    f"format({_FIRST}.best ? 1 - datum['value'] : datum['value'], '.4~g')"
+)
+"""What a place on an axis of errors says: 0.02 is 98 % of accuracy, and an RMSE of 0.02."""
+_BAND, _DIMMED = 0.16, 0.12
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whose rows are drawn."""
+
+    data: alt.Data
+    """Of `rows`, called `rows`."""
+    looks: Mapping[str, Look] | None = None
+    """Label -> look, in the order of the legend; None: rows bring their `colour` and `shape`, and
+    `rev`, the revision they are of."""
+
+    @property
+    def colour(self) -> alt.Color:
+        return alt.Color("label:N", scale=self._scale("colour"), legend=self._legend)
+
+    @property
+    def shape(self) -> alt.Shape:
+        return alt.Shape("label:N", scale=self._scale("shape"), legend=self._legend)
+
+    @property
+    def dash(self) -> dict[str, Any]:
+        """Revisions by their dashes."""
+        return {} if self.looks else {"strokeDash": alt.StrokeDash("rev:N", title="revision")}
+
+    def _scale(self, column: str) -> alt.Scale:
+        if self.looks is None:
+            return alt.Scale(range=alt.FieldRange(field=column))
+        values = [getattr(look, column) for look in self.looks.values()]
+        return alt.Scale(domain=list(self.looks), range=values)
+
+    @property
+    def _legend(self) -> alt.Legend:
+        if self.looks is None:
+            return alt.Legend(title=None)
+        width = 32 + 6.4 * max(map(len, self.looks))  # pixels of a name behind its symbol
+        columns = alt.ExprRef(f"max(1, floor(width / {width}))")
+        return alt.Legend(title=None, orient="bottom", columns=columns, symbolOpacity=1)
+
+    def tips(self, *more: str) -> list[alt.Tooltip]:
+        """What hovering shows: `COLUMN` or `COLUMN=TITLE`, the revision where there are several."""
+        known = [("label", "arm")]
+        if self.looks is None:
+            known += [("rev", "revision"), ("measure", "of")]
+        known += [(text.split("=")[0], text.split("=")[-1].replace("_", " ")) for text in more]
+        return [alt.Tooltip(f"{column}:N", title=title) for column, title in known]
+
+
+def error_axis(channel: Any, column: str, title: str | None) -> Any:
+    """An axis of places on which better is right or up."""
+    return channel(
+        f"{column}:Q",
+        title=title,
+        scale=alt.Scale(type="log", reverse=True, nice=False, padding=8),
+        axis=alt.Axis(labelExpr=AS_VALUE, tickCount=6, labelOverlap="greedy", labelSeparation=8),
+    )
+
+
+def ranking(source: Source, name: str, title: str) -> alt.LayerChart:
+    """A dot and its interval per arm, the best on top, over what is practically equal to the
+    reference; a hollow dot is shown to differ from it. `title` is the axis's."""
+    base = alt.Chart(source.data)
+    order = alt.EncodingSortField("rank", op="min")
+    y: Any = {"y": alt.Y("label:N", sort=order, title=None)}
+    if source.looks is None:
+        y |= {"yOffset": "rev:N"}
+    shape = source.shape if source.looks else alt.Shape("rev:N", title="revision")
+    colour = source.colour.copy()
+    colour["legend"] = None
+    near = base.mark_rect(opacity=0.1, color="#808080").encode(
+        x=error_axis(alt.X, "near_low", title).aggregate("min"), x2="max(near_high)"
+    )
+    bars = base.mark_rule(strokeWidth=3, opacity=0.55).encode(
+        x=error_axis(alt.X, "place_low", title), x2="place_high", color=colour, **y
+    )
+    tips = source.tips("shown=test", "verdict", "difference", "learning_rate", "seeds", "rank")
+    dots = base.mark_point(size=80, strokeWidth=2, filled=False).encode(
+        x=error_axis(alt.X, "place", title),
+        color=colour,
+        fill=colour,
+        fillOpacity=alt.condition(WORSE, alt.value(0), alt.value(1)),
+        shape=shape if source.looks is None else shape.legend(None),
+        tooltip=tips,
+        **y,
+    )
+    return _sized(source, alt.layer(near, bars, dots.properties(name=name)), alt.Step(22))
+
+
+def seeds(source: Source, name: str, title: str) -> alt.LayerChart:
+    """The test of each seed under each arm, and a bar at the mean; a line joins the seed that the
+    pointer is on."""
+    base = alt.Chart(source.data)
+    order = alt.EncodingSortField("rank", op="min")
+    y = alt.Y("label:N", sort=order, title=None)
+    x = error_axis(alt.X, "place", title)
+    colour = source.colour.legend(None)
+    on = alt.selection_point("on", fields=["seed"], on="pointerover", empty=False)
+    by = [] if source.looks else ["rev:N"]
+    line = base.mark_line(strokeWidth=1.5, color="#808080").encode(
+        x=x,
+        y=y,
+        detail=["seed:N", *by],
+        order="rank:Q",
+        opacity=alt.condition(on, alt.value(0.9), alt.value(0)),
+    )
+    dots = base.mark_point(filled=True, size=48).encode(
+        x=x,
+        y=y,
+        color=colour,
+        shape=source.shape.legend(None) if source.looks else alt.Shape("rev:N", title="revision"),
+        opacity=alt.condition(on, alt.value(1), alt.value(0.55)),
+        tooltip=source.tips("seed", "shown=test"),
+    )
+    mean = base.mark_tick(thickness=3, height=16).encode(
+        x=x.copy().aggregate("mean"), y=y, color=colour, detail=by
+    )
+    return _sized(
+        source, alt.layer(line, mean, dots.add_params(on).properties(name=name)), alt.Step(22)
+    )
+
+
+def curves(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
+    """One line per arm. Of the arm that is picked, in the legend or on a point, and of the
+    reference a band is the 95 % interval; a cross is where a trial diverged.
+
+    Args:
+        source: rows with `place`, `reference` and maybe `diverged`.
+        name: of the picture.
+        x: the horizontal axis.
+        title: of the vertical one.
+    """
+    base, picked = alt.Chart(source.data).encode(x=x, color=source.colour), _picked()
+    place, split = error_axis(alt.Y, "place", title), source.dash
+    seen = alt.condition(picked, alt.value(1), alt.value(_DIMMED))
+    own = {"test": {"or": [{"param": "picked", "empty": False}, "datum.reference"]}}
+    shown = alt.condition(own, alt.value(_BAND), alt.value(0))
+    band = base.mark_area().encode(
+        y=error_axis(alt.Y, "place_low", title), y2="place_high", opacity=shown,
+        detail=[] if source.looks else ["rev:N"],
+    )  # fmt: skip
+    line = base.mark_line(strokeWidth=2).encode(y=place, opacity=seen, **split)
+    (across,) = [x.shorthand.split(":")[0]]
+    tips = source.tips(across, "shown=value")
+    dots = base.mark_point(filled=True, size=40).encode(
+        y=place, opacity=seen, shape=source.shape, tooltip=tips
+    )
+    lost = base.transform_filter(alt.datum.diverged).mark_point(
+        shape="M-1,-1L1,1M-1,1L1,-1", size=200, strokeWidth=2.5
+    )
+    layers = [band, line, dots.add_params(picked).properties(name=name), lost.encode(y=place)]
+    return _sized(source, alt.layer(*layers), 300)
+
+
+def rates(source: Source, name: str, title: str) -> alt.LayerChart:
+    """One line per arm over its learning rates; the large dot is the one that most seeds chose."""
+    picked = _picked()
+    x = along("learning_rate", "learning rate", log=True)
+    base = alt.Chart(source.data).encode(
+        x=x,
+        y=error_axis(alt.Y, "place", title),
+        color=source.colour,
+        opacity=alt.condition(picked, alt.value(1), alt.value(_DIMMED)),
+    )
+    dots = base.mark_point(filled=True).encode(
+        shape=source.shape,
+        size=alt.condition(alt.datum.chosen, alt.value(150), alt.value(30)),
+        tooltip=source.tips("learning_rate", "shown=value", "chosen"),
+    )
+    line = base.mark_line(strokeWidth=1.8).encode(**source.dash)
+    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name=name)), 280)
+
+
+def layers(source: Source, name: str, title: str) -> alt.LayerChart:
+    """One line per network over its hidden layers; the thin, dashed one is after training."""
+    picked = _picked()
+    base = alt.Chart(source.data).encode(
+        x=along("layer", "hidden layer"),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=8))
+        .axis(format=".0e", tickCount=6, labelOverlap="greedy", labelSeparation=8),
+        color=source.colour,
+        opacity=alt.condition(picked, alt.value(1), alt.value(_DIMMED)),
+    )  # fmt: skip
+    late = alt.datum.look == "after training"
+    line = base.mark_line().encode(
+        strokeDash=alt.StrokeDash(
+            "look:N",
+            title=None,
+            scale=alt.Scale(domain=["at initialization", "after training"], range=[[1, 0], [5, 4]]),
+            legend=alt.Legend(orient="bottom", symbolStrokeColor="#808080"),
+        ),
+        strokeWidth=alt.condition(late, alt.value(1.2), alt.value(2.2)),
+    )
+    dots = (
+        base.transform_filter("datum.depth <= 20 || datum.layer % 10 == 0")
+        .mark_point(filled=True, size=36)
+        .encode(shape=source.shape, tooltip=source.tips("layer", "value", "look", "depth"))
+    )
+    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name=name)), 280)
+
+
+def along(column: str, title: str, *, log: bool = False) -> alt.X:
+    """A horizontal axis of whole or, where they are factors apart, of logarithmic numbers."""
+    if log:
+        ticks = alt.Axis(
+            format="~g", tickCount=6, labelOverlap="greedy", labelSeparation=8, grid=False
+        )
+        scale = alt.Scale(type="log", nice=False, padding=10)
+        return alt.X(f"{column}:Q", title=title, axis=ticks, scale=scale)
+    whole = alt.Axis(format="d", tickMinStep=1, grid=False)
+    scale = alt.Scale(zero=False, nice=False, padding=10)
+    return alt.X(f"{column}:Q", title=title, axis=whole, scale=scale)
+
+
+def _picked() -> alt.Parameter:
+    """Arms picked in the legend or on a point; all, as long as none is."""
+    return alt.selection_point("picked", fields=["label"], bind="legend", on="click")
+
+
+def _sized(source: Source, chart: alt.LayerChart, height: Any) -> alt.LayerChart:
+    """As wide as its place in a page; in a template as one panel of many."""
+    return chart.properties(width="container" if source.looks else 360, height=height)
