@@ -96,10 +96,9 @@ def transfer_gist(results: Results) -> str:
     contrast, count, arms = results.contrast(CHAPTER_ARM), _counts(results), _by_verdict(results)
     sentences = []
     if contrast:
+        ours, theirs = label(CHAPTER_ARM), label(contrast.reference)
         gain = wording(results.summary).difference(contrast.difference)
-        sentences.append(
-            f"Pretraining {helps(results)}: {label(CHAPTER_ARM)}, against {label(results.summary.reference)} {gain}."
-        )
+        sentences.append(f"Pretraining {helps(results)}: {ours}, against {theirs} {gain}.")
     if count > 1:
         unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
         equal = len(arms["practically equal"]) + len(arms["open"])

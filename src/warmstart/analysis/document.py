@@ -196,14 +196,14 @@ def image(uri: str, *caption: Text) -> Block:
     return Block(html, "")
 
 
-def chart(figure: Figure) -> Block:
-    """A figure that is drawn when it is first seen; Markdown does without."""
-    title, caption = _words(figure.title).html, _words(figure.caption).html
+def chart(figure: Figure, caption: Text = "") -> Block:
+    """A figure that is drawn when it is first seen, below it its own caption or a shorter one;
+    Markdown does without."""
     spec = json.dumps(figure.spec(), ensure_ascii=False, separators=(",", ":"))
     return Block(
-        f'<figure class="chart">\n<div></div>\n'
+        '<figure class="chart">\n<div></div>\n'
         f'<script type="application/json">{_inert(spec)}</script>\n'
-        f"<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>",
+        f"<figcaption>{_words(caption or figure.caption).html}</figcaption>\n</figure>",
         "",
     )
 

@@ -2,42 +2,24 @@
 // Pictures are drawn by Vega-Lite as SVG: those in sight at once, folded ones when they are opened.
 // Their text is `currentColor`, so a change between light and dark needs nothing here.
 
-const widths = new WeakMap();
-
-/** As wide as its place: what stands alone by itself, views side by side in as many columns as fit. */
-function fitted(spec, width) {
-  spec.autosize = { type: "fit-x", contains: "padding", resize: true };
-  return spec;
-}
-
 async function draw(figure) {
   const place = figure.querySelector("div");
-  const width = Math.floor(place.clientWidth);
-  if (!width || widths.get(figure) === width) return;
-  widths.set(figure, width);
-  const spec = JSON.parse(figure.querySelector("script").textContent);
-  await vegaEmbed(place, fitted(spec, width), { renderer: "svg", actions: false });
+  if (place.dataset.drawn !== undefined) return;
   place.dataset.drawn = "";
+  const spec = JSON.parse(figure.querySelector("script").textContent);
+  await vegaEmbed(place, spec, { renderer: "svg", actions: false });
 }
 
-const inSight = (figure) => !figure.closest("details:not([open])");
-
-async function drawAll() {
-  for (const figure of document.querySelectorAll("figure.chart")) {
-    if (inSight(figure)) await draw(figure);
+async function drawAll(within) {
+  for (const figure of within.querySelectorAll("figure.chart")) {
+    if (!figure.closest("details:not([open])")) await draw(figure);
   }
 }
 
 for (const details of document.querySelectorAll("details")) {
-  details.addEventListener("toggle", drawAll);
+  details.addEventListener("toggle", () => drawAll(details));
 }
-
-let waiting;
-addEventListener("resize", () => {
-  clearTimeout(waiting);
-  waiting = setTimeout(drawAll, 200);
-});
-drawAll();
+drawAll(document);
 
 /** Once ascending, twice descending, three times as it was. */
 function sort(header) {

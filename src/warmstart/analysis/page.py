@@ -13,7 +13,6 @@ from warmstart.analysis import (
 )
 from warmstart.analysis.answers import helps, matters
 from warmstart.analysis.document import Block, contents, stacked, to_html, to_markdown
-from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.forest import forest
 from warmstart.analysis.figures.looks import palette
 from warmstart.analysis.figures.shown import Shown
@@ -32,19 +31,18 @@ def write_report(judgement: Judgement, output: Path) -> None:
             them as `plots/*.json` for `dvc plots`.
     """
     looks = palette({results.name: _networks(results) for results in judgement.everything})
-    shown = {r.name: Shown(r, looks[r.name]) for r in judgement.everything}
+    shown = {
+        r.name: Shown(r, looks[r.name], judgement.labels if r is judgement.transfer else {})
+        for r in judgement.everything
+    }
     rows: dict[str, list[series.Row]] = {name: [] for name in series.PLOTS}
     for one in judgement.everything:
         for name, content in series.rows(one).items():
             rows[name] += content
     rows["label_efficiency"] = label_efficiency.rows(judgement.labels)
-    whole = (
-        {"forest": forest(judgement)}
-        if any(r.summary.contrasts for r in judgement.everything)
-        else {}
-    )
-    first = stacked(sections.first(judgement, whole.get("forest")))
-    rest = stacked(_rest(judgement, shown, rows["label_efficiency"], whole))
+    everything = forest(judgement)
+    first = stacked(sections.first(judgement, everything))
+    rest = stacked(_rest(judgement, shown, rows["label_efficiency"]))
     title = f"warmstart: {judgement.params.data.name}"
     for name, text in {
         "report.html": to_html(title, first, contents(_contents(judgement)), rest),
@@ -54,7 +52,8 @@ def write_report(judgement: Judgement, output: Path) -> None:
             unfinished.write_text(text, encoding="utf-8")
     colours = {name: one.colours for name, one in shown.items()}
     write_json(output / "colours.json", colours)  # for whoever draws the same arms elsewhere
-    for figure in (*whole.values(), *(f for one in shown.values() for f in one.figures.values())):
+    figures = [figure for one in shown.values() for figure in one.figures.values()]
+    for figure in [everything, *figures] if everything else figures:
         figure.save(output / "pictures" / f"{figure.name}.svg")
     for name, content in rows.items():
         write_json(output / "plots" / f"{name}.json", content)
@@ -64,7 +63,6 @@ def _rest(
     judgement: Judgement,
     shown: Mapping[str, Shown],
     label_rows: list[series.Row],
-    whole: Mapping[str, Figure],
 ) -> Iterator[Block]:
     """What follows the first screen, section by section."""
     for results in judgement.studies:
@@ -72,9 +70,7 @@ def _rest(
     for name in judgement.params.compare.studies:
         if name not in shown:
             yield sections.absent(name)
-    yield from transfer_sections.transfer(
-        judgement, shown.get("transfer"), label_rows, whole.get("labels")
-    )
+    yield from transfer_sections.transfer(judgement, shown.get("transfer"), label_rows)
     yield from yardstick_sections.yardsticks(judgement)
     yield claim_sections.claims(judgement.claims)
     yield sections.about(judgement)

@@ -25,14 +25,20 @@ from warmstart.metrics import METRICS
 
 ORDER = ("reference", "better", "practically equal", "open", "worse")
 """By which verdicts are sorted."""
-IN_LAYERS = ("activations", "gradients")
-"""How kinds of pictures begin that show layers."""
+PICTURES = {
+    "seeds": "every seed",
+    "curves": "learning curves",
+    "times": "by time",
+    "rates": "learning rates",
+}
+"""Kinds of pictures that are folded up, in the order of the page, by what the fold says."""
+_READING = "Hollow: shown to differ; shaded: practically equal."
 Row = tuple[str, ArmSummary, Contrast | None]
 
 
 def ranking(shown: Shown) -> Block:
     """The picture of all arms beside a table with a row per arm."""
-    parts = [chart(shown.figures["ranking"])] if "ranking" in shown.figures else []
+    parts = [chart(shown.figures["ranking"], _READING)] if "ranking" in shown.figures else []
     return beside(*parts, _ranked(shown, _rows(shown)))
 
 
@@ -56,13 +62,10 @@ def details(shown: Shown, said: str) -> Iterator[Block]:
         f"Validation, speed{', other metrics' if others else ''}",
         [_training(shown, rows), *([_others(shown, rows, others)] if others else [])],
     )
-    figures = [
-        figure
-        for kind, figure in shown.figures.items()
-        if kind != "ranking" and not kind.startswith(IN_LAYERS)
-    ]
-    titles = [figure.title[:1].lower() + figure.title[1:] for figure in figures]
-    yield folded(f"Pictures: {'; '.join(titles)}", map(chart, figures))
+    figures = {kind: shown.figures[kind] for kind in PICTURES if kind in shown.figures}
+    yield folded(
+        f"Pictures: {', '.join(PICTURES[kind] for kind in figures)}", map(chart, figures.values())
+    )
 
 
 def _rows(shown: Shown) -> list[Row]:

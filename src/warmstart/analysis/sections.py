@@ -25,7 +25,7 @@ from warmstart.analysis.document import (
 from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
-from warmstart.analysis.ranking_sections import IN_LAYERS, details, ranking
+from warmstart.analysis.ranking_sections import details, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.series import observed_seed
 from warmstart.analysis.words import listed, number, share
@@ -99,7 +99,7 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Block:
 def _looks(shown: Shown, diagnostics: pd.DataFrame) -> Iterator[Block]:
     """Pictures over depth, and what clipping and batch norm did."""
     for kind, figure in shown.figures.items():
-        if kind.startswith(IN_LAYERS):
+        if kind.startswith(("activations", "gradients")):
             yield chart(figure)
     looks = observed_seed(diagnostics)
     clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])

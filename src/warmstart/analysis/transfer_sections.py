@@ -40,7 +40,7 @@ TITLE, ANCHOR = "Transfer: model B on pretrained layers", "transfer"
 
 
 def transfer(
-    judgement: Judgement, shown: Shown | None, label_rows: Sequence[Row], by_labels: Figure | None
+    judgement: Judgement, shown: Shown | None, label_rows: Sequence[Row]
 ) -> Iterator[Block]:
     """Model A, model B, labels, pairs and encoders; nothing where the data have no model B."""
     if judgement.no_transfer:
@@ -53,7 +53,7 @@ def transfer(
         [
             *model_b,
             pretrain(judgement.pretrain, own),
-            labels(label_rows, by_labels),
+            labels(label_rows, shown.figures.get("labels") if shown else None),
             pairs(judgement.pairs),
             encoders(judgement.encoders),
         ],
