@@ -23,18 +23,18 @@ _BAND, _DIMMED = 0.16, 0.12
 class Source:
     """Whose rows are drawn."""
 
-    data: alt.Data
+    data: Any
     """Of `rows`, called `rows`."""
     looks: Mapping[str, Look] | None = None
     """Label -> look, in the order of the legend; None: rows bring their `colour` and `shape`, and
     `rev`, the revision they are of."""
 
     @property
-    def colour(self) -> alt.Color:
+    def colour(self) -> Any:
         return alt.Color("label:N", scale=self._scale("colour"), legend=self._legend)
 
     @property
-    def stroke(self) -> alt.Color:
+    def stroke(self) -> Any:
         """The same colour beside the marks that `colour` makes a legend of: one source of a scale
         lets Vega-Lite merge the legends of colours and shapes."""
         return alt.Color("label:N") if self.looks else alt.Color("colour:N", scale=None)
@@ -45,7 +45,7 @@ class Source:
         return {} if self.looks else {"detail": ["label:N", "rev:N"]}
 
     @property
-    def shape(self) -> alt.Shape:
+    def shape(self) -> Any:
         return alt.Shape("label:N", scale=self._scale("shape"), legend=self._legend)
 
     @property
@@ -86,10 +86,10 @@ def error_axis(channel: Any, column: str, title: str | None) -> Any:
     )
 
 
-def ranking(source: Source, name: str, title: str) -> alt.LayerChart:
+def ranking(source: Source, title: str) -> Any:
     """A dot and its interval per arm, the best on top, over what is practically equal to the
     reference; a hollow dot is shown to differ from it. `title` is the axis's."""
-    base = alt.Chart(source.data)
+    base: Any = alt.Chart(source.data)
     order = alt.EncodingSortField("rank", op="min")
     y: Any = {"y": alt.Y("label:N", sort=order, title=None)}
     if source.looks is None:
@@ -111,13 +111,13 @@ def ranking(source: Source, name: str, title: str) -> alt.LayerChart:
         tooltip=tips,
         **y,
     )
-    return _sized(source, alt.layer(near, bars, dots.properties(name=name)), alt.Step(22))
+    return _sized(source, alt.layer(near, bars, dots.properties(name="dots")), alt.Step(22))
 
 
-def seeds(source: Source, name: str, title: str) -> alt.LayerChart:
+def seeds(source: Source, title: str) -> Any:
     """The test of each seed under each arm, and a bar at the mean; a line joins the seed that the
     pointer is on."""
-    base = alt.Chart(source.data)
+    base: Any = alt.Chart(source.data)
     order = alt.EncodingSortField("rank", op="min")
     y = alt.Y("label:N", sort=order, title=None)
     x = error_axis(alt.X, "place", title)
@@ -142,24 +142,23 @@ def seeds(source: Source, name: str, title: str) -> alt.LayerChart:
         x=x.copy().aggregate("mean"), y=y, color=source.stroke, **source.each
     )
     return _sized(
-        source, alt.layer(line, mean, dots.add_params(on).properties(name=name)), alt.Step(22)
+        source, alt.layer(line, mean, dots.add_params(on).properties(name="dots")), alt.Step(22)
     )
 
 
-def curves(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
+def curves(source: Source, x: Any, title: str) -> Any:
     """One line per arm. Of the arm that is picked, in the legend or on a point, and of the
     reference a band is the 95 % interval; a cross is where a trial diverged.
 
     Args:
         source: rows with `place`, `reference` and maybe `diverged`.
-        name: of the picture.
         x: the horizontal axis.
         title: of the vertical one.
     """
     base, picked = alt.Chart(source.data).encode(x=x, color=source.stroke), _picked()
     place = error_axis(alt.Y, "place", title)
     seen = alt.condition(picked, alt.value(1), alt.value(_DIMMED))
-    own = {"test": {"or": [{"param": "picked", "empty": False}, "datum.reference"]}}
+    own: Any = {"test": {"or": [{"param": "picked", "empty": False}, "datum.reference"]}}
     shown = alt.condition(own, alt.value(_BAND), alt.value(0))
     band = base.mark_area(orient="vertical").encode(
         y=error_axis(alt.Y, "place_low", title), y2="place_high", fillOpacity=shown, **source.each
@@ -172,11 +171,11 @@ def curves(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
     lost = base.transform_filter(alt.datum.diverged).mark_point(
         shape="M-1,-1L1,1M-1,1L1,-1", size=200, strokeWidth=2.5
     )
-    layers = [band, line, dots.add_params(picked).properties(name=name), lost.encode(y=place)]
+    layers = [band, line, dots.add_params(picked).properties(name="dots"), lost.encode(y=place)]
     return _sized(source, alt.layer(*layers), 300)
 
 
-def rates(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
+def rates(source: Source, x: Any, title: str) -> Any:
     """One line per arm over its learning rates; the large dot is the one that most seeds chose."""
     picked = _picked()
     base = alt.Chart(source.data).encode(
@@ -192,10 +191,10 @@ def rates(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
         tooltip=source.tips("learning_rate", "shown=value", "chosen"),
     )
     line = base.mark_line(strokeWidth=1.8).encode(**source.each, **source.dash)
-    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name=name)), 280)
+    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name="dots")), 280)
 
 
-def layers(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
+def layers(source: Source, x: Any, title: str) -> Any:
     """One line per network over its hidden layers; the thin, dashed one is after training."""
     picked = _picked()
     base = alt.Chart(source.data).encode(
@@ -225,7 +224,7 @@ def layers(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
             tooltip=source.tips("layer", "value", "look", "depth"),
         )
     )
-    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name=name)), 280)
+    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name="dots")), 280)
 
 
 def along(column: str, title: str, *, log: bool = False) -> alt.X:
@@ -241,12 +240,12 @@ def along(column: str, title: str, *, log: bool = False) -> alt.X:
     return alt.X(f"{column}:Q", title=title, axis=whole, scale=scale, stack=None)
 
 
-def _picked() -> alt.Parameter:
+def _picked() -> Any:
     """Arms picked in the legend or on a point; all, as long as none is."""
     return alt.selection_point("picked", fields=["label"], bind="legend", on="click")
 
 
-def _sized(source: Source, chart: alt.LayerChart, height: Any) -> alt.LayerChart:
+def _sized(source: Source, chart: Any, height: Any) -> Any:
     """As wide as its place in a page; in a template as one panel of many."""
     if source.looks is not None:
         return chart.properties(width="container", height=height)

@@ -23,18 +23,18 @@ def templates() -> dict[str, dict[str, Any]]:
     source = charts.Source(alt.InlineData(values="<DVC_METRIC_DATA>", name="rows"))
     along = charts.along
     drawn = {
-        "ranking": charts.ranking(source, "ranking", _X),
-        "seeds": charts.seeds(source, "seeds", _X),
-        "learning_curves": charts.curves(source, "curves", along("epoch", _X), _Y),
-        "times": charts.curves(source, "times", along("seconds", _X, log=True), _Y),
-        "learning_rates": charts.rates(source, "rates", along("learning_rate", _X, log=True), _Y),
-        "label_efficiency": charts.curves(source, "labels", along("labels", _X, log=True), _Y),
-        "layers": charts.layers(source, "layers", along("layer", _X), _Y),
+        "ranking": charts.ranking(source, _X),
+        "seeds": charts.seeds(source, _X),
+        "learning_curves": charts.curves(source, along("epoch", _X), _Y),
+        "times": charts.curves(source, along("seconds", _X, log=True), _Y),
+        "learning_rates": charts.rates(source, along("learning_rate", _X, log=True), _Y),
+        "label_efficiency": charts.curves(source, along("labels", _X, log=True), _Y),
+        "layers": charts.layers(source, along("layer", _X), _Y),
     }
     return {name: _of_all_studies(chart, name) for name, chart in drawn.items()}
 
 
-def _of_all_studies(chart: alt.LayerChart, name: str) -> dict[str, Any]:
+def _of_all_studies(chart: Any, name: str) -> dict[str, Any]:
     panel = "study"
     if name == "layers":  # dashes are taken, so revisions stand side by side
         panel = "view"
