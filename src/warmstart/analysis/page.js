@@ -7,7 +7,9 @@ async function draw(figure) {
   if (place.dataset.drawn !== undefined) return;
   place.dataset.drawn = "";
   const spec = JSON.parse(figure.querySelector("script").textContent);
-  await vegaEmbed(place, spec, { renderer: "svg", actions: false });
+  const axis = { titleLimit: place.clientWidth - 10 };
+  const legend = place.clientWidth < 480 ? { columns: 2 } : {};
+  await vegaEmbed(place, spec, { renderer: "svg", actions: false, config: { axis, legend } });
 }
 
 async function drawAll(within) {
