@@ -7,9 +7,10 @@ async function draw(figure) {
   if (place.dataset.drawn !== undefined) return;
   place.dataset.drawn = "";
   const spec = JSON.parse(figure.querySelector("script").textContent);
-  const axis = { titleLimit: place.clientWidth - 10 };
-  const legend = place.clientWidth < 480 ? { columns: 2 } : {};
-  await vegaEmbed(place, spec, { renderer: "svg", actions: false, config: { axis, legend } });
+  const width = place.clientWidth;
+  const narrow = { legend: { columns: 2 }, axisX: { titleAnchor: "end", titleLimit: width - 10 } };
+  const config = width < 480 ? narrow : {};
+  await vegaEmbed(place, spec, { renderer: "svg", actions: false, config });
 }
 
 async function drawAll(within) {
