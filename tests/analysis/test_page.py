@@ -11,10 +11,10 @@ from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
-import matplotlib.image
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+from PIL import Image
 
 from fabricated import finished, study, trial
 from parameters import params
@@ -486,7 +486,9 @@ def test_the_kept_trial_of_every_encoder_is_shown(project: Path) -> None:
     assert "0.4321" not in markdown  # of a learning rate that was not chosen
     assert "after denoising." in html
     pngs = [base64.b64decode(uri) for uri in re.findall(r"base64,([^\"]+)", html)]
-    shown, *filters = (matplotlib.image.imread(io.BytesIO(png)) for png in pngs)
+    shown, *filters = (
+        np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")) / 255 for png in pngs
+    )
     assert len(filters) == 2
     assert shown.shape == (6, 30, 4)  # two rows of ten 2 × 2 images, a gap after each
     np.testing.assert_allclose(shown[:2, :2, 0] * 16, [[0, 16], [8, 4]], atol=0.1)

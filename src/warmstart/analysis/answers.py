@@ -12,14 +12,6 @@ from warmstart.contrasts import Verdict
 CHAPTER_ARM = "on_a"
 """The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""
 
-_ARM_NAMES = {
-    "a": "model A",
-    "scratch": "B from scratch",
-    "on_a": "B on A's layers",
-    "on_stacked": "B on stacked autoencoders",
-    "on_denoising": "B on a denoising autoencoder",
-    "on_rotation": "B on rotation prediction",
-}
 _AGAINST_SCRATCH: dict[Verdict, str] = {
     "better": "better than from scratch",
     "worse": "worse than from scratch: here pretraining hurts",
@@ -34,15 +26,6 @@ _BROUGHT: dict[Verdict, str] = {
 }
 CHEAPER = 0.9
 """Of the time that the best arm takes: what is not faster by that much is not called cheaper."""
-
-
-def arm_name(arm: str, stage: str = "transfer") -> str:
-    """An arm of `stage` in words; those of `compare` are called what params.yaml calls them."""
-    if stage == "compare":
-        return arm
-    if arm.startswith("on_a_"):
-        return f"B on A ({arm.removeprefix('on_a_').replace('_', ' ')})"
-    return _ARM_NAMES.get(arm, arm)
 
 
 def answer(results: Results) -> str:
@@ -190,11 +173,11 @@ def transfer_answer(results: Results) -> str:
     sentences = [f"{_scope(results)}:"]
     if contrast:
         sentences.append(
-            f"{arm_name(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}, "
+            f"{label(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}, "
             f"{compared(results, contrast)}."
         )
     for verdict, arms in _by_verdict(results).items():
-        if others := [arm_name(arm) for arm in arms if arm != CHAPTER_ARM]:
+        if others := [label(arm) for arm in arms if arm != CHAPTER_ARM]:
             sentences.append(f"{_AGAINST_SCRATCH[verdict].capitalize()}: {listed(others)}.")
     return " ".join(sentences)
 

@@ -7,18 +7,16 @@ from warmstart.analysis import (
     claim_sections,
     label_efficiency,
     sections,
-    series,
     transfer_sections,
     yardstick_sections,
 )
 from warmstart.analysis.answers import helps, matters
 from warmstart.analysis.document import Block, contents, stacked, to_html, to_markdown
+from warmstart.analysis.figures.files import shown, write_figures
 from warmstart.analysis.figures.forest import forest
-from warmstart.analysis.figures.looks import palette
 from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
-from warmstart.analysis.results import Results
-from warmstart.files import replacing, write_json
+from warmstart.files import replacing
 
 
 def write_report(judgement: Judgement, output: Path) -> None:
@@ -26,23 +24,14 @@ def write_report(judgement: Judgement, output: Path) -> None:
 
     Args:
         judgement: of all results.
-        output: folder for `report.html` (self-contained) and `report.md`, the report's pictures as
-            `pictures/*.svg`, the colours of arms in them as `colours.json`, and the numbers behind
-            them as `plots/*.json` for `dvc plots`.
+        output: folder for `report.html` (self-contained), `report.md` and the pictures, as
+            `write_figures` says.
     """
-    looks = palette({results.name: _networks(results) for results in judgement.everything})
-    shown = {
-        r.name: Shown(r, looks[r.name], judgement.labels if r is judgement.transfer else {})
-        for r in judgement.everything
-    }
-    rows: dict[str, list[series.Row]] = {name: [] for name in series.PLOTS}
-    for one in judgement.everything:
-        for name, content in series.rows(one).items():
-            rows[name] += content
-    rows["label_efficiency"] = label_efficiency.rows(judgement.labels)
+    studies = shown(judgement)
+    write_figures(judgement, studies, output)
     everything = forest(judgement)
     first = stacked(sections.first(judgement, everything))
-    rest = stacked(_rest(judgement, shown, rows["label_efficiency"]))
+    rest = stacked(_rest(judgement, studies))
     title = f"warmstart: {judgement.params.data.name}"
     for name, text in {
         "report.html": to_html(title, first, contents(_contents(judgement)), rest),
@@ -50,27 +39,21 @@ def write_report(judgement: Judgement, output: Path) -> None:
     }.items():
         with replacing(output / name) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-    colours = {name: one.colours for name, one in shown.items()}
-    write_json(output / "colours.json", colours)  # for whoever draws the same arms elsewhere
-    figures = [figure for one in shown.values() for figure in one.figures.values()]
-    for figure in [everything, *figures] if everything else figures:
-        figure.save(output / "pictures" / f"{figure.name}.svg")
-    for name, content in rows.items():
-        write_json(output / "plots" / f"{name}.json", content)
 
 
 def _rest(
     judgement: Judgement,
-    shown: Mapping[str, Shown],
-    label_rows: list[series.Row],
+    studies: Mapping[str, Shown],
 ) -> Iterator[Block]:
     """What follows the first screen, section by section."""
     for results in judgement.studies:
-        yield sections.study(shown[results.name], judgement.flags.get(results.name, ()))
+        yield sections.study(studies[results.name], judgement.flags.get(results.name, ()))
     for name in judgement.params.compare.studies:
-        if name not in shown:
+        if name not in studies:
             yield sections.absent(name)
-    yield from transfer_sections.transfer(judgement, shown.get("transfer"), label_rows)
+    yield from transfer_sections.transfer(
+        judgement, studies.get("transfer"), label_efficiency.rows(judgement.labels)
+    )
     yield from yardstick_sections.yardsticks(judgement)
     yield claim_sections.claims(judgement.claims)
     yield sections.about(judgement)
@@ -92,9 +75,3 @@ def _contents(judgement: Judgement) -> Iterator[tuple[str, str, str]]:
         yield yardstick_sections.TITLE, yardstick_sections.ANCHOR, ""
     yield claim_sections.TITLE, claim_sections.ANCHOR, claim_sections.tally(judgement.claims)
     yield "About this run", "about", "data, commands, how to read it"
-
-
-def _networks(results: Results) -> list[str]:
-    """The arms of a study, then the networks that were only looked into, never trained."""
-    looks = results.diagnostics
-    return list(dict.fromkeys([*results.arms, *([] if looks is None else looks["arm"])]))

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from warmstart.analysis.answers import answer, gist, transfer_gist
-from warmstart.analysis.diagnosis import Flag
+from warmstart.analysis.diagnosis import Flag, observed_seed
 from warmstart.analysis.document import (
     Block,
     Column,
@@ -27,7 +27,6 @@ from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.ranking_sections import details, ranking
 from warmstart.analysis.results import Results
-from warmstart.analysis.series import observed_seed
 from warmstart.analysis.words import listed, number, share
 from warmstart.config.params import DRAWN, Splits
 

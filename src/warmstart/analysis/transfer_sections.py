@@ -22,6 +22,7 @@ from warmstart.analysis.document import (
 )
 from warmstart.analysis.encoders import Encoders
 from warmstart.analysis.figures.figure import Figure
+from warmstart.analysis.figures.rows import Row
 from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.label_efficiency import answers
@@ -30,7 +31,6 @@ from warmstart.analysis.ranking_sections import details, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import tested
 from warmstart.analysis.sections import not_run
-from warmstart.analysis.series import Row
 from warmstart.analysis.words import Wording, errors, number, share, wording
 from warmstart.config.params import Transfer, asked
 from warmstart.metrics import METRICS

@@ -130,8 +130,9 @@ def rates(chosen: Mapping[str, int]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    """`a, b and c`; names that hold a comma are parted by semicolons."""
+    comma = "; " if any("," in name for name in names) else ", "
+    return " and ".join([comma.join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def number(value: float | None, form: str, scale: float = 1) -> str | None:

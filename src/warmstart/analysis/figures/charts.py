@@ -23,18 +23,29 @@ _BAND, _DIMMED = 0.16, 0.12
 class Source:
     """Whose rows are drawn."""
 
-    data: alt.Data
+    data: Any
     """Of `rows`, called `rows`."""
     looks: Mapping[str, Look] | None = None
     """Label -> look, in the order of the legend; None: rows bring their `colour` and `shape`, and
     `rev`, the revision they are of."""
 
     @property
-    def colour(self) -> alt.Color:
+    def colour(self) -> Any:
         return alt.Color("label:N", scale=self._scale("colour"), legend=self._legend)
 
     @property
-    def shape(self) -> alt.Shape:
+    def stroke(self) -> Any:
+        """The same colour beside the marks that `colour` makes a legend of: one source of a scale
+        lets Vega-Lite merge the legends of colours and shapes."""
+        return alt.Color("label:N") if self.looks else alt.Color("colour:N", scale=None)
+
+    @property
+    def each(self) -> dict[str, Any]:
+        """What parts one line from another, beside its colour."""
+        return {} if self.looks else {"detail": ["label:N", "rev:N"]}
+
+    @property
+    def shape(self) -> Any:
         return alt.Shape("label:N", scale=self._scale("shape"), legend=self._legend)
 
     @property
@@ -51,7 +62,7 @@ class Source:
     @property
     def _legend(self) -> alt.Legend:
         if self.looks is None:
-            return alt.Legend(title=None)
+            return alt.Legend(title=None, symbolOpacity=1)
         width = 32 + 6.4 * max(map(len, self.looks))  # pixels of a name behind its symbol
         columns = alt.ExprRef(f"max(1, floor(width / {width}))")
         return alt.Legend(title=None, orient="bottom", columns=columns, symbolOpacity=1)
@@ -75,22 +86,20 @@ def error_axis(channel: Any, column: str, title: str | None) -> Any:
     )
 
 
-def ranking(source: Source, name: str, title: str) -> alt.LayerChart:
+def ranking(source: Source, title: str) -> Any:
     """A dot and its interval per arm, the best on top, over what is practically equal to the
     reference; a hollow dot is shown to differ from it. `title` is the axis's."""
-    base = alt.Chart(source.data)
+    base: Any = alt.Chart(source.data)
     order = alt.EncodingSortField("rank", op="min")
     y: Any = {"y": alt.Y("label:N", sort=order, title=None)}
     if source.looks is None:
         y |= {"yOffset": "rev:N"}
-    shape = source.shape if source.looks else alt.Shape("rev:N", title="revision")
-    colour = source.colour.copy()
-    colour["legend"] = None
+    colour = source.colour.legend(None)
     near = base.mark_rect(opacity=0.1, color="#808080").encode(
         x=error_axis(alt.X, "near_low", title).aggregate("min"), x2="max(near_high)"
     )
     bars = base.mark_rule(strokeWidth=3, opacity=0.55).encode(
-        x=error_axis(alt.X, "place_low", title), x2="place_high", color=colour, **y
+        x=error_axis(alt.X, "place_low", title), x2="place_high", color=source.stroke, **y
     )
     tips = source.tips("shown=test", "verdict", "difference", "learning_rate", "seeds", "rank")
     dots = base.mark_point(size=80, strokeWidth=2, filled=False).encode(
@@ -98,27 +107,26 @@ def ranking(source: Source, name: str, title: str) -> alt.LayerChart:
         color=colour,
         fill=colour,
         fillOpacity=alt.condition(WORSE, alt.value(0), alt.value(1)),
-        shape=shape if source.looks is None else shape.legend(None),
+        shape=source.shape.legend(None) if source.looks else alt.Shape("rev:N", title="revision"),
         tooltip=tips,
         **y,
     )
-    return _sized(source, alt.layer(near, bars, dots.properties(name=name)), alt.Step(22))
+    return _sized(source, alt.layer(near, bars, dots.properties(name="dots")), alt.Step(22))
 
 
-def seeds(source: Source, name: str, title: str) -> alt.LayerChart:
+def seeds(source: Source, title: str) -> Any:
     """The test of each seed under each arm, and a bar at the mean; a line joins the seed that the
     pointer is on."""
-    base = alt.Chart(source.data)
+    base: Any = alt.Chart(source.data)
     order = alt.EncodingSortField("rank", op="min")
     y = alt.Y("label:N", sort=order, title=None)
     x = error_axis(alt.X, "place", title)
     colour = source.colour.legend(None)
     on = alt.selection_point("on", fields=["seed"], on="pointerover", empty=False)
-    by = [] if source.looks else ["rev:N"]
     line = base.mark_line(strokeWidth=1.5, color="#808080").encode(
         x=x,
         y=y,
-        detail=["seed:N", *by],
+        detail=["seed:N", *([] if source.looks else ["rev:N"])],
         order="rank:Q",
         opacity=alt.condition(on, alt.value(0.9), alt.value(0)),
     )
@@ -131,72 +139,69 @@ def seeds(source: Source, name: str, title: str) -> alt.LayerChart:
         tooltip=source.tips("seed", "shown=test"),
     )
     mean = base.mark_tick(thickness=3, height=16).encode(
-        x=x.copy().aggregate("mean"), y=y, color=colour, detail=by
+        x=x.copy().aggregate("mean"), y=y, color=source.stroke, **source.each
     )
     return _sized(
-        source, alt.layer(line, mean, dots.add_params(on).properties(name=name)), alt.Step(22)
+        source, alt.layer(line, mean, dots.add_params(on).properties(name="dots")), alt.Step(22)
     )
 
 
-def curves(source: Source, name: str, x: Any, title: str) -> alt.LayerChart:
+def curves(source: Source, x: Any, title: str) -> Any:
     """One line per arm. Of the arm that is picked, in the legend or on a point, and of the
     reference a band is the 95 % interval; a cross is where a trial diverged.
 
     Args:
         source: rows with `place`, `reference` and maybe `diverged`.
-        name: of the picture.
         x: the horizontal axis.
         title: of the vertical one.
     """
-    base, picked = alt.Chart(source.data).encode(x=x, color=source.colour), _picked()
-    place, split = error_axis(alt.Y, "place", title), source.dash
+    base, picked = alt.Chart(source.data).encode(x=x, color=source.stroke), _picked()
+    place = error_axis(alt.Y, "place", title)
     seen = alt.condition(picked, alt.value(1), alt.value(_DIMMED))
-    own = {"test": {"or": [{"param": "picked", "empty": False}, "datum.reference"]}}
+    own: Any = {"test": {"or": [{"param": "picked", "empty": False}, "datum.reference"]}}
     shown = alt.condition(own, alt.value(_BAND), alt.value(0))
-    band = base.mark_area().encode(
-        y=error_axis(alt.Y, "place_low", title), y2="place_high", opacity=shown,
-        detail=[] if source.looks else ["rev:N"],
-    )  # fmt: skip
-    line = base.mark_line(strokeWidth=2).encode(y=place, opacity=seen, **split)
-    (across,) = [x.shorthand.split(":")[0]]
-    tips = source.tips(across, "shown=value")
+    band = base.mark_area(orient="vertical").encode(
+        y=error_axis(alt.Y, "place_low", title), y2="place_high", fillOpacity=shown, **source.each
+    )
+    line = base.mark_line(strokeWidth=2).encode(y=place, opacity=seen, **source.each, **source.dash)
+    tips = source.tips(x.shorthand.split(":")[0], "shown=value")
     dots = base.mark_point(filled=True, size=40).encode(
-        y=place, opacity=seen, shape=source.shape, tooltip=tips
+        y=place, color=source.colour, opacity=seen, shape=source.shape, tooltip=tips
     )
     lost = base.transform_filter(alt.datum.diverged).mark_point(
         shape="M-1,-1L1,1M-1,1L1,-1", size=200, strokeWidth=2.5
     )
-    layers = [band, line, dots.add_params(picked).properties(name=name), lost.encode(y=place)]
+    layers = [band, line, dots.add_params(picked).properties(name="dots"), lost.encode(y=place)]
     return _sized(source, alt.layer(*layers), 300)
 
 
-def rates(source: Source, name: str, title: str) -> alt.LayerChart:
+def rates(source: Source, x: Any, title: str) -> Any:
     """One line per arm over its learning rates; the large dot is the one that most seeds chose."""
     picked = _picked()
-    x = along("learning_rate", "learning rate", log=True)
     base = alt.Chart(source.data).encode(
         x=x,
         y=error_axis(alt.Y, "place", title),
-        color=source.colour,
+        color=source.stroke,
         opacity=alt.condition(picked, alt.value(1), alt.value(_DIMMED)),
     )
     dots = base.mark_point(filled=True).encode(
+        color=source.colour,
         shape=source.shape,
         size=alt.condition(alt.datum.chosen, alt.value(150), alt.value(30)),
         tooltip=source.tips("learning_rate", "shown=value", "chosen"),
     )
-    line = base.mark_line(strokeWidth=1.8).encode(**source.dash)
-    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name=name)), 280)
+    line = base.mark_line(strokeWidth=1.8).encode(**source.each, **source.dash)
+    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name="dots")), 280)
 
 
-def layers(source: Source, name: str, title: str) -> alt.LayerChart:
+def layers(source: Source, x: Any, title: str) -> Any:
     """One line per network over its hidden layers; the thin, dashed one is after training."""
     picked = _picked()
     base = alt.Chart(source.data).encode(
-        x=along("layer", "hidden layer"),
+        x=x,
         y=alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=8))
         .axis(format=".0e", tickCount=6, labelOverlap="greedy", labelSeparation=8),
-        color=source.colour,
+        color=source.stroke,
         opacity=alt.condition(picked, alt.value(1), alt.value(_DIMMED)),
     )  # fmt: skip
     late = alt.datum.look == "after training"
@@ -208,13 +213,18 @@ def layers(source: Source, name: str, title: str) -> alt.LayerChart:
             legend=alt.Legend(orient="bottom", symbolStrokeColor="#808080"),
         ),
         strokeWidth=alt.condition(late, alt.value(1.2), alt.value(2.2)),
+        **source.each,
     )
     dots = (
         base.transform_filter("datum.depth <= 20 || datum.layer % 10 == 0")
         .mark_point(filled=True, size=36)
-        .encode(shape=source.shape, tooltip=source.tips("layer", "value", "look", "depth"))
+        .encode(
+            color=source.colour,
+            shape=source.shape,
+            tooltip=source.tips("layer", "value", "look", "depth"),
+        )
     )
-    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name=name)), 280)
+    return _sized(source, alt.layer(line, dots.add_params(picked).properties(name="dots")), 280)
 
 
 def along(column: str, title: str, *, log: bool = False) -> alt.X:
@@ -224,17 +234,19 @@ def along(column: str, title: str, *, log: bool = False) -> alt.X:
             format="~g", tickCount=6, labelOverlap="greedy", labelSeparation=8, grid=False
         )
         scale = alt.Scale(type="log", nice=False, padding=10)
-        return alt.X(f"{column}:Q", title=title, axis=ticks, scale=scale)
+        return alt.X(f"{column}:Q", title=title, axis=ticks, scale=scale, stack=None)
     whole = alt.Axis(format="d", tickMinStep=1, grid=False)
     scale = alt.Scale(zero=False, nice=False, padding=10)
-    return alt.X(f"{column}:Q", title=title, axis=whole, scale=scale)
+    return alt.X(f"{column}:Q", title=title, axis=whole, scale=scale, stack=None)
 
 
-def _picked() -> alt.Parameter:
+def _picked() -> Any:
     """Arms picked in the legend or on a point; all, as long as none is."""
     return alt.selection_point("picked", fields=["label"], bind="legend", on="click")
 
 
-def _sized(source: Source, chart: alt.LayerChart, height: Any) -> alt.LayerChart:
+def _sized(source: Source, chart: Any, height: Any) -> Any:
     """As wide as its place in a page; in a template as one panel of many."""
-    return chart.properties(width="container" if source.looks else 360, height=height)
+    if source.looks is not None:
+        return chart.properties(width="container", height=height)
+    return chart.properties(width=320, height=220 if isinstance(height, int) else height)

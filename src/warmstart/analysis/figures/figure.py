@@ -13,6 +13,7 @@ import vl_convert
 from warmstart.files import replacing
 
 _FIELDS = re.compile(r'"(?:field|fields|sort)": \[?"(\w+)"|datum\.(\w+)')
+_INK = "#1d2329"
 WIDTH = 640
 """Pixels of a picture that stands by itself; in a page it is as wide as its place."""
 
@@ -60,11 +61,19 @@ class Figure:
         with replacing(path) as unfinished:
             unfinished.write_bytes(written())
 
-    def _repr_mimebundle_(self, *_: Any, **__: Any) -> Any:
-        return self.chart._repr_mimebundle_()
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Interactive where a notebook brings Vega-Lite, as JupyterLab and VS Code do, else SVG;
+        altair's own HTML would load scripts from elsewhere."""
+        spec = self._alone() | {"$schema": "https://vega.github.io/schema/vega-lite/v5.json"}
+        return {
+            "application/vnd.vegalite.v5+json": spec,
+            "image/svg+xml": self.svg(),
+            "text/plain": self.caption,
+        }
 
     def _alone(self) -> dict[str, Any]:
-        spec = self.spec()
+        """Titled, dark on white, of a fixed width."""
+        spec: dict[str, Any] = json.loads(json.dumps(self.spec()).replace("currentColor", _INK))
         if spec.get("width") == "container":
             spec["width"] = WIDTH
         return spec | {"background": "white", "title": {"text": self.title, "anchor": "start"}}

@@ -1,5 +1,7 @@
 """All studies in one picture: how far every arm is from the one that was chosen."""
 
+from typing import Any
+
 import altair as alt
 
 from warmstart.analysis.figures.figure import Figure, inline, styled
@@ -89,7 +91,7 @@ def _rows(results: Results) -> list[Row]:
     return found
 
 
-def _chart(rows: list[Row], title: str, factor: float) -> alt.LayerChart:
+def _chart(rows: list[Row], title: str, factor: float) -> Any:
     ticks = [sign * tick for tick in _TICKS for sign in ((1, -1) if tick else (1,))]
     studies = list(dict.fromkeys(row["row"] for row in rows))
     x = alt.X(
@@ -101,7 +103,7 @@ def _chart(rows: list[Row], title: str, factor: float) -> alt.LayerChart:
             labelExpr=f"datum['value'] ? format(datum['value'] * {factor:g}, '+,~g') : '0'",
         ),
     )
-    where = {
+    where: Any = {
         "y": alt.Y(
             "row:N",
             sort=studies,
@@ -117,7 +119,7 @@ def _chart(rows: list[Row], title: str, factor: float) -> alt.LayerChart:
     colours, shapes = zip(*VERDICTS.values(), strict=True)
     picked = alt.selection_point("picked", fields=["verdict"], bind="legend", on="click")
     legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
-    base = alt.Chart().encode(
+    base: Any = alt.Chart().encode(
         color=alt.Color("verdict:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
         opacity=alt.condition(picked, alt.value(1), alt.value(0.12)),
         **where,
@@ -144,7 +146,7 @@ def _chart(rows: list[Row], title: str, factor: float) -> alt.LayerChart:
         .mark_text(align="left", dx=8, fontSize=11)
         .encode(x=x, text="named:N", **where)
     )
-    chart = alt.layer(near, zero, bars, dots.add_params(picked).properties(name="forest"), words)
+    chart = alt.layer(near, zero, bars, dots.add_params(picked).properties(name="dots"), words)
     return chart.properties(
         width="container", height=alt.Step(42), data=alt.InlineData(name="rows", values=[])
     )

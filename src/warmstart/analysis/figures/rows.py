@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from warmstart.analysis.diagnosis import observed_seed
 from warmstart.analysis.figures.looks import Look
 from warmstart.analysis.inference import interval
 from warmstart.analysis.labels import label
@@ -196,12 +197,6 @@ def _labels(summaries: Mapping[int, Summary], transfer: Results) -> Iterator[Row
 
 def _alone(value: float) -> Interval:
     return Interval(mean=value, low=None, high=None, sd=None, n=1)
-
-
-def observed_seed(diagnostics: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the seed that was observed during training, the first one."""
-    first = diagnostics.groupby("arm")["seed"].transform("min")
-    return diagnostics[diagnostics["seed"] == first]
 
 
 def _layers(diagnostics: pd.DataFrame) -> Iterator[Row]:

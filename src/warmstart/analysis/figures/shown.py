@@ -1,8 +1,8 @@
 """The pictures of one stage or study."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import altair as alt
@@ -16,6 +16,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.scores import followed
 from warmstart.analysis.summary import Summary
 from warmstart.analysis.words import Wording, wording
+from warmstart.metrics import Metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +50,8 @@ class Shown:
         summary, known = self.results.summary, self.rows
         said, kin = wording(summary), followed(summary.metric)
         every_epoch = Wording(kin.metric, said.predicted).title if kin.title != "loss" else "loss"
-        better = "" if said.metric.higher_is_better else " (better is {})"
-        test = f"test {said.title}"
+        test, last = f"test {said.title}", f"validation {said.title}"
+        followed_axis = _axis(f"validation {every_epoch}", kin.metric, "up")
         if "ranking" in known:
             yield self._figure(
                 "ranking",
@@ -58,8 +59,9 @@ class Shown:
                 f"{_head(test)} and 95 % interval of each arm; hollow: shown to differ from "
                 f"{self._name(summary.reference)}; shaded: practically equal to it.",
                 known["ranking"],
-                lambda *of: charts.ranking(
-                    *of, f"{test}, mean and 95 % interval{better.format('right')}"
+                partial(
+                    charts.ranking,
+                    title=_axis(f"{test}, mean and 95 % interval", said.metric, "right"),
                 ),
             )
             yield self._figure(
@@ -67,50 +69,58 @@ class Shown:
                 f"{test}, seed by seed",
                 f"{_head(test)} of each seed under each arm; a bar is the mean.",
                 known["seeds"],
-                lambda *of: charts.seeds(*of, f"{test}{better.format('right')}"),
+                partial(charts.seeds, title=_axis(test, said.metric, "right")),
             )
         if "label_efficiency" in known:
-            x = charts.along("labels", "labels of task B", log=True)
             yield self._figure(
                 "labels",
                 f"{test} by number of labels",
                 f"{_head(test)} by number of labels: mean over seeds, each of which draws its own "
                 "labels; every arm with a learning rate of its own at every number.",
                 known["label_efficiency"],
-                lambda *of: charts.curves(*of, x, f"{test}{better.format('up')}"),
+                partial(
+                    charts.curves,
+                    x=charts.along("labels", "labels of task B", log=True),
+                    title=_axis(test, said.metric, "up"),
+                ),
             )
-        loss = not kin.metric.higher_is_better
-        axis = f"validation {every_epoch}{' (better is up)' if loss else ''}"
         yield self._figure(
             "curves",
             f"validation {every_epoch} by epoch",
             f"Validation {every_epoch} at each arm's own learning rate, mean over seeds; with 95 % "
             "band of the reference and of what is picked in the legend.",
             known["learning_curves"],
-            lambda *of: charts.curves(*of, charts.along("epoch", "epoch"), axis),
+            partial(charts.curves, x=charts.along("epoch", "epoch"), title=followed_axis),
         )
         if "times" in known and len(self.results.arms) > 1:
-            seconds = charts.along("seconds", "seconds of training", log=True)
             yield self._figure(
                 "times",
                 f"validation {every_epoch} by time",
                 "The same curves against the time that training took, without compilation.",
                 known["times"],
-                lambda *of: charts.curves(*of, seconds, axis),
+                partial(
+                    charts.curves,
+                    x=charts.along("seconds", "seconds of training", log=True),
+                    title=followed_axis,
+                ),
             )
         if len(summary.learning_rates) > 1 and "learning_rates" in known:
-            last = f"validation {said.title}"
             yield self._figure(
                 "rates",
                 f"{last} by learning rate",
                 f"Last {last} by learning rate; the large dot is what most seeds chose.",
                 known["learning_rates"],
-                lambda *of: charts.rates(*of, f"{last}{better.format('up')}"),
+                partial(
+                    charts.rates,
+                    x=charts.along("learning_rate", "learning rate", log=True),
+                    title=_axis(last, said.metric, "up"),
+                ),
             )
         yield from self._profiles(known.get("layers", []))
 
     def _profiles(self, seen: Sequence[Row]) -> Iterator[Figure]:
         """Each quantity over the layers of the networks of each depth."""
+        layer = charts.along("layer", "hidden layer")
         for depth in sorted({row["depth"] for row in seen}):
             for kind, (_, title) in QUANTITIES.items():
                 own = [r for r in seen if r["depth"] == depth and r["quantity"] == kind]
@@ -118,24 +128,28 @@ class Shown:
                     continue
                 trained = any(row["look"] == "after training" for row in own)
                 caption = f"{_head(title)} over {depth} hidden layers at initialization"
-                caption += "; dashed: after training." if trained else "."
                 yield self._figure(
                     f"{kind}-{depth}",
                     f"{title}, {depth} layers",
-                    caption,
+                    f"{caption}; dashed: after training." if trained else f"{caption}.",
                     own,
-                    lambda *of, title=title: charts.layers(*of, title),
+                    partial(charts.layers, x=layer, title=title),
                 )
 
     def _figure(
-        self, kind: str, title: str, caption: str, known: Sequence[Row], draw: Any
+        self,
+        kind: str,
+        title: str,
+        caption: str,
+        known: Sequence[Row],
+        draw: Callable[[charts.Source], Any],
     ) -> Figure:
-        """The chart that `draw` makes of a source and a name."""
+        """The chart that `draw` makes of a source."""
         there = {row["label"] for row in known}
         looks = {n: look for arm, look in self.looks.items() if (n := self._name(arm)) in there}
         study = self.results.name.replace("-", "_")
         source = charts.Source(alt.InlineData(values=[], name="rows"), looks)
-        chart = inline(styled(draw(source, kind.replace("-", "_"))), known)
+        chart = inline(styled(draw(source)), known)
         return Figure(f"{study}-{kind}", f"{self.results.name}: {title}", caption, chart)
 
     def _name(self, arm: str) -> str:
@@ -145,3 +159,8 @@ class Shown:
 def _head(text: str) -> str:
     """At the head of a sentence: `Test accuracy`, `Test RMSE of price`."""
     return f"{text[:1].upper()}{text[1:]}"
+
+
+def _axis(title: str, metric: Metric, better: str) -> str:
+    """The title of an axis of places, which says so where smaller values are `better`."""
+    return title if metric.higher_is_better else f"{title} (better is {better})"
