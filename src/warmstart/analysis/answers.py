@@ -85,8 +85,11 @@ def transfer_gist(results: Results) -> str:
     if count > 1:
         unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
         equal = len(arms["practically equal"]) + len(arms["open"])
-        kinds = listed([f"{equal} are practically equal or open", *unlike])
-        sentences.append(f"Of {count} pretrained starts {kinds}.")
+        if unlike:
+            kinds = listed([f"{equal} are practically equal or open", *unlike])
+            sentences.append(f"Of {count} pretrained starts {kinds}.")
+        else:
+            sentences.append(f"All {count} pretrained starts are practically equal or open.")
     return " ".join(sentences)
 
 

@@ -7,7 +7,10 @@ async function draw(figure) {
   if (place.dataset.drawn !== undefined) return;
   place.dataset.drawn = "";
   const spec = JSON.parse(figure.querySelector("script").textContent);
-  await vegaEmbed(place, spec, { renderer: "svg", actions: false });
+  const width = place.clientWidth;
+  const narrow = { legend: { columns: 2 }, axisX: { titleAnchor: "end", titleLimit: width - 10 } };
+  const config = width < 480 ? narrow : {};
+  await vegaEmbed(place, spec, { renderer: "svg", actions: false, config });
 }
 
 async function drawAll(within) {

@@ -26,10 +26,10 @@ from warmstart.metrics import METRICS
 ORDER = ("reference", "better", "practically equal", "open", "worse")
 """By which verdicts are sorted."""
 PICTURES = {
-    "seeds": "every seed",
-    "curves": "learning curves",
-    "times": "by time",
-    "rates": "learning rates",
+    "seeds": "seeds",
+    "curves": "curves",
+    "times": "times",
+    "rates": "rates",
 }
 """Kinds of pictures that are folded up, in the order of the page, by what the fold says."""
 _READING = "Hollow: shown to differ; shaded: practically equal."
@@ -47,9 +47,9 @@ def details(shown: Shown, said: str) -> Iterator[Block]:
     it, validation, speed, other metrics, the other pictures."""
     rows, results = _rows(shown), shown.results
     cautions = [paragraph(warning, style="warning") for warning in warnings(results)]
-    counted = f" with {len(cautions)} caution{'s' * (len(cautions) > 1)}" if cautions else ""
+    counted = f", {len(cautions)} caution{'s' * (len(cautions) > 1)}" if cautions else ""
     yield folded(
-        f"In words{counted}; ties, p-values, rates by seed",
+        f"In words, ties, p-values{counted}",
         [
             paragraph(said),
             *cautions,
@@ -81,22 +81,22 @@ def _name(shown: Shown) -> Column:
 def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
     """Six columns, in the order of validation."""
     summary = shown.results.summary
-    said, reference = wording(summary), label(summary.reference, summary.stage)
+    said = wording(summary)
     unit, apart = (" (%)", " (points)") if said.metric.form == "share" else ("", "")
     return table(
-        f"Best on validation first; differences to {reference}; 95 % intervals",
+        "Best on validation first; 95 % intervals",
         rows,
         _name(shown),
         Column(
             f"test {said.title}{unit}",
             "r",
-            lambda row: said.bare_mean(row[1].test),
+            lambda row: said.in_column(said.mean(row[1].test)),
             lambda row: row[1].test.mean,
         ),
         Column(
             f"difference{apart}",
             "r",
-            lambda row: row[2] and said.bare_difference(row[2].difference),
+            lambda row: row[2] and said.in_column(said.difference(row[2].difference)),
             lambda row: row[2].difference.mean if row[2] else 0.0,
         ),
         Column("verdict", "l", lambda row: _verdict(row), lambda row: ORDER.index(_verdict(row))),

@@ -87,10 +87,11 @@ def layers(shown: Shown, flags: Sequence[Flag]) -> Block:
     if diagnostics is None or diagnostics.empty:
         return Block("", "")
     healthy = "nothing vanishes, explodes, dies or saturates"
-    arms = listed(list(dict.fromkeys(flag.arm for flag in flags)))
+    arms = list(dict.fromkeys(flag.arm for flag in flags))
+    which = listed(arms) if len(arms) < 3 else f"{len(arms)} arms"
     said = bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags])
     return folded(
-        f"In the layers: {f'look at {arms}' if flags else 'all healthy'}",
+        f"Layers: {f'look at {which}' if flags else 'healthy'}",
         [said if flags else paragraph(f"{healthy.capitalize()}."), *_looks(shown, diagnostics)],
     )
 

@@ -56,13 +56,9 @@ class Wording:
         text, *bounds = [self._plain(number, size, "+") for number in (value.mean, *ends)]
         return f"{text} ({bounds[0]} to {bounds[1]})" if len(bounds) == 2 else text
 
-    def bare_mean(self, value: Interval) -> str:
-        """`mean` without its unit, for a column that says it: `97.1 (96.3 to 97.9)`."""
-        return self.mean(value).replace(" %", "")
-
-    def bare_difference(self, value: Interval) -> str:
-        """`difference` without its unit: `+1.2 (+0.3 to +2.1)`."""
-        return self.difference(value).replace(" points", "")
+    def in_column(self, text: str) -> str:
+        """`mean` or `difference` in a column whose title says the unit: `97.1 (96.3…97.9)`."""
+        return text.replace(" %", "").replace(" points", "").replace(" to ", "…")
 
     def apart(self, value: float) -> str:
         """A size of a difference, without its sign: `0.4 points`."""

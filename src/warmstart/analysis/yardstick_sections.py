@@ -23,9 +23,8 @@ def yardsticks(judgement: Judgement) -> Iterator[Block]:
     if best:
         network = next(iter(held.values()))
         text += (
-            f" Of all networks {network.network} is best on validation: test {said.title} "
-            f"{said.mean(network.network_reached)}. Differences are those of the {network.seeds} "
-            "seeds that both have, at once for all rows."
+            f" Of all networks {network.network} is best on validation, here over the "
+            f"{network.seeds} seeds that both have."
         )
     order = sorted(measured.arms, key=lambda arm: said.metric.gain(summary.arms[arm].test.mean))
     reached = table(
