@@ -113,7 +113,6 @@ def styled(chart: Any) -> Any:
             gridOpacity=0.1, domainOpacity=0.3, tickOpacity=0.3, labelFontSize=12,
             titleFontSize=12, titleFontWeight="normal", labelLimit=220,
         ),
-        axisX=alt.AxisConfig(titleAnchor="end"),  # beside long names there is more room on the left
         legend=alt.LegendConfig(labelColor=ink, titleColor=ink, labelFontSize=12, labelLimit=260),
         header=alt.HeaderConfig(labelColor=ink, titleColor=ink, labelFontSize=12),
         title=alt.TitleConfig(color=ink, fontSize=13),
