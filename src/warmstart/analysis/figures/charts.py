@@ -33,16 +33,14 @@ class Source:
     def colour(self) -> Any:
         return alt.Color("label:N", scale=self._scale("colour"), legend=self._legend)
 
-    @property
-    def stroke(self) -> Any:
-        """The same colour beside the marks that `colour` makes a legend of: one source of a scale
-        lets Vega-Lite merge the legends of colours and shapes."""
-        return alt.Color("label:N") if self.looks else alt.Color("colour:N", scale=None)
-
-    @property
-    def each(self) -> dict[str, Any]:
-        """What parts one line from another, beside its colour."""
-        return {} if self.looks else {"detail": ["label:N", "rev:N"]}
+    def beside(self, channel: str) -> dict[str, Any]:
+        """The same colour of lines and bands, one for each arm, beside the marks whose `colour` has
+        the legend: with two scales of one channel Vega-Lite would neither join the legends of
+        colours and shapes nor let them be clicked."""
+        return {
+            channel: {"field": "colour", "type": "nominal", "scale": None},
+            "detail": ["label:N"] if self.looks else ["label:N", "rev:N"],
+        }
 
     @property
     def shape(self) -> Any:
@@ -82,7 +80,12 @@ def error_axis(channel: Any, column: str, title: str | None) -> Any:
         f"{column}:Q",
         title=title,
         scale=alt.Scale(type="log", reverse=True, nice=False, padding=8),
-        axis=alt.Axis(labelExpr=AS_VALUE, tickCount=6, labelOverlap="greedy", labelSeparation=8),
+        axis=alt.Axis(
+            labelExpr=AS_VALUE,
+            tickCount=6,
+            labelOverlap="greedy",
+            labelSeparation=8,
+        ),
     )
 
 
@@ -99,7 +102,7 @@ def ranking(source: Source, title: str) -> Any:
         x=error_axis(alt.X, "near_low", title).aggregate("min"), x2="max(near_high)"
     )
     bars = base.mark_rule(strokeWidth=3, opacity=0.55).encode(
-        x=error_axis(alt.X, "place_low", title), x2="place_high", color=source.stroke, **y
+        x=error_axis(alt.X, "place_low", title), x2="place_high", **source.beside("stroke"), **y
     )
     tips = source.tips("shown=test", "verdict", "difference", "learning_rate", "seeds", "rank")
     dots = base.mark_point(size=80, strokeWidth=2, filled=False).encode(
@@ -139,7 +142,7 @@ def seeds(source: Source, title: str) -> Any:
         tooltip=source.tips("seed", "shown=test"),
     )
     mean = base.mark_tick(thickness=3, height=16).encode(
-        x=x.copy().aggregate("mean"), y=y, color=source.stroke, **source.each
+        x=x.copy().aggregate("mean"), y=y, **source.beside("fill")
     )
     return _sized(
         source, alt.layer(line, mean, dots.add_params(on).properties(name="dots")), alt.Step(22)
@@ -155,15 +158,20 @@ def curves(source: Source, x: Any, title: str) -> Any:
         x: the horizontal axis.
         title: of the vertical one.
     """
-    base, picked = alt.Chart(source.data).encode(x=x, color=source.stroke), _picked()
+    base, picked = alt.Chart(source.data).encode(x=x), _picked()
     place = error_axis(alt.Y, "place", title)
     seen = alt.condition(picked, alt.value(1), alt.value(_DIMMED))
     own: Any = {"test": {"or": [{"param": "picked", "empty": False}, "datum.reference"]}}
     shown = alt.condition(own, alt.value(_BAND), alt.value(0))
     band = base.mark_area(orient="vertical").encode(
-        y=error_axis(alt.Y, "place_low", title), y2="place_high", fillOpacity=shown, **source.each
+        y=error_axis(alt.Y, "place_low", title),
+        y2="place_high",
+        fillOpacity=shown,
+        **source.beside("fill"),
     )
-    line = base.mark_line(strokeWidth=2).encode(y=place, opacity=seen, **source.each, **source.dash)
+    line = base.mark_line(strokeWidth=2).encode(
+        y=place, opacity=seen, **source.beside("stroke"), **source.dash
+    )
     tips = source.tips(x.shorthand.split(":")[0], "shown=value")
     dots = base.mark_point(filled=True, size=40).encode(
         y=place, color=source.colour, opacity=seen, shape=source.shape, tooltip=tips
@@ -171,7 +179,12 @@ def curves(source: Source, x: Any, title: str) -> Any:
     lost = base.transform_filter(alt.datum.diverged).mark_point(
         shape="M-1,-1L1,1M-1,1L1,-1", size=200, strokeWidth=2.5
     )
-    layers = [band, line, dots.add_params(picked).properties(name="dots"), lost.encode(y=place)]
+    layers = [
+        band,
+        line,
+        dots.add_params(picked).properties(name="dots"),
+        lost.encode(y=place, **source.beside("stroke")),
+    ]
     return _sized(source, alt.layer(*layers), 300)
 
 
@@ -181,7 +194,6 @@ def rates(source: Source, x: Any, title: str) -> Any:
     base = alt.Chart(source.data).encode(
         x=x,
         y=error_axis(alt.Y, "place", title),
-        color=source.stroke,
         opacity=alt.condition(picked, alt.value(1), alt.value(_DIMMED)),
     )
     dots = base.mark_point(filled=True).encode(
@@ -190,7 +202,7 @@ def rates(source: Source, x: Any, title: str) -> Any:
         size=alt.condition(alt.datum.chosen, alt.value(150), alt.value(30)),
         tooltip=source.tips("learning_rate", "shown=value", "chosen"),
     )
-    line = base.mark_line(strokeWidth=1.8).encode(**source.each, **source.dash)
+    line = base.mark_line(strokeWidth=1.8).encode(**source.beside("stroke"), **source.dash)
     return _sized(source, alt.layer(line, dots.add_params(picked).properties(name="dots")), 280)
 
 
@@ -201,7 +213,6 @@ def layers(source: Source, x: Any, title: str) -> Any:
         x=x,
         y=alt.Y("value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=8))
         .axis(format=".0e", tickCount=6, labelOverlap="greedy", labelSeparation=8),
-        color=source.stroke,
         opacity=alt.condition(picked, alt.value(1), alt.value(_DIMMED)),
     )  # fmt: skip
     late = alt.datum.look == "after training"
@@ -213,7 +224,7 @@ def layers(source: Source, x: Any, title: str) -> Any:
             legend=alt.Legend(orient="bottom", symbolStrokeColor="#808080"),
         ),
         strokeWidth=alt.condition(late, alt.value(1.2), alt.value(2.2)),
-        **source.each,
+        **source.beside("stroke"),
     )
     dots = (
         base.transform_filter("datum.depth <= 20 || datum.layer % 10 == 0")

@@ -110,7 +110,7 @@ def styled(chart: Any) -> Any:
         font="system-ui, sans-serif",
         axis=alt.AxisConfig(
             labelColor=ink, titleColor=ink, tickColor=ink, domainColor=ink, gridColor=ink,
-            gridOpacity=0.14, domainOpacity=0.3, tickOpacity=0.3, labelFontSize=12,
+            gridOpacity=0.1, domainOpacity=0.3, tickOpacity=0.3, labelFontSize=12,
             titleFontSize=12, titleFontWeight="normal", labelLimit=220,
         ),
         legend=alt.LegendConfig(labelColor=ink, titleColor=ink, labelFontSize=12, labelLimit=260),

@@ -41,10 +41,8 @@ def forest(judgement: Judgement) -> Figure | None:
     alike = len(scales) == 1
     in_points = alike and said.metric.form == "share"
     factor = (100 * margin if in_points else margin) if alike else 1
-    unit = f"{said.title}{', points' if in_points else ''}" if alike else "margins of equality"
-    chart = _chart(
-        rows, f"difference in {unit} (right: better than the arm that was chosen)", factor
-    )
+    unit = f"{'points of ' if in_points else ''}{said.title}" if alike else "margins of equality"
+    chart = _chart(rows, f"{unit}, right is better", factor)
     equal = said.within(margin) if alike else "within one margin"
     caption = (
         "Difference in the test of every arm to the one that validation chose, in transfer to B "
@@ -99,6 +97,7 @@ def _chart(rows: list[Row], title: str, factor: float) -> Any:
         title=title,
         scale=alt.Scale(type="symlog", constant=1, nice=False, padding=10),
         axis=alt.Axis(
+            titleAnchor="end",
             values=sorted(ticks),
             labelExpr=f"datum['value'] ? format(datum['value'] * {factor:g}, '+,~g') : '0'",
         ),
@@ -110,7 +109,11 @@ def _chart(rows: list[Row], title: str, factor: float) -> Any:
             title=None,
             scale=alt.Scale(paddingInner=0.25, paddingOuter=0.1),
             axis=alt.Axis(
-                labelExpr="split(datum.label, '|')", labelLineHeight=14, labelOffset=-7, grid=False
+                titleAnchor="end",
+                labelExpr="split(datum.label, '|')",
+                labelLineHeight=14,
+                labelOffset=-7,
+                grid=False,
             ),
         ),
         "yOffset": alt.YOffset("slot:Q", scale=alt.Scale(domain=[0, 1])),
@@ -118,7 +121,12 @@ def _chart(rows: list[Row], title: str, factor: float) -> Any:
     names = list(VERDICTS)
     colours, shapes = zip(*VERDICTS.values(), strict=True)
     picked = alt.selection_point("picked", fields=["verdict"], bind="legend", on="click")
-    legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        symbolOpacity=1,
+        columns=alt.ExprRef("max(1, floor(width / 130))"),
+    )
     base: Any = alt.Chart().encode(
         color=alt.Color("verdict:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
         opacity=alt.condition(picked, alt.value(1), alt.value(0.12)),

@@ -61,7 +61,7 @@ class Shown:
                 known["ranking"],
                 partial(
                     charts.ranking,
-                    title=_axis(f"{test}, mean and 95 % interval", said.metric, "right"),
+                    title=_axis(test, said.metric, "right"),
                 ),
             )
             yield self._figure(
