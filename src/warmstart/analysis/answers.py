@@ -56,10 +56,7 @@ def gist(results: Results) -> str:
     """The same in two sentences that name no other arm."""
     summary = results.summary
     best, said = summary.reference, wording(summary)
-    text = (
-        f"Validation chooses {best}: test {said.title} {said.mean(summary.arms[best].test)}, "
-        f"{_over(results)} seeds."
-    )
+    text = f"Validation chooses {best}: test {said.title} {said.mean(summary.arms[best].test)}."
     return f"{text} {_others(results)}" if summary.contrasts else text
 
 

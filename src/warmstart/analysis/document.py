@@ -245,7 +245,7 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
 </head>
 <body>
 <a class="skip" href="#main">To the answer</a>
-<noscript><p>Pictures need JavaScript; as SVG they are in the folder pictures.</p></noscript>
+<noscript><p>Pictures need JavaScript; as SVG they are in the folder figures.</p></noscript>
 <main id="main" tabindex="-1">
 <div class="first">
 {first.html}

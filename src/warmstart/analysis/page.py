@@ -41,10 +41,7 @@ def write_report(judgement: Judgement, output: Path) -> None:
             unfinished.write_text(text, encoding="utf-8")
 
 
-def _rest(
-    judgement: Judgement,
-    studies: Mapping[str, Shown],
-) -> Iterator[Block]:
+def _rest(judgement: Judgement, studies: Mapping[str, Shown]) -> Iterator[Block]:
     """What follows the first screen, section by section."""
     for results in judgement.studies:
         yield sections.study(studies[results.name], judgement.flags.get(results.name, ()))
@@ -74,4 +71,4 @@ def _contents(judgement: Judgement) -> Iterator[tuple[str, str, str]]:
     if judgement.yardsticks:
         yield yardstick_sections.TITLE, yardstick_sections.ANCHOR, ""
     yield claim_sections.TITLE, claim_sections.ANCHOR, claim_sections.tally(judgement.claims)
-    yield "About this run", "about", "data, commands, how to read it"
+    yield "About this run", "about", ""

@@ -32,7 +32,7 @@ PICTURES = {
     "rates": "rates",
 }
 """Kinds of pictures that are folded up, in the order of the page, by what the fold says."""
-_READING = "Hollow: shown to differ; shaded: practically equal."
+_READING = "Hollow: differs; shaded: practically equal."
 Row = tuple[str, ArmSummary, Contrast | None]
 
 
@@ -125,7 +125,7 @@ def _tests(shown: Shown, rows: Sequence[Row]) -> Block:
         Column(
             "p", "r", lambda row: row[2] and number(row[2].p_value, ".2g"), lambda row: _p(row[2])
         ),
-        Column("learning rates chosen, by seeds", "l", lambda row: rates(row[1].rates)),
+        Column("rates by seeds", "l", lambda row: rates(row[1].rates)),
         Column(
             "diverged",
             "r",

@@ -127,10 +127,12 @@ def headline_of(held: Sequence[Yardstick], advice: str) -> str:
     answer, that in its place."""
     unbeaten = [one for one in held if one.verdict != "better"]
     if not unbeaten:
-        return f"{advice}; it beats {listed([NAMES[one.name] for one in held])}"
+        beaten = [one for one in held if not one.is_constant] or held
+        return f"{advice}; it beats {listed([NAMES[one.name] for one in beaten])}"
     if constant := next((one for one in unbeaten if one.is_constant), None):
+        nothing = "No network" if any(one.has_signal for one in unbeaten) else "Nothing"
         return (
-            f"No network here is worth using: {constant.network}, test {constant.said.title} "
+            f"{nothing} here is worth using: {constant.network}, test {constant.said.title} "
             f"{constant.said.mean(constant.network_reached)}, is not shown to beat "
             f"{NAMES[constant.name]}, {constant.said.mean(constant.reached)}"
         )
