@@ -20,7 +20,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow more plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow more experiments plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ flow: setup ## run the same DAG as a Prefect flow, independent stages side by si
 
 more: setup ## go on where verdicts are open, with up to MOST seeds (30); finished trials are not trained again
 	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) exp run --set-param compare.most_seeds=$(MOST)
+
+experiments: setup ## list the experiments: what changed in params.yaml and what it brought
+	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
