@@ -14,7 +14,8 @@ from prefect.runtime import flow_run
 from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
 
-TRACKER = (sys.executable, "-m", "warmstart", "track", "--follow")
+WARMSTART = (sys.executable, "-m", "warmstart")
+BESIDE = {"mlflow": (*WARMSTART, "track", "--follow")}
 METRICS = "*.test_*"
 """In metrics.json an arm has the test of the metric that decides, and no other."""
 ROWS = 200
@@ -59,6 +60,6 @@ def _ask(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-@dvc_flow("dvc-pipeline", beside=TRACKER, after=show_results)
+@dvc_flow("dvc-pipeline", beside=BESIDE, explain=(*WARMSTART, "check"), after=show_results)
 def pipeline() -> None:
     """Bring data, models, studies and the report up to date."""

@@ -6,15 +6,14 @@ schedules and shows them. A new stage is an edit of `dvc.yaml`.
 
 import inspect
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from graphlib import TopologicalSorter
 from typing import Annotated, Any
 
-from prefect import Flow, State, get_run_logger, task
+from prefect import Flow, State, task
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments import run_deployment
 from prefect.futures import PrefectFuture, as_completed
@@ -24,7 +23,7 @@ from prefect.utilities.annotations import allow_failure
 from pydantic import Field
 
 from prefect_dvc import pages
-from prefect_dvc.execute import Executor, Outcome, Processes, beside
+from prefect_dvc.execute import Companion, Executor, Outcome, Processes
 from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_lock
 from prefect_dvc.place import git_revision, occupied, safe_name, worktree
 
@@ -32,7 +31,9 @@ LOCK_RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
 Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
-Revision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w./@^~{}+-]*$")]
+# neither is `int | None`: Prefect's form would ask for the type first
+Revision = Annotated[str, Field(pattern=r"^([A-Za-z0-9_][\w./@^~{}+-]*)?$")]
+Width = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class dvc_flow:  # noqa: N801, a decorator
 
     Args:
         name: of the flow, in Prefect
-        beside: a command beside the stages, until its standard input ends
+        beside: commands beside the stages, each until its standard input ends, by the names of
+            their tasks; they start where some stage has something to do, and may fail without harm
+        explain: a command that says in lines `error: …` what is wrong with the project's input,
+            asked where DVC could not start a stage
         after: called in the project when its stages have ended, to show more of the run
         minutes: time limit of a stage; 0: none
         wait: for another flow that works in the checkout to end; else this one is refused
@@ -52,7 +56,8 @@ class dvc_flow:  # noqa: N801, a decorator
     """
 
     name: str
-    beside: Sequence[str] = ()
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    explain: Sequence[str] = ()
     after: Callable[[], None] = lambda: None
     minutes: float = 0
     wait: bool = False
@@ -63,33 +68,35 @@ class dvc_flow:  # noqa: N801, a decorator
             targets: Sequence[str] = (),
             set: Sequence[Change] = (),
             force: bool = False,
-            width: Annotated[int | None, Field(ge=1)] = None,
+            width: Width = 0,
             pull: bool = False,
             push: bool = False,
-            revision: Revision | None = None,
+            revision: Revision = "",
         ) -> State:
             """Bring a DVC project up to date.
 
             Args:
-                targets: stages, with their ancestors; none: all of dvc.yaml
-                set: changes of params.yaml, as in data.name=fashion_mnist
+                targets: stages of dvc.yaml, with all that they depend on; none: all stages
+                set: changes of params.yaml, NAME=VALUE each, as in seed=43; without a revision
+                    they stay in the file
                 force: run even what is up to date
-                width: stages side by side; 1 where there is one GPU; none: one per core
+                width: stages side by side; 1 where there is one GPU; 0: one per core
                 pull: take from DVC's remote what is not here
                 push: bring to DVC's remote what was made
-                revision: work in a git worktree of this branch, tag or commit and keep the results
-                    as an experiment named after the run; none: work in the checkout itself
+                revision: work in a git worktree of this branch, tag or commit, as in HEAD, and keep
+                    the results as an experiment named after the run; empty: work in the checkout
             """
             own = worktree(revision, safe_name(flow_run.name)) if revision else None
             bring = bool(self.elsewhere) or pull
             ours = partial(Processes, force=force, pull=bring, push=push, minutes=self.minutes)
+            ours = partial(ours, explain=self.explain)
             here = own or occupied(self.wait, pull=bring)
             return _run(self, here, targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
         flow.__module__, flow.__qualname__ = named.__module__, named.__qualname__
         flow.__name__ = named.__name__
-        hooks: list[Any] = [pages.tell_of_failure]
+        hooks: list[Any] = pages.hooks()
         about = inspect.getdoc(named)
         return Flow(flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks)
 
@@ -101,7 +108,7 @@ def _run(
     changes: Sequence[str],
     ours: Callable[[], Processes],
     redo: bool,
-    width: int | None,
+    width: int,
 ) -> State:
     pages.mark_dead(project.name)
     try:
@@ -111,7 +118,8 @@ def _run(
             bring: Bring = partial(_here, processes)
             if project.elsewhere:
                 bring = partial(_elsewhere, project.elsewhere, [*changes], bring)
-            with beside(project.beside), closing(processes):
+            busy = redo or any(stage.state != "unchanged" for stage in stages)
+            with _beside(project.beside if busy else {}) as others, closing(processes):
                 states = _run_all(stages, bring, redo, width or len(os.sched_getaffinity(0)))
             sort_lock()
             if kept is not None:
@@ -119,11 +127,27 @@ def _run(
             pages.show(stages, states, project.after)
     except ProjectError as error:
         return Failed(name="Refused", message=str(error))
-    counts = Counter(state.name for state in states.values())
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    summary = pages.summary(states, {name: future.state for name, future in others.items()})
     # Said here: a flow that returns plain values would complete whatever became of its tasks.
     good = all(state.is_completed() for state in states.values())
     return Completed(message=summary) if good else Failed(message=summary)
+
+
+@contextmanager
+def _beside(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, PrefectFuture[State]]]:
+    """`commands` as tasks of their own while the block lasts, and until they have ended."""
+    companions = {name: Companion(command) for name, command in commands.items()}
+    tasks = {
+        name: run_stage.submit(name, partial(companion.run, pages.log), return_state=False)
+        for name, companion in companions.items()
+    }
+    try:
+        yield tasks
+    finally:
+        for companion in companions.values():
+            companion.close()
+    for future in tasks.values():
+        future.wait()
 
 
 Bring = Callable[[str], Outcome]
@@ -178,10 +202,10 @@ def run_stage(stage: str, work: Callable[[], Outcome]) -> State:
 
 
 def _here(executor: Executor, stage: str) -> Outcome:
-    progress = pages.progress_bar(stage)
-    outcome = executor.run(stage, get_run_logger().info, progress)
+    bar = pages.progress_bar(stage)
+    outcome = executor.run(stage, pages.log, bar)
     if outcome.name != "Failed":
-        progress(100.0, begin=False)
+        bar(100.0, f"{stage}: {outcome.name}, {outcome.seconds:.1f} s", begin=False)
     return outcome
 
 

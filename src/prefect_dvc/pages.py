@@ -1,10 +1,12 @@
 """What Prefect's UI shows of a flow beside its tasks: artifacts, tags, and who has died."""
 
+import logging
 import os
 import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ from prefect import State, artifacts, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import FailedRun
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
@@ -32,20 +35,35 @@ HITS = ("Restored", "Unchanged")
 WATCHER = (sys.executable, "-P", str(Path(__file__).with_name("watcher.py")))
 
 
+def log(line: str) -> None:
+    """Pass on what a stage says, by how serious it is."""
+    level = {"error": logging.ERROR, "warning": logging.WARNING}.get(line.split(": ")[0].lower())
+    get_run_logger().log(level or logging.INFO, line)
+
+
 def progress_bar(stage: str) -> Callable[..., None]:
-    """How far a stage is, in percent; there is no bar until the stage tells."""
+    """How far a stage is, in percent and in words; there is no bar until the stage tells."""
     bar: Any = None
 
-    def move(percent: float, begin: bool = True) -> None:
+    def move(percent: float, said: str, begin: bool = True) -> None:
         nonlocal bar
+        said = said or f"How far {stage} is"
         with suppress(Exception):  # a server that is away must not cost the stage
             if bar:
-                artifacts.update_progress_artifact(bar, percent)
+                artifacts.update_progress_artifact(bar, percent, said)
             elif begin:
-                about = f"How far {stage} is"
-                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), about)
+                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), said)
 
     return move
+
+
+def summary(stages: Mapping[str, State], others: Mapping[str, State]) -> str:
+    """How many stages ended in which state, and why those that failed did, and other tasks."""
+    counts = Counter(state.name for state in stages.values())
+    lines = [", ".join(f"{count} {name}" for name, count in counts.items())]
+    failed = {n: state for n, state in {**stages, **others}.items() if state.is_failed()}
+    lines += [f"{n}: {line}" for n, s in failed.items() for line in str(s.message).splitlines()]
+    return "\n".join(lines)
 
 
 def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[], None]) -> None:
@@ -120,6 +138,21 @@ def is_alive(pid: str, created: str) -> bool:
         # the clock may have been set meanwhile, which moves all starts a little
         return not dead and abs(process.create_time() - float(created)) < 5
     return False
+
+
+def hooks() -> list[Any]:
+    """What Prefect calls when a flow has failed: nothing, which it would log, where none is told.
+
+    Its engine, where a deployment runs it, takes a flow that ends as failed for an error of its
+    own, and would log its own traceback below what the flow's state says.
+    """
+    for name in ("flow_runs", "engine"):
+        get_logger(name).addFilter(_is_no_end)
+    return [tell_of_failure] * bool(os.environ.get("FLOW_ALERT_URL"))
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
 
 
 def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:

@@ -125,6 +125,22 @@ def fetch_sources() -> None:
             )
 
 
+def left_behind(said: str) -> list[str]:
+    """A line for each path in quotes of what DVC has `said` that is missing in this worktree, but
+    lies in the checkout."""
+    here = Path.cwd()
+    if here.parts[-4:-1] != WORKTREES.parts:
+        return []
+    names = [os.path.relpath(path) for path in re.findall("'(.+?)'", said)]
+    return [
+        f"{name}: expected in git or in DVC, since this run works in a git worktree of a commit, "
+        f"received a file that only the checkout {here.parents[3]} has; `dvc add {name}` and "
+        f"commit {name}.dvc, or leave revision empty"
+        for name in names
+        if not Path(name).exists() and (here.parents[3] / name).exists()
+    ]
+
+
 def _with_author() -> dict[str, str]:
     """The environment in which git knows who commits, also where nobody has told it."""
     who = {"NAME": "dvc-flow", "EMAIL": "dvc-flow@localhost"}
