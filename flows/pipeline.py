@@ -15,6 +15,7 @@ from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
 
 WARMSTART = (sys.executable, "-m", "warmstart")
+CHECK = (*WARMSTART, "check")
 BESIDE = {"mlflow": (*WARMSTART, "track", "--follow")}
 METRICS = "*.test_*"
 """In metrics.json an arm has the test of the metric that decides, and no other."""
@@ -60,6 +61,6 @@ def _ask(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-@dvc_flow("dvc-pipeline", beside=BESIDE, explain=(*WARMSTART, "check"), after=show_results)
+@dvc_flow("dvc-pipeline", beside=BESIDE, explain=CHECK, after=show_results)
 def pipeline() -> None:
     """Bring data, models, studies and the report up to date."""

@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, Protocol
 
 from prefect_dvc.dvc_process import LATE
-from prefect_dvc.place import left_behind
+from prefect_dvc.place import missing
 
 # A file, not a module: in a worktree of another revision the module could be another one.
 DVC = (sys.executable, "-P", str(Path(__file__).with_name("dvc_process.py")))
@@ -25,6 +24,8 @@ SIGNS = {
     "didn't change, skipping": "Unchanged",
 }
 LOCKED = ("is busy, it is being blocked", "Unable to acquire lock", "Unable to read RWLock-file")
+PROBLEM = "error: "
+"""What a line begins with, here and in many other programs, that says why a command failed."""
 # `NAME, PART:  42%|#### | 21/50 epochs, 0:12 left`, of tqdm with or without its bar; or just `42%`
 BAR = re.compile(r"(?P<name>.*?):? *\b(?P<percent>\d{1,3}) ?%(?:\|(?:.*\|)?(?P<rest>.*))?")
 FAILED_RUN = re.compile("failed to reproduce '.*?': (?P<why>.*)")
@@ -52,7 +53,7 @@ class Said:
     last: str = ""
     """Its last line that is not DVC's."""
     problems: list[str] = field(default_factory=list)
-    """Its lines `error: …`, as ours and many other programs begin them."""
+    """What follows PROBLEM in its lines."""
     of_dvc: list[str] = field(default_factory=list)
     """DVC's lines `ERROR: …`."""
 
@@ -60,8 +61,8 @@ class Said:
         self.name = self.name or next((SIGNS[sign] for sign in SIGNS if sign in line), "")
         if line.startswith("ERROR: "):
             self.of_dvc.append(line.removeprefix("ERROR: "))
-        elif line.startswith("error: "):
-            self.problems.append(line.removeprefix("error: "))
+        elif line.startswith(PROBLEM):
+            self.problems.append(line.removeprefix(PROBLEM))
         elif not (line.startswith("> ") or any(sign in line for sign in SIGNS)):
             self.last = line
         self.log(line)
@@ -126,38 +127,25 @@ class Processes:
             return Outcome("Failed", seconds, f"ended after {self._minutes} minutes, its limit")
         locked = not said.name and any(sign in line for sign in LOCKED for line in said.of_dvc)
         if not (said.name or locked):
-            self._ask(said)
-            said.problems += left_behind("\n".join(said.of_dvc))
+            said.problems += self._explained()
+            said.problems += missing("\n".join(said.of_dvc))
         return Outcome("Failed", seconds, said.reason(code), locked)
 
-    def _ask(self, said: Log) -> None:
-        if self._explain and self._theirs.fileno() >= 0:
-            pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
-            with suppress(OSError):
-                asked = subprocess.run(
-                    self._explain, **pipes, stderr=subprocess.STDOUT, env=_python_first(), text=True
-                )
-                for line in asked.stdout.splitlines():
-                    said(line)
+    def _explained(self) -> list[str]:
+        if not self._explain or self._theirs.fileno() < 0:
+            return []
+        asked = subprocess.run(self._explain, capture_output=True, text=True, env=_python_first())
+        lines = asked.stderr.splitlines()
+        return [line.removeprefix(PROBLEM) for line in lines if line.startswith(PROBLEM)]
 
     def _dvc(self, arguments: list[str], log: Log, progress: Progress) -> int:
         """A DVC command's exit code, LATE if it took too long."""
         if self._theirs.fileno() < 0:
             return -1
-        with (
-            subprocess.Popen(
-                [*DVC, str(60 * self._minutes), *arguments],
-                stdin=self._theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=_python_first(),
-                start_new_session=True,  # Ctrl-C is for the flow, which then closes us
-            ) as process,
-            TextIOWrapper(process.stdout or BytesIO(), newline="", errors="replace") as output,
-        ):
-            for line in _lines(output, progress):
-                log(line)
-        return process.returncode
+        command = [*DVC, str(60 * self._minutes), *arguments]
+        # Ctrl-C is for the flow, which then closes us
+        process = _start(command, self._theirs.fileno(), start_new_session=True)
+        return _listen(process, log, progress)
 
 
 class Companion:
@@ -165,37 +153,45 @@ class Companion:
 
     def __init__(self, command: Sequence[str]) -> None:
         """Start it; where that fails `run` tells."""
-        self._started, self._problem = time.monotonic(), ""
+        self._began = time.monotonic()
+        self._process, self._problem = None, ""
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=_python_first(),
-                text=True,
-                errors="replace",
-            )
+            self._process = _start(command, subprocess.PIPE)
         except OSError as error:
             self._problem = f"{command[0]}: expected a command, received: {error.strerror}"
 
     def run(self, log: Log) -> Outcome:
         """Pass on what it says until it ends. The reason of a good end is its last line."""
-        if self._problem:
+        if not self._process:
             return Outcome("Failed", reason=self._problem)
         said = Said(log)
-        for line in self._process.stdout or ():
-            said(line.rstrip())
-        seconds, code = time.monotonic() - self._started, self._process.wait()
-        if code:
-            return Outcome("Failed", seconds, said.reason(code))
-        return Outcome("Ran", seconds, said.last)
+        code = _listen(self._process, said)
+        seconds = time.monotonic() - self._began
+        return Outcome(
+            "Failed" if code else "Ran", seconds, said.reason(code) if code else said.last
+        )
 
     def close(self) -> None:
         """End its standard input, and wait for its own end."""
-        if not self._problem and self._process.stdin:
+        if self._process and self._process.stdin:
             self._process.stdin.close()
             self._process.wait()
+
+
+def _start(command: Sequence[str], stdin: int, **how: Any) -> subprocess.Popen[bytes]:
+    pipes: Any = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, **pipes, env=_python_first(), **how)
+
+
+def _listen(
+    process: subprocess.Popen[bytes], log: Log, progress: Progress = lambda percent, said: None
+) -> int:
+    """Pass on what it says until it ends; its exit code."""
+    output = TextIOWrapper(process.stdout or BytesIO(), newline="", errors="replace")
+    with output:
+        for line in _lines(output, progress):
+            log(line)
+    return process.wait()
 
 
 def _lines(output: Iterable[str], progress: Progress) -> Iterator[str]:

@@ -6,29 +6,24 @@ schedules and shows them. A new stage is an edit of `dvc.yaml`.
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from functools import partial
 from graphlib import TopologicalSorter
 from typing import Annotated, Any
 
-from prefect import Flow, State, task
-from prefect.cache_policies import NO_CACHE
-from prefect.deployments import run_deployment
+from prefect import Flow, State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed, Failed
 from prefect.utilities.annotations import allow_failure
 from pydantic import Field
 
-from prefect_dvc import pages
-from prefect_dvc.execute import Companion, Executor, Outcome, Processes
+from prefect_dvc import pages, tasks
+from prefect_dvc.execute import Outcome, Processes
 from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_lock
-from prefect_dvc.place import git_revision, occupied, safe_name, worktree
-
-LOCK_RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
-
+from prefect_dvc.place import occupied, safe_name, worktree
 
 Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
 # neither is `int | None`: Prefect's form would ask for the type first
@@ -88,8 +83,7 @@ class dvc_flow:  # noqa: N801, a decorator
             """
             own = worktree(revision, safe_name(flow_run.name)) if revision else None
             bring = bool(self.elsewhere) or pull
-            ours = partial(Processes, force=force, pull=bring, push=push, minutes=self.minutes)
-            ours = partial(ours, explain=self.explain)
+            ours = Processes(force, bring, push, self.minutes, self.explain)
             here = own or occupied(self.wait, pull=bring)
             return _run(self, here, targets, set, ours, force or push, width)
 
@@ -106,7 +100,7 @@ def _run(
     place: AbstractContextManager[list[str] | None],
     targets: Sequence[str],
     changes: Sequence[str],
-    ours: Callable[[], Processes],
+    processes: Processes,
     redo: bool,
     width: int,
 ) -> State:
@@ -114,12 +108,12 @@ def _run(
     try:
         with pages.watched(project.name), place as kept:
             override(changes)
-            stages, processes = read_stages(targets), ours()
-            bring: Bring = partial(_here, processes)
+            stages = read_stages(targets)
+            bring: tasks.Bring = partial(tasks.here, processes)
             if project.elsewhere:
-                bring = partial(_elsewhere, project.elsewhere, [*changes], bring)
+                bring = partial(tasks.elsewhere, project.elsewhere, [*changes], bring)
             busy = redo or any(stage.state != "unchanged" for stage in stages)
-            with _beside(project.beside if busy else {}) as others, closing(processes):
+            with tasks.beside(project.beside if busy else {}) as others, closing(processes):
                 states = _run_all(stages, bring, redo, width or len(os.sched_getaffinity(0)))
             sort_lock()
             if kept is not None:
@@ -133,27 +127,9 @@ def _run(
     return Completed(message=summary) if good else Failed(message=summary)
 
 
-@contextmanager
-def _beside(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, PrefectFuture[State]]]:
-    """`commands` as tasks of their own while the block lasts, and until they have ended."""
-    companions = {name: Companion(command) for name, command in commands.items()}
-    tasks = {
-        name: run_stage.submit(name, partial(companion.run, pages.log), return_state=False)
-        for name, companion in companions.items()
-    }
-    try:
-        yield tasks
-    finally:
-        for companion in companions.values():
-            companion.close()
-    for future in tasks.values():
-        future.wait()
-
-
-Bring = Callable[[str], Outcome]
-
-
-def _run_all(stages: Sequence[Stage], bring: Bring, redo: bool, width: int) -> dict[str, State]:
+def _run_all(
+    stages: Sequence[Stage], bring: tasks.Bring, redo: bool, width: int
+) -> dict[str, State]:
     """Submit a stage only when what it depends on has ended: a waiting task would hold a slot."""
     known = {stage.name: stage for stage in stages}
     order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
@@ -173,50 +149,9 @@ def _run_all(stages: Sequence[Stage], bring: Bring, redo: bool, width: int) -> d
                 work = partial(Outcome, "Unchanged")
             # The edges of Prefect's picture. It lets nothing follow what was cancelled.
             links = [allow_failure(up) for up in above if not up.state.is_cancelled()]
-            running[run_stage.submit(name, work, wait_for=links, return_state=False)] = name
+            running[tasks.run.submit(name, work, wait_for=links, return_state=False)] = name
         done = next(as_completed(list(running)))
         done.wait()
         ended[running[done]] = done
         order.done(running.pop(done))
     return {stage.name: ended[stage.name].state for stage in stages}
-
-
-def _is_locked(_task: object, _run: object, state: State) -> bool:
-    """Another DVC process in the way is worth a second try; a stage that failed is not."""
-    return bool(getattr(state.result(raise_on_failure=False), "locked", False))
-
-
-@task(
-    task_run_name="{stage}",
-    cache_policy=NO_CACHE,  # DVC decides what is up to date; a second cache could only disagree
-    retries=len(LOCK_RETRY_SECONDS),
-    retry_delay_seconds=LOCK_RETRY_SECONDS,
-    retry_condition_fn=_is_locked,
-)
-def run_stage(stage: str, work: Callable[[], Outcome]) -> State:
-    """The final state's name says what became of the stage."""
-    outcome = work()
-    state = {"Failed": Failed, "NotReached": Cancelled}.get(outcome.name, Completed)
-    message = outcome.reason or f"{outcome.seconds:.1f} s"
-    return state(name=outcome.name, message=message, data=outcome)
-
-
-def _here(executor: Executor, stage: str) -> Outcome:
-    bar = pages.progress_bar(stage)
-    outcome = executor.run(stage, pages.log, bar)
-    if outcome.name != "Failed":
-        bar(100.0, f"{stage}: {outcome.name}, {outcome.seconds:.1f} s", begin=False)
-    return outcome
-
-
-def _elsewhere(deployment: str, changes: Sequence[str], bring: Bring, stage: str) -> Outcome:
-    """By a flow run of `deployment`, which leaves on DVC's remote what we then take from there."""
-    given = {"targets": [stage], "pull": True, "push": True, "set": changes}
-    run: Any = run_deployment(
-        deployment,
-        parameters={**given, "revision": git_revision()},
-        flow_run_name=f"{flow_run.name}-{stage}",
-    )
-    if not (run.state and run.state.is_completed()):
-        return Outcome("Failed", reason=f"flow run {run.name}: {run.state and run.state.message}")
-    return bring(stage)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psutil
@@ -27,8 +28,9 @@ from prefect.states import Crashed
 from prefect_dvc.graph import Stage
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
-PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
-"""Before pid and start of a flow's process, as a tag of its run."""
+PROCESS = "prefect_dvc.process"
+"""Label of a flow's run: HERE, and pid and start of its process."""
+HERE = f"{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
 ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
 HITS = ("Restored", "Unchanged")
 # A file, not a module: the package would be imported, which takes seconds, and only to wait.
@@ -100,7 +102,9 @@ def watched(flow: str) -> Iterator[None]:
     me = psutil.Process()
     servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
     os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
-    tag(f"{PROCESS}{me.pid}:{me.create_time()}")
+    with get_client(sync_client=True) as client:
+        label: Any = {PROCESS: f"{HERE}{me.pid}:{me.create_time()}"}
+        client.update_flow_run_labels(UUID(flow_run.id), label)
     with subprocess.Popen(
         [*WATCHER, flow, *servers],
         stdin=subprocess.PIPE,
@@ -123,8 +127,8 @@ def mark_dead(flow: str) -> None:
         for run in client.read_flow_runs(
             flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
         ):
-            here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
-            if not all(is_alive(*process.split(":")) for process in here):
+            where = str(run.labels.get(PROCESS, ""))
+            if where.startswith(HERE) and not is_alive(*where.removeprefix(HERE).split(":")):
                 dead: State[Any] = Crashed(message="its process is gone")
                 client.set_flow_run_state(run.id, dead, force=True)
                 tell_of_failure(None, run, dead)

@@ -125,20 +125,23 @@ def fetch_sources() -> None:
             )
 
 
-def left_behind(said: str) -> list[str]:
-    """A line for each path in quotes of what DVC has `said` that is missing in this worktree, but
-    lies in the checkout."""
+def missing(said: str) -> Iterator[str]:
+    """Where the paths in quotes are of what DVC has `said` that are not here: a line for each that
+    is known to DVC, or lies in the checkout of which this is a worktree."""
     here = Path.cwd()
-    if here.parts[-4:-1] != WORKTREES.parts:
-        return []
-    names = [os.path.relpath(path) for path in re.findall("'(.+?)'", said)]
-    return [
-        f"{name}: expected in git or in DVC, since this run works in a git worktree of a commit, "
-        f"received a file that only the checkout {here.parents[3]} has; `dvc add {name}` and "
-        f"commit {name}.dvc, or leave revision empty"
-        for name in names
-        if not Path(name).exists() and (here.parents[3] / name).exists()
-    ]
+    checkout = here.parents[3] if here.parts[-4:-1] == WORKTREES.parts else here
+    for name in (os.path.relpath(path) for path in re.findall("'(.+?)'", said)):
+        if not Path(name).exists() and Path(f"{name}.dvc").exists():
+            yield (
+                f"{name}: expected data in DVC's cache or on its remote, since {name}.dvc is here, "
+                "received none; `dvc push` where they are"
+            )
+        elif not Path(name).exists() and (checkout / name).exists():
+            yield (
+                f"{name}: expected it in git or in DVC, since this run works in a git worktree, "
+                f"received what only the checkout {checkout} has; `dvc add {name}` and commit "
+                f"{name}.dvc, or leave revision empty"
+            )
 
 
 def _with_author() -> dict[str, str]:

@@ -13,7 +13,7 @@ import yaml
 from prefect.server.schemas.schedules import CronSchedule
 from prefect_fixtures import copy_flows, finished
 
-from flows.pipeline import METRICS, TRACKER, pipeline
+from flows.pipeline import BESIDE, METRICS, pipeline
 from foreign_project import ROOT, FlowRun, Server, dvc, environment, git
 
 
@@ -146,7 +146,8 @@ def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
 
 def test_this_projects_flow_publishes_beside_its_stages() -> None:
     """The command of the tracker follows the usual layout and needs no path."""
-    assert TRACKER[1:] == ("-m", "warmstart", "track", "--follow")
+    assert [*BESIDE] == ["mlflow"]  # the name of its task
+    assert BESIDE["mlflow"][1:] == ("-m", "warmstart", "track", "--follow")
     assert (pipeline.name, METRICS) == ("dvc-pipeline", "*.test_*")
 
 

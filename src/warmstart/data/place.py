@@ -149,7 +149,7 @@ def _nothing(path: Path, data: Data) -> str:
             received = "images without a folder for each class"
             hint = "move them into one folder per class"
     elif path.parent.is_dir():
-        names = [each.name for each in path.parent.iterdir()]
+        names = [each.name for each in path.parent.iterdir() if each.suffix != ".dvc"]
         if near := difflib.get_close_matches(path.name, names, n=1):
             hint = f"did you mean {path.with_name(near[0])}?"
     return (
