@@ -67,9 +67,8 @@ def test_what_a_stage_calls_an_error_is_the_reason_whole_and_nothing_else(here: 
 
 def test_of_a_traceback_the_last_line_is_the_reason(here: Path) -> None:
     add_stage(here, "python -c '1/0'")
-    assert bring("more")[0].reason == (
-        "failed to run: python -c '1/0', exited with 1; it said: ZeroDivisionError: division by zero"
-    )
+    words = "exited with 1; it said: ZeroDivisionError: division by zero"
+    assert bring("more")[0].reason == f"failed to run: python -c '1/0', {words}"
 
 
 EXPLAIN = (sys.executable, "-c", "import sys; sys.exit('error: raw: nothing there\\nnoise')")
