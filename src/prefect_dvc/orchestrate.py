@@ -26,9 +26,12 @@ from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_l
 from prefect_dvc.place import occupied, safe_name, worktree
 
 Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
-# neither is `int | None`: Prefect's form would ask for the type first
-Revision = Annotated[str, Field(pattern=r"^([A-Za-z0-9_][\w./@^~{}+-]*)?$")]
+# no parameter may be None: Prefect's form would ask for the type first; and a text that is emptied
+# there is not sent at all, so that the deployment's own would hold
+CHECKOUT = "."
+Revision = Annotated[str, Field(pattern=r"^(\.|[A-Za-z0-9_][\w./@^~{}+-]*)$")]
 Width = Annotated[int, Field(ge=0)]
+Place = AbstractContextManager[list[str] | None]
 
 
 @dataclass(frozen=True)
@@ -66,25 +69,27 @@ class dvc_flow:  # noqa: N801, a decorator
             width: Width = 0,
             pull: bool = False,
             push: bool = False,
-            revision: Revision = "",
+            revision: Revision = CHECKOUT,
         ) -> State:
             """Bring a DVC project up to date.
 
             Args:
                 targets: stages of dvc.yaml, with all that they depend on; none: all stages
-                set: changes of params.yaml, NAME=VALUE each, as in seed=43; without a revision
-                    they stay in the file
+                set: changes of params.yaml, NAME=VALUE each, as in seed=43; in the checkout they
+                    stay there
                 force: run even what is up to date
                 width: stages side by side; 1 where there is one GPU; 0: one per core
                 pull: take from DVC's remote what is not here
                 push: bring to DVC's remote what was made
                 revision: work in a git worktree of this branch, tag or commit, as in HEAD, and keep
-                    the results as an experiment named after the run; empty: work in the checkout
+                    the results as an experiment named after the run; a dot: work in the checkout
             """
-            own = worktree(revision, safe_name(flow_run.name)) if revision else None
             bring = bool(self.elsewhere) or pull
             ours = Processes(force, bring, push, self.minutes, self.explain)
-            here = own or occupied(self.wait, pull=bring)
+            if revision == CHECKOUT:
+                here: Place = occupied(self.wait, pull=bring)
+            else:
+                here = worktree(revision, safe_name(flow_run.name))
             return _run(self, here, targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
@@ -97,7 +102,7 @@ class dvc_flow:  # noqa: N801, a decorator
 
 def _run(
     project: dvc_flow,
-    place: AbstractContextManager[list[str] | None],
+    place: Place,
     targets: Sequence[str],
     changes: Sequence[str],
     processes: Processes,

@@ -140,7 +140,7 @@ def missing(said: str) -> Iterator[str]:
             yield (
                 f"{name}: expected it in git or in DVC, since this run works in a git worktree, "
                 f"received what only the checkout {checkout} has; `dvc add {name}` and commit "
-                f"{name}.dvc, or leave revision empty"
+                f"{name}.dvc, or give `.` as revision"
             )
 
 

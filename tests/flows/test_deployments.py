@@ -80,7 +80,7 @@ def test_a_run_that_is_refused_says_so_in_one_line_without_a_traceback(
     served: Path, server: Server
 ) -> None:
     path = f"deployments/{server.deployment('weekly')['id']}/create_flow_run"
-    server.post(path, {"parameters": {"targets": ["splti"], "revision": "", "force": False}})
+    server.post(path, {"parameters": {"targets": ["splti"], "revision": ".", "force": False}})
     run = server.ended("weekly")
     why = "target: expected a stage of dvc.yaml, received 'splti'; did you mean 'split'?"
     assert (run["state"]["name"], run["state"]["message"]) == ("Refused", why)

@@ -415,6 +415,8 @@ def test_a_stage_held_by_another_dvc_process_is_tried_again(project: Path, serve
         ({"set": ["../other.yaml:a=1"]}, "set.0: String should match pattern"),
         ({"set": ["--help"]}, "set.0: String should match pattern"),
         ({"revision": "--upload-pack=touch x"}, "revision: String should match pattern"),
+        ({"revision": ""}, "revision: String should match pattern"),
+        ({"revision": "../elsewhere"}, "revision: String should match pattern"),
         ({"revision": "-b"}, "revision: String should match pattern"),
         ({"width": -1}, "width: Input should be greater than or equal to 0"),
     ],
