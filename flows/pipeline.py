@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from fnmatch import fnmatch
 from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -17,19 +16,13 @@ from prefect_dvc.pages import tag
 WARMSTART = (sys.executable, "-m", "warmstart")
 CHECK = (*WARMSTART, "check")
 BESIDE = {"mlflow": (*WARMSTART, "track", "--follow")}
-METRICS = "*.test_*"
-"""In metrics.json an arm has the test of the metric that decides, and no other."""
-ROWS = 200
-"""Of a table: more is not read, and makes the page slow."""
 COLUMNS = {"old": "before", "new": "now", "diff": "change"}
 
 
 def show_results() -> None:
     """Metrics beside the last run's, and where it all came from, which are tags, too."""
     if rows := changed_metrics():
-        more = f"; {len(rows) - ROWS} more in `dvc metrics diff`" if len(rows) > ROWS else ""
-        about = f"Metrics beside the last run's{more}"
-        create_table_artifact(rows[:ROWS], "dvc-metrics", about)
+        create_table_artifact(rows, "dvc-metrics", "Metrics beside the last run's")
     lock = Path("dvc.lock")
     digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
     commit = _ask("git", "rev-parse", "--quiet", "--verify", "HEAD") or "none"
@@ -51,7 +44,6 @@ def changed_metrics() -> list[dict[str, object]]:
         {"file": path, "metric": name} | {to: metric.get(key) for key, to in COLUMNS.items()}
         for path, metrics in json.loads(said or "{}").items()
         for name, metric in metrics.items()
-        if fnmatch(name, METRICS)
     ]
 
 

@@ -294,7 +294,7 @@ def test_times_of_training_are_in_the_report_alone(project: Path) -> None:
         "versions": {},
         "arms": {"norm": {"seconds_per_epoch": 0.02}},
     }
-    write_json(project / "results/compare/clipping/timings.json", timings)
+    write_json(project / "results/times/compare/clipping.json", timings)
     html = (run(project) / "report.html").read_text()
     assert re.search(r"</i>norm</td>.*<td>2.7</td><td>100 %</td><td>0.054</td><td>20.0</td>", html)
     assert re.search(r"</i>none</td>.*<td>2.7</td><td>100 %</td><td>–</td><td>–</td>", html)

@@ -86,8 +86,9 @@ def test_a_regression_is_told_in_the_unit_of_its_target(tmp_path: Path) -> None:
     rows = read_json(tmp_path / "reports/plots/learning_curves.json")
     silu = [row["val_rmse"] for row in rows if row["arm"] == "silu"]
     assert all(math.isclose(a, b) for a, b in zip(silu, (8.8, 4.4), strict=True))
-    metrics = read_json(tmp_path / "reports/metrics.json")["compare@activation"]["arms"]["silu"]
-    assert metrics["test_rmse"] == metrics["val_rmse"] == 4.4
+    metrics = read_json(tmp_path / "reports/metrics.json")
+    assert metrics["rmse"] == 4.4
+    assert metrics["gain"] > 0  # it errs less than what does without a network
     svg = (tmp_path / "reports/pictures/activation_ranking.svg").read_text()
     assert "Test RMSE of price of 2 arms, best on top" in svg
     assert json.loads((tmp_path / "reports/claims.json").read_text())

@@ -17,7 +17,7 @@ from typing import Any, Self, TextIO
 from warmstart.analysis.summary import read_summary
 from warmstart.errors import InputError
 from warmstart.files import read_json
-from warmstart.records import Record, read_records
+from warmstart.records import Record, read_records, times_of
 from warmstart.runtime.store import PLAN, UNFINISHED, announced
 from warmstart.runtime.store import Store as Trained
 from warmstart.tracking import runs
@@ -54,7 +54,7 @@ class Project:
             for plan in sorted(self.unfinished.glob(f"*/{PLAN}"))
         }
         for path in sorted(self.results.rglob("records.parquet")):
-            files = path, path.with_name("timings.json"), self.summary(path.parent)
+            files = path, times_of(path.parent), self.summary(path.parent)
             found[path.parent] = tuple(map(_written, files))
         for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
             if paths := sorted(folder.glob(pattern)):
@@ -271,9 +271,9 @@ def _finished(project: Project, folder: Path, commit: str) -> list[Run]:
         found += runs.summary_runs(_read(path, read_summary), records, colours, commit)
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
-    timings = next((p for place in places if (p := place / "timings.json").exists()), None)
-    facts = _read(timings, read_json) if timings else {}
-    if timings and timings.parent == folder and "started" in facts:
+    times = next((path for place in places if (path := times_of(place)).exists()), None)
+    facts = _read(times, read_json) if times else {}
+    if times == times_of(folder) and "started" in facts:
         found.append(runs.stage_run(stage, study, data, facts, commit))
     return [runs.with_facts(run, facts) for run in found]
 
