@@ -292,7 +292,10 @@ class Arm(Frozen):
         """Every choice as plain values, for keys. Of skip connections and weights of classes
         nothing is said where there are none, here and in `settings`: keys and records from before
         there were any stay as they are."""
-        late = {"skip_connections": False, "class_weight": "none"}
+        late = {
+            "skip_connections": False,
+            "class_weight": "none",
+        }
         return self.model_dump(
             exclude={key for key, off in late.items() if getattr(self, key) == off}
         )
