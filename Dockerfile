@@ -8,7 +8,8 @@ FROM python:3.11-slim-bookworm AS base
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git make \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 warmstart
+RUN useradd --create-home --uid 1000 warmstart \
+    && install --directory --owner=warmstart --group=warmstart /home/warmstart/project
 USER 1000
 WORKDIR /home/warmstart/project
 
