@@ -6,6 +6,7 @@ from warmstart.analysis.answers import answer, transfer_answer
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
 from warmstart.config.params import Params
+from warmstart.progress import Bar
 
 
 def report(params: Params, results: Path, prepared: Path, models: Path, output: Path) -> None:
@@ -19,9 +20,15 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         models: folder with the models.
         output: folder to write to.
     """
-    judgement = judge(params, results, prepared)
-    judgement.write(output, models / "cards")
-    write_report(judgement, output)
+    with Bar("report", 2, "steps") as bar:
+        bar.at("judging")
+        judgement = judge(params, results, prepared)
+        bar.update()
+        bar.at("drawing")
+        judgement.write(output, models / "cards")
+        write_report(judgement, output)
+        bar.update()
+        bar.at("")
     for study in judgement.studies:
         print(f"{study.summary.title}: {answer(study)}")
     if judgement.transfer:
