@@ -50,8 +50,8 @@ def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str
     bar.at("checking")
     transfer, plan = params.transfer, planned(dataset, params)
     reason, labels = plan.no_transfer, plan.labels
-    bar.update()
     bar.at("splitting")
+    bar.update()
     view = View.of("full", dataset, plan.parts, wanted(dataset, params.data))
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
@@ -64,8 +64,8 @@ def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str
         },
         "warnings": plan.warnings,
     }
-    bar.update()
     bar.at("writing")
+    bar.update()
     view.write(output)
     for name, own in labels.items():
         task = view.task if name == "full" else view.task.only(name, own)
@@ -77,8 +77,8 @@ def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str
         task = task_b(view.task, pair)  # without files, which would take gigabytes
         card["tasks"][task.name] = _entry(task, pair)
     write_json(output / "card.json", card)
-    bar.update()
     bar.at("")
+    bar.update()
     return card
 
 
