@@ -37,7 +37,9 @@ BESIDE = {
     "tracking": {*LAYERS, "runtime"},
     "library": {*LAYERS, "stages", "comparison"},
     "comparison": {*LAYERS},
-    "__main__": {*LAYERS, "runtime", "stages"},
+    "places": {"config"},
+    "stage_commands": {*LAYERS, "runtime", "stages", "places"},
+    "__main__": {*LAYERS, "runtime", "stages", "places", "stage_commands"},
     "__init__": {"library"},
 }
 

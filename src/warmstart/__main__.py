@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from rich.console import Console
 from rich.text import Text
 
@@ -66,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with places.entered():
             code = app(argv, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        more = " ".join(error.unused_tokens or ())
+        return _failed(f"expected nothing more, received {more}. See `warmstart --help`")
     except CycloptsError as error:
         return _failed(f"{' '.join(str(error).split())} See `warmstart --help`")
     except InputError as error:
@@ -190,6 +193,8 @@ def track(
 @app.command
 def links() -> None:
     """Print the addresses of MLflow's pages that matter."""
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        places.options(PARAMS)  # elsewhere there is no database, and none is made
     from warmstart.tracking.links import links
 
     for link in links():
