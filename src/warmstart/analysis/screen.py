@@ -59,7 +59,7 @@ def _transfer(results: Results | None) -> Text | None:
         return None
     verdict = (contrast.verdict, COLOURS.get(contrast.verdict, ""))
     gain = wording(results.summary).difference(contrast.difference)
-    return Text.assemble(f"{arm_name(CHAPTER_ARM)} against from scratch, {gain}: ", verdict)
+    return Text.assemble(f"{arm_name(CHAPTER_ARM)}: ", verdict, f", {gain} against scratch")
 
 
 def _row(study: Results) -> list[str]:
