@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
+END = "(all that was shown)"
+
 
 @contextmanager
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
@@ -24,9 +26,12 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
         patch.setattr(sys, "stderr", screen)
 
         def shown() -> str:
-            screen.write("\n")  # a read of nothing would wait
+            screen.write(f"{END}\n")
             screen.flush()
-            return os.read(ours, 100_000).decode()
+            read = b""
+            while END not in read.decode(errors="ignore"):
+                read += os.read(ours, 10_000)
+            return read.decode().partition(END)[0]
 
         yield shown
     os.close(ours)

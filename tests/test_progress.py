@@ -100,4 +100,4 @@ def test_a_terminal_has_a_bar_in_one_line(clock: Clock, monkeypatch: pytest.Monk
     assert half.startswith("compare@activation, selu:  50%|███")
     assert half.endswith("| 2/4 epochs, 00:02 left")
     assert 75 < len(half) <= 80
-    assert sum("\n" in state for state in states) == 2  # after the last, and that of `shown`
+    assert sum("\n" in state for state in states) == 1  # after the last
