@@ -193,8 +193,6 @@ def track(
 @app.command
 def links() -> None:
     """Print the addresses of MLflow's pages that matter."""
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        places.options(PARAMS)  # elsewhere there is no database, and none is made
     from warmstart.tracking.links import links
 
     for link in links():
