@@ -51,6 +51,13 @@ class Source:
         """Revisions by their dashes."""
         return {} if self.looks else {"strokeDash": alt.StrokeDash("rev:N", title="revision")}
 
+    @property
+    def arms(self) -> dict[str, Any]:
+        """A line for each, the best on top; of several revisions one below the other."""
+        best = alt.EncodingSortField("rank", op="min")
+        y = {"y": alt.Y("label:N", sort=best, title=None)}
+        return y if self.looks else y | {"yOffset": alt.YOffset("rev:N")}
+
     def _scale(self, column: str) -> alt.Scale:
         if self.looks is None:
             return alt.Scale(range=alt.FieldRange(field=column))
@@ -93,10 +100,7 @@ def ranking(source: Source, title: str) -> Any:
     """A dot and its interval per arm, the best on top, over what is practically equal to the
     reference; a hollow dot is shown to differ from it. `title` is the axis's."""
     base: Any = alt.Chart(source.data)
-    order = alt.EncodingSortField("rank", op="min")
-    y: Any = {"y": alt.Y("label:N", sort=order, title=None)}
-    if source.looks is None:
-        y |= {"yOffset": "rev:N"}
+    y = source.arms
     colour = source.colour.legend(None)
     near = base.mark_rect(opacity=0.1, color="#808080").encode(
         x=error_axis(alt.X, "near_low", title).aggregate("min"), x2="max(near_high)"
@@ -121,28 +125,27 @@ def seeds(source: Source, title: str) -> Any:
     """The test of each seed under each arm, and a bar at the mean; a line joins the seed that the
     pointer is on."""
     base: Any = alt.Chart(source.data)
-    order = alt.EncodingSortField("rank", op="min")
-    y = alt.Y("label:N", sort=order, title=None)
+    y = source.arms
     x = error_axis(alt.X, "place", title)
     colour = source.colour.legend(None)
     on = alt.selection_point("on", fields=["seed"], on="pointerover", empty=False)
     line = base.mark_line(strokeWidth=1.5, color="#808080").encode(
         x=x,
-        y=y,
+        **y,
         detail=["seed:N", *([] if source.looks else ["rev:N"])],
         order="rank:Q",
         opacity=alt.condition(on, alt.value(0.9), alt.value(0)),
     )
     dots = base.mark_point(filled=True, size=48).encode(
         x=x,
-        y=y,
+        **y,
         color=colour,
         shape=source.shape.legend(None) if source.looks else alt.Shape("rev:N", title="revision"),
         opacity=alt.condition(on, alt.value(1), alt.value(0.55)),
         tooltip=source.tips("seed", "shown=test"),
     )
     mean = base.mark_tick(thickness=3, height=16).encode(
-        x=x.copy().aggregate("mean"), y=y, **source.beside("fill")
+        x=x.copy().aggregate("mean"), **y, **source.beside("fill")
     )
     return _sized(
         source, alt.layer(line, mean, dots.add_params(on).properties(name="dots")), alt.Step(22)

@@ -32,8 +32,8 @@ PLOTS = (
     "learning_curves",
     "times",
     "learning_rates",
-    "layers",
     "label_efficiency",
+    "layers",
 )
 """The files of `dvc plots`."""
 QUANTITIES = {
