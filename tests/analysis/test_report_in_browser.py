@@ -163,7 +163,7 @@ def test_it_asks_nobody_and_complains_of_nothing(opened: Open, page: Page) -> No
     asked: list[str] = []
     said: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     opened(unfolded=True)
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

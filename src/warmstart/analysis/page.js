@@ -11,6 +11,9 @@ async function draw(figure) {
   const narrow = { legend: { columns: 2 }, axisX: { titleAnchor: "end", titleLimit: width - 10 } };
   const config = width < 480 ? narrow : {};
   await vegaEmbed(place, spec, { renderer: "svg", actions: false, config });
+  // one picture with one description, of which the table beside it has the numbers
+  place.setAttribute("role", "img");
+  place.querySelector("svg").setAttribute("aria-hidden", "true");
 }
 
 async function drawAll(within) {
