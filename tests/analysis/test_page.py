@@ -358,7 +358,7 @@ def test_times_of_training_are_in_the_report_alone(project: Path) -> None:
         "versions": {},
         "arms": {"norm": {"seconds_per_epoch": 0.02}},
     }
-    write_json(project / "results/compare/clipping/timings.json", timings)
+    write_json(project / "results/times/compare/clipping.json", timings)
     html, _ = both(run(project))
     speed = ["epochs to 85.5 %", "seeds that reach it", "seconds to it", "ms / epoch"]
     ours = {arm: cells(html, "study-clipping", arm, 2) for arm in ("norm", "none")}

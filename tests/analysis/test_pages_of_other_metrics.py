@@ -85,8 +85,9 @@ def test_a_regression_is_told_in_the_unit_of_its_target(tmp_path: Path) -> None:
     assert "Left out, since they speak of classes and the target here is a number: Glorot" in text
     for word in ("accuracy", "points (", "most frequent"):
         assert word not in text, word
-    metrics = read_json(tmp_path / "reports/metrics.json")["compare@activation"]["arms"]["silu"]
-    assert metrics["test_rmse"] == metrics["val_rmse"] == 4.4
+    metrics = read_json(tmp_path / "reports/metrics.json")
+    assert metrics["rmse"] == 4.4
+    assert metrics["gain"] > 0  # it errs less than what does without a network
     assert json.loads((tmp_path / "reports/claims.json").read_text())
 
 

@@ -9,7 +9,7 @@ from parameters import params
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
 from warmstart.files import write_json
-from warmstart.records import looks, write_looks, write_records
+from warmstart.records import looks, times_of, write_looks, write_records
 from warmstart.training.layers import LayerProbe
 
 PARAMS = params()
@@ -116,7 +116,7 @@ def _study(place: Path, name: str) -> None:
         "versions": {"keras": "3"},
         "arms": {arm: {"seconds_per_epoch": 0.02} for arm in networks},
     }
-    write_json(place / "timings.json", timings)
+    write_json(times_of(place), timings)
 
 
 def _encoders(place: Path) -> None:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from warmstart.analysis.chance import NOTHING_LEARNED
 from warmstart.analysis.summary import Interval, Summary
 from warmstart.metrics import METRICS, Metric
 
@@ -74,7 +73,7 @@ class Wording:
 
     def nothing(self, chance: float) -> str:
         """What learning nothing is worth."""
-        return f"{NOTHING_LEARNED[self.metric.name]} gives {self.value(chance)}"
+        return f"{self.metric.nothing_learned} gives {self.value(chance)}"
 
     def _plain(self, value: float, size: float, sign: str = "") -> str:
         """Three decimals; of targets three digits of `size`."""
