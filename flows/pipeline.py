@@ -13,7 +13,9 @@ from prefect.runtime import flow_run
 from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
 
-TRACKER = (sys.executable, "-m", "warmstart", "track", "--follow")
+WARMSTART = (sys.executable, "-m", "warmstart")
+CHECK = (*WARMSTART, "check")
+BESIDE = {"mlflow": (*WARMSTART, "track", "--follow")}
 COLUMNS = {"old": "before", "new": "now", "diff": "change"}
 
 
@@ -51,6 +53,6 @@ def _ask(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-@dvc_flow("dvc-pipeline", beside=TRACKER, after=show_results)
+@dvc_flow("dvc-pipeline", beside=BESIDE, explain=CHECK, after=show_results)
 def pipeline() -> None:
     """Bring data, models, studies and the report up to date."""
