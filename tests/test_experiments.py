@@ -13,7 +13,7 @@ import parameters
 
 pytestmark = pytest.mark.slow
 
-UNDO = "git checkout dvc.lock params.yaml && dvc checkout"
+UNDO = "git checkout HEAD dvc.lock params.yaml && dvc checkout"
 DVC_YAML = """\
 stages:
   report:
