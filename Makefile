@@ -62,7 +62,7 @@ more: setup ## go on where verdicts are open, with up to MOST seeds (30); finish
 	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) exp run --set-param compare.most_seeds=$(MOST)
 
 experiments: setup ## list the experiments: what changed in params.yaml and what it brought
-	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed
+	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed --drop Created
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
