@@ -291,9 +291,8 @@ def track(
     if during:
         return publish_during(during, project)
     if follow:
-        publish_until_closed(sys.stdin, project)
-    else:
-        print(publish(project))
+        return 0 if publish_until_closed(sys.stdin, project) else 2
+    print(publish(project))
     return 0
 
 
