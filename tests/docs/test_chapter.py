@@ -17,7 +17,7 @@ from docs import chapter_pictures, chapter_tables
 from warmstart import library
 from warmstart.__main__ import app
 from warmstart.analysis.chapter import RULES
-from warmstart.config.params import parse
+from warmstart.config.loading import parse
 from warmstart.files import read_json
 
 ROOT = Path(__file__).parents[2]
