@@ -117,6 +117,9 @@ mutations: setup ## break the code on purpose, one place at a time, and see a te
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	@$(BIN)/mypy
 
 lock: ## resolve the lock files anew from pyproject.toml

@@ -17,7 +17,7 @@ import parameters
 ROOT = Path(__file__).parents[1]
 COPIED = ("src", "data/raw", "dvc.yaml", ".dvcignore", ".gitignore", "flows")
 YAML_FILE = YAML()
-CLOCKED = ("results/times", "reports/report", "reports/plots/times", "reports/pictures", "claims")
+CLOCKED = ("results/times", "reports/report", "reports/plots/times", "reports/figures", "claims")
 
 
 def run(folder: Path, *command: str) -> str:
@@ -111,6 +111,8 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
         "reports/report.md",
         "reports/claims.json",
         "reports/metrics.json",
+        "reports/figures/forest.svg",
+        "reports/figures/clipping/ranking.json",
         "reports/plots/ranking.json",
         "reports/summaries/pretrain.json",
         "reports/summaries/transfer/labels/10.json",

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from warmstart import __version__
-from warmstart.config import params as config
+from warmstart.config import loading as config
 from warmstart.errors import InputError
 from warmstart.runtime.lifetime import end_with_parent
 
