@@ -33,9 +33,10 @@ def client(database: Path | str = "mlflow.db") -> MlflowClient:
 
 def runs(kind: str = "", stage: str = "compare", database: Path | str = "mlflow.db") -> list[Any]:
     api = client(database)
-    experiment = api.get_experiment_by_name(f"warmstart/{stage}")
-    only = f"tags.`warmstart.kind` = '{kind}'" if kind else ""
-    return list(api.search_runs([experiment.experiment_id], only, max_results=1000))
+    places = api.search_experiments(filter_string="name LIKE 'warmstart/%'")
+    only = f"tags.`warmstart.stage` = '{stage}'"
+    only += f" AND tags.`warmstart.kind` = '{kind}'" if kind else ""
+    return list(api.search_runs([e.experiment_id for e in places], only, max_results=1000))
 
 
 def curve(run: Any, metric: str, database: Path | str = "mlflow.db") -> dict[int, float]:
@@ -94,7 +95,7 @@ def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
             "seed": str(record.seed),
             "learning_rate": str(record.learning_rate),
         }
-        assert run.info.run_name == f"initializer: {record.name}"
+        assert run.info.run_name == record.name
         assert run.info.status == "FINISHED"
         assert {key: value for key, value in run.data.tags.items() if "mlflow" not in key} == {
             "warmstart.kind": "trial",
@@ -139,7 +140,7 @@ def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
             assert curve(run, metric) == {0: value}
         for metric, values in curves.items():
             assert curve(run, metric) == pytest.approx(values)
-        assert run.info.run_name == f"initializer: {name}"
+        assert run.info.run_name == name
         assert run.info.status == "FINISHED"
         assert run.data.params == arm.settings | {
             "arm": name,
@@ -191,7 +192,7 @@ def test_the_view_of_the_ranking_finds_the_arms_in_order(database: Path, here: P
     write(here / "results/compare/activation", *made_up(study="activation"))
     publish_all(here / "results")
     api = client()
-    experiment = api.get_experiment_by_name("warmstart/compare")
+    experiment = api.get_experiment_by_name("warmstart/initializer")
     view = json.loads(experiment.tags["mlflow.sharedViewState.initializer"])
     order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
     found = api.search_runs([experiment.experiment_id], view["searchFilter"], order_by=[order])
@@ -356,7 +357,13 @@ def test_what_two_machines_published_twice_is_kept_once(
 
     monkeypatch.setattr(Store, "_find", first_sees_nothing)
     found = trial_runs(read_records(folder / "records.parquet"), "")
-    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    batch = Batch(
+        experiment="warmstart/initializer",
+        stage="compare",
+        study="initializer",
+        runs=found,
+        whole=True,
+    )
     Store(client(), None).bring(batch)
     assert len(looks) == 2
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
@@ -376,7 +383,13 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
 
     monkeypatch.setattr(Store, "_write", first_is_taken_away)
     found = trial_runs(read_records(folder / "records.parquet"), "")
-    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    batch = Batch(
+        experiment="warmstart/initializer",
+        stage="compare",
+        study="initializer",
+        runs=found,
+        whole=True,
+    )
     Store(client(), None).bring(batch)
     assert len(taken) == 1
     assert len(shown()) == TRIALS
@@ -396,7 +409,7 @@ def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path)
 def test_an_experiment_deleted_by_hand_comes_back(database: Path, folder: Path) -> None:
     publish(folder)
     api = client()
-    api.delete_experiment(api.get_experiment_by_name("warmstart/compare").experiment_id)
+    api.delete_experiment(api.get_experiment_by_name("warmstart/initializer").experiment_id)
     publish(folder)
     assert len(shown()) == TRIALS + SUMMARIES
 
