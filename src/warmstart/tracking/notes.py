@@ -9,6 +9,7 @@ from warmstart.analysis.labels import label
 from warmstart.analysis.summary import Summary
 from warmstart.analysis.words import listed, wording
 from warmstart.contrasts import Verdict
+from warmstart.tracking.figures import PAGE
 from warmstart.tracking.runs import PARENT, ROOT
 
 NOTE = "mlflow.note.content"
@@ -28,16 +29,19 @@ def about(name: str) -> dict[str, str]:
     return {NOTE: text} if text else {}
 
 
-def note(summary: Summary, experiment: str, best: Any) -> str:
+def note(summary: Summary, experiment: str, best: Any, *, drawn: bool) -> str:
     """Markdown.
 
     Args:
         summary: of the study.
         experiment: its ID.
         best: the run of the best arm.
+        drawn: whether it has pictures.
     """
     links = places(experiment, best)
-    links["figures"] = f"#/experiments/{experiment}/runs/{best.info.run_id}/artifacts"
+    if drawn:
+        run = f"#/experiments/{experiment}/runs/{best.info.run_id}"
+        links["figures"] = f"{run}/artifacts/figures/{PAGE}"
     links["models"] = "#/models"
     return "\n\n".join(
         [

@@ -55,12 +55,17 @@ class Project:
         }
         # MLflow lists experiments that were written last first
         for path in sorted(self.results.rglob("records.parquet"), reverse=True):
-            files = path, path.with_name("timings.json"), self.summary(path.parent)
-            found[path.parent] = tuple(map(_written, files))
+            of = path.parent
+            files = path, of / "timings.json", self.summary(of), self.figures(of)
+            found[of] = tuple(map(_written, files))
         for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
             if paths := sorted(folder.glob(pattern)):
                 found[folder] = tuple(map(_written, paths))
         return found
+
+    def figures(self, folder: Path) -> Path:
+        """Where the pictures of the study in `folder` are."""
+        return self.reports / "figures" / folder.name
 
     def summary(self, folder: Path) -> Path:
         """Of the records in `folder`."""
@@ -272,7 +277,10 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
         hues = project.reports / "colours.json"
         colours = read_json(hues).get(study or stage, {}) if hues.exists() else {}
         summary = _read(path, read_summary)
-        found += runs.summary_runs(summary, records, colours, commit)
+        arms = runs.summary_runs(summary, records, colours, commit)
+        # who looks for pictures looks at the best
+        found += [runs.with_figures(arm, project.figures(folder)) for arm in arms[:1]]
+        found += arms[1:]
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
     timings = next((p for place in places if (p := place / "timings.json").exists()), None)

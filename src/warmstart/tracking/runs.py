@@ -22,6 +22,7 @@ from warmstart.analysis.scores import validated
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.words import rates
 from warmstart.records import Record
+from warmstart.tracking import figures
 
 _LONGEST = 200  # letters: MLflow takes 250, in which there is more than the name
 Point = tuple[str, float, int]
@@ -37,6 +38,8 @@ ROOT = "warmstart/"
 PIPELINE = f"{ROOT}pipeline"
 """The experiment of what is no arm: stages with their times, and the report."""
 ARM = "warmstart.arm"
+FIGURES = "mlflow.warmstart.figures"
+"""Tag with the digest of the pictures that a run holds, which MLflow does not show."""
 METRIC = "warmstart.metric"
 """Tag of a summary: the metric that decides."""
 
@@ -53,6 +56,9 @@ class Run:
     metrics: tuple[Point, ...] = ()
     artifacts: Path | None = None
     """A folder of files that belong to it."""
+    figures: Path | None = None
+    """A folder with the pictures of its study (`tracking.figures`); they carry the tag `FIGURES`,
+    and are drawn again when they become others."""
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What it was trained on, as `runtime.timings` describes it; empty: not known."""
     status: Literal["FINISHED", "RUNNING", "FAILED"] = "FINISHED"
@@ -140,9 +146,8 @@ def summary_runs(
     if not all(_is_of(chosen[arm], found) for arm, found in summary.arms.items()):
         return ()
     # with one arm all are new, so that the newest are a ranking
-    ranking = _digest(
-        [dataclasses.asdict(summary), {arm: [r.digest for r in chosen[arm]] for arm in chosen}]
-    )
+    order = [(name, [record.digest for record in chosen[name]]) for name in summary.arms]
+    ranking = _digest([dataclasses.asdict(summary), order])
     return tuple(
         _summary_run(summary, name, ranking, chosen[name], colours.get(name, ""), commit)
         for name in summary.arms
@@ -241,6 +246,12 @@ def report_run(folder: Path, commit: str) -> Run | None:
     tags = _tags("report", "report", "", "", commit)
     tags |= {"warmstart.summary": digest, CURRENT: "true"}
     return Run(digest=digest, name="report", tags=tags, artifacts=folder) if files else None
+
+
+def with_figures(run: Run, folder: Path) -> Run:
+    """`run` with the pictures in `folder`, if there are any."""
+    found = figures.digest(folder)
+    return replace(run, figures=folder, tags=run.tags | {FIGURES: found}) if found else run
 
 
 def with_facts(run: Run, facts: Mapping[str, Any]) -> Run:

@@ -12,18 +12,21 @@ What makes it safe to publish at any time, any number of times, side by side:
 """
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from warmstart.tracking.figures import draw
 from warmstart.tracking.notes import NOTE, about, note
 from warmstart.tracking.runs import (
     ARM,
     COLOUR,
     CURRENT,
     DIGESTS,
+    FIGURES,
     PARENT,
     RECORD,
     ROOT,
@@ -36,7 +39,7 @@ LAYOUT = "mlflow.warmstart.layout"
 """Tag of our experiments, which MLflow does not show: one experiment for each study."""
 VIEW = "mlflow.sharedViewState.ranking"
 """Tag of an experiment: what its table shows."""
-_CHANGE = (CURRENT, COLOUR, PARENT)
+_CHANGE = (CURRENT, COLOUR, PARENT, FIGURES)
 """Tags of a finished run that may become others."""
 BATCH = 800
 """Points in one request; with parameters and tags MLflow takes 1,000."""
@@ -115,6 +118,8 @@ class Store:
                     late = error  # the others come first
                 brought.add(digest)
             else:
+                if there.data.tags.get(FIGURES) != run.tags.get(FIGURES):
+                    self._draw(there, run)
                 self._mark(there, {key: run.tags[key] for key in _CHANGE if key in run.tags})
         if late:
             raise late
@@ -139,20 +144,18 @@ class Store:
             if run.digest in found
         }
         begins = max(newest, default=_now())
-        arms = {}
-        for place, (name, run) in reversed(list(enumerate(batch.arms.items()))):
+        for place, run in enumerate(batch.arms.values()):
             if run.digest not in found:
                 found[run.digest] = self._create(batch, run, begins - place)
                 brought.add(run.digest)
-            arms[name] = found[run.digest]
-        return arms
+        return {name: found[run.digest] for name, run in batch.arms.items()}
 
     def _supersede(self, batch: Batch, found: dict[str, Any], arms: dict[str, Any]) -> None:
         """Mark what was found and is not of `batch`: it holds no longer, and is shown below the arm
         that does. A ranking holds until there is another."""
         for digest in found.keys() - {run.digest for run in batch.runs}:
             tags = found[digest].data.tags
-            if not arms if is_arm(tags) else PARENT in tags:
+            if not batch.arms if is_arm(tags) else PARENT in tags:
                 continue
             marks = {CURRENT: "false"} if CURRENT in tags else {}
             if arms:
@@ -227,6 +230,7 @@ class Store:
         )
         if finished:
             return
+        self._draw(there, run)
         if run.artifacts:
             self._client.log_artifacts(info.run_id, str(run.artifacts))
         if run.data:
@@ -237,6 +241,13 @@ class Store:
             # how long a trial took, no record says
             ended = run.ended or (None if run.started else info.start_time)
             self._client.set_terminated(info.run_id, status=run.status, end_time=ended)
+
+    def _draw(self, there: Any, run: Run) -> None:
+        """The pictures of its study."""
+        if run.figures:
+            with tempfile.TemporaryDirectory() as folder:
+                draw(run.figures, Path(folder))
+                self._client.log_artifacts(there.info.run_id, folder, "figures")
 
     def _mark(self, there: Any, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
@@ -295,7 +306,12 @@ class Store:
         experiment = self._experiment(batch.experiment)
         tags = {VIEW: ranking(batch.metric)}
         if batch.summary and batch.experiment == f"{ROOT}{batch.study or batch.stage}":
-            tags[NOTE] = note(batch.summary, experiment.experiment_id, best)
+            tags[NOTE] = note(
+                batch.summary,
+                experiment.experiment_id,
+                best,
+                drawn=any(run.figures for run in batch.runs),
+            )
         for key, value in tags.items():
             if experiment.tags.get(key) != value:
                 self._client.set_experiment_tag(experiment.experiment_id, key, value)
