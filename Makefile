@@ -9,6 +9,8 @@ READY := .venv/ready-$(notdir $(basename $(LOCK)))
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 # MLflow gets the runs while the next stage trains
 TRACK := python -m warmstart track
+# DVC as the flow runs it: where another machine made what dvc.lock names, what was made here is found
+DVC := python -P src/prefect_dvc/dvc_process.py dvc
 # the commands of dvc.yaml find the environment's python; nothing calls home
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
@@ -18,7 +20,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow more plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow more experiments plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +51,7 @@ OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param 'data
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
 	@$(if $(OWN),:,$(BIN)/python -m warmstart check)
-	@$(BIN)/$(TRACK) --during $(BIN)/dvc $(if $(OWN),exp run $(OWN),repro)
+	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) $(if $(OWN),exp run $(OWN),repro)
 	@echo "the report: reports/report.html    every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
@@ -57,7 +59,10 @@ flow: setup ## run the same DAG as a Prefect flow, independent stages side by si
 	@$(BIN)/python -m flows
 
 more: setup ## go on where verdicts are open, with up to MOST seeds (30); finished trials are not trained again
-	@$(BIN)/$(TRACK) --during $(BIN)/dvc exp run --set-param compare.most_seeds=$(MOST)
+	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) exp run --set-param compare.most_seeds=$(MOST)
+
+experiments: setup ## list the experiments: what changed in params.yaml and what it brought
+	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
@@ -110,6 +115,9 @@ mutations: setup ## break the code on purpose, one place at a time, and see a te
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	@$(BIN)/mypy
 
 lock: ## resolve the lock files anew from pyproject.toml

@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 
 from measuring import machine
-from warmstart.config.params import Params, load
+from warmstart.config.loading import load
+from warmstart.config.params import Params
 from warmstart.data.sources import read
 from warmstart.files import write_json
 from warmstart.stages.prepare import prepare

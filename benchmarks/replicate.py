@@ -27,7 +27,7 @@ from warmstart.analysis.judging import Judgement, judge
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import gains
 from warmstart.analysis.summary import Interval
-from warmstart.config import params as config
+from warmstart.config import loading as config
 from warmstart.config.params import Params
 from warmstart.contrasts import Contrasts, Difference, level_of
 from warmstart.files import write_json

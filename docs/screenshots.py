@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import vl_convert
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,11 +27,12 @@ IMAGES = ROOT / "docs/images"
 # a browser that calls nobody
 FLAGS = "no-sandbox disable-gpu disable-quic disable-background-networking disable-component-update"
 FIGURES = {
-    "ranking": ("Activation", "Test accuracy and 95 % interval"),
-    "learning_curves": ("Activation", "Validation accuracy at each arm"),
-    "gradients": ("Depth", "Back-propagated gradient"),
-    "labels": ("How many labels", "Test accuracy by number of labels"),
+    "ranking": "activation/ranking",
+    "learning_curves": "activation/curves",
+    "gradients": "depth/gradients-20",
+    "labels": "transfer/labels",
 }
+"""Picture -> the report's figure."""
 
 
 def main() -> int:
@@ -43,7 +45,7 @@ def main() -> int:
         args = [f"--{flag}" for flag in FLAGS.split()]
         browser = playwright.chromium.launch(executable_path=chromium, args=args)
         page = browser.new_page(viewport={"width": 1440, "height": 810})
-        picture_report(page)
+        picture_report()
         picture_mlflow(page)
         picture_prefect(page, Path(folder))
         browser.close()
@@ -51,11 +53,10 @@ def main() -> int:
     return 0
 
 
-def picture_report(page: Page) -> None:
-    page.goto((ROOT / "reports/report.html").as_uri())
-    for name, (heading, caption) in FIGURES.items():
-        below = f"//*[self::h2 or self::h3][contains(., '{heading}')]/following::figure"
-        page.locator(f"{below}[contains(., '{caption}')]").first.screenshot(path=picture(name))
+def picture_report() -> None:
+    for name, place in FIGURES.items():
+        svg = (ROOT / f"reports/figures/{place}.svg").read_text(encoding="utf-8")
+        picture(name).write_bytes(vl_convert.svg_to_png(svg, scale=2))
 
 
 def picture_mlflow(page: Page) -> None:

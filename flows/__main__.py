@@ -69,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     """With an option for each parameter of the flow."""
     parser = argparse.ArgumentParser(prog="python -m flows", description=__doc__)
     for name, about in parameter_schema(pipeline.fn).properties.items():
-        kind = about.get("type") or about["anyOf"][0]["type"]
-        how = {"default": about["default"], "help": about["description"], **KINDS.get(kind, {})}
+        how = {"default": about["default"], "help": about["description"]}
+        how |= KINDS.get(about["type"], {})
         if name == "targets":
             parser.add_argument(name, nargs="*", metavar="TARGET", help=about["description"])
         else:

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from fnmatch import fnmatch
 from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -14,20 +13,16 @@ from prefect.runtime import flow_run
 from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
 
-TRACKER = (sys.executable, "-m", "warmstart", "track", "--follow")
-METRICS = "*.test_*"
-"""In metrics.json an arm has the test of the metric that decides, and no other."""
-ROWS = 200
-"""Of a table: more is not read, and makes the page slow."""
+WARMSTART = (sys.executable, "-m", "warmstart")
+CHECK = (*WARMSTART, "check")
+BESIDE = {"mlflow": (*WARMSTART, "track", "--follow")}
 COLUMNS = {"old": "before", "new": "now", "diff": "change"}
 
 
 def show_results() -> None:
     """Metrics beside the last run's, and where it all came from, which are tags, too."""
     if rows := changed_metrics():
-        more = f"; {len(rows) - ROWS} more in `dvc metrics diff`" if len(rows) > ROWS else ""
-        about = f"Metrics beside the last run's{more}"
-        create_table_artifact(rows[:ROWS], "dvc-metrics", about)
+        create_table_artifact(rows, "dvc-metrics", "Metrics beside the last run's")
     lock = Path("dvc.lock")
     digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
     commit = _ask("git", "rev-parse", "--quiet", "--verify", "HEAD") or "none"
@@ -49,7 +44,6 @@ def changed_metrics() -> list[dict[str, object]]:
         {"file": path, "metric": name} | {to: metric.get(key) for key, to in COLUMNS.items()}
         for path, metrics in json.loads(said or "{}").items()
         for name, metric in metrics.items()
-        if fnmatch(name, METRICS)
     ]
 
 
@@ -59,6 +53,6 @@ def _ask(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-@dvc_flow("dvc-pipeline", beside=TRACKER, after=show_results)
+@dvc_flow("dvc-pipeline", beside=BESIDE, explain=CHECK, after=show_results)
 def pipeline() -> None:
     """Bring data, models, studies and the report up to date."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from warmstart.metrics import METRICS
 from warmstart.records import Record
 
 
@@ -96,7 +97,7 @@ def classified(
 ) -> list[Record]:
     """One chosen trial per value of `metric` in the test, of which validation has the same; every
     other metric is 0.5. Seeds 0, 1, 2 …"""
-    others = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
+    others = [name for name, metric in METRICS.items() if "binary" in metric.kinds]
     return [
         replace(
             trial(arm, seed, val_loss=(0.6, 0.4), val_accuracy=(0.5, 0.5), **given),  # type: ignore[arg-type]

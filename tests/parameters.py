@@ -5,7 +5,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from warmstart.config.params import Params, load
+from warmstart.config.loading import load
+from warmstart.config.params import Params
 
 PATH = Path(__file__).with_name("params.yaml")
 

@@ -78,9 +78,9 @@ def up_to_date(first: tuple[Path, FlowRun], tmp_path: Path) -> Path:
 
 
 def copy_flows(project: Path) -> None:
-    """This project's flows, but for its own tracker."""
+    """This project's flows, but for what needs this project."""
     shutil.copytree(ROOT / "flows", project / "flows", ignore=lambda *_: ["__pycache__"])
     pipeline = project / "flows/pipeline.py"
-    text = pipeline.read_text()
-    assert "beside=TRACKER" in text
-    pipeline.write_text(text.replace("beside=TRACKER, ", ""))
+    text, ours = pipeline.read_text(), "beside=BESIDE, explain=CHECK, "
+    assert ours in text
+    pipeline.write_text(text.replace(ours, ""))

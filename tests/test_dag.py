@@ -17,7 +17,7 @@ import parameters
 ROOT = Path(__file__).parents[1]
 COPIED = ("src", "data/raw", "dvc.yaml", ".dvcignore", ".gitignore", "flows")
 YAML_FILE = YAML()
-CLOCKED = ("timings.json", "reports/report", "reports/plots/times", "reports/pictures", "claims")
+CLOCKED = ("results/times", "reports/report", "reports/plots/times", "reports/figures", "claims")
 
 
 def run(folder: Path, *command: str) -> str:
@@ -111,6 +111,8 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
         "reports/report.md",
         "reports/claims.json",
         "reports/metrics.json",
+        "reports/figures/forest.svg",
+        "reports/figures/clipping/ranking.json",
         "reports/plots/ranking.json",
         "reports/summaries/pretrain.json",
         "reports/summaries/transfer/labels/10.json",
@@ -135,7 +137,7 @@ def test_outputs_are_where_the_contract_says(finished: Path) -> None:
 )
 def test_timings_say_what_was_trained_on_what(finished: Path, place: str, task: str) -> None:
     card = json.loads((finished / "data/prepared/card.json").read_text())["tasks"][task]
-    found = json.loads((finished / "results" / place / "timings.json").read_text())
+    found = json.loads((finished / "results/times" / f"{place}.json").read_text())
     paths = (finished / "results" / place).rglob("records.parquet")
     epochs = pd.concat([pd.read_parquet(path) for path in paths])  # one row each
     samples = [int(json.loads(s).get("labels", card["train"]["n"])) for s in epochs["settings"]]
@@ -184,7 +186,7 @@ def test_a_fresh_clone_trains_nothing_again(
     run(clone, "dvc", "repro")  # it has no outputs, and no cache of DVC's
     assert digests(clone) == digests(project)
     for folder, trains in ((project, True), (clone, False)):
-        paths = list((folder / "results").rglob("timings.json"))
+        paths = list((folder / "results/times").rglob("*.json"))
         assert len(paths) == 4
         for path in paths:
             assert bool(json.loads(path.read_text())["trial_epochs"]) == trains, path
@@ -199,7 +201,7 @@ def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
     diff = json.loads(run(project, "dvc", "metrics", "diff", "--json"))
     (path,) = diff
     assert path == "reports/metrics.json"
-    assert all(name.startswith("compare@clipping.arms.") for name in diff[path])
+    assert diff[path]["trials"]["new"] - diff[path]["trials"]["old"] == 2 * 3  # arms × rates
     summary = json.loads((project / "reports/summaries/compare/clipping.json").read_text())
     assert summary["seeds"] == 3
     shown = json.loads(run(project, "dvc", "exp", "show", "--json"))

@@ -15,6 +15,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 import parameters
+from warmstart.records import times_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "warmstart"
@@ -187,7 +188,35 @@ def test_a_comment_in_what_trains_is_seen(clean: Path) -> None:
     path.write_text(f"{before}# a comment\n")
     named = changed(clean)
     path.write_text(before)
-    assert named == {*DVC} - {"prepare"}
+    trained = {
+        stage
+        for stage in DVC
+        if any(layer_of(file) == "training" for file in closure(PACKAGE / f"stages/{stage}.py"))
+    }
+    assert named == trained
+    assert trained >= {"pretrain", "autoencode", "transfer", "compare"}
+
+
+def test_no_stage_depends_on_times(clean: Path) -> None:
+    """What differs from run to run decides no hash but its own."""
+    with chdir(clean), Repo(str(clean)) as repo:
+        outs = {str(out) for stage in repo.index.stages for out in stage.outs}
+    trained = (
+        "pretrain",
+        "autoencode",
+        "transfer",
+        *(f"compare/{s}" for s in PARAMS["compare"]["studies"]),
+    )
+    times = {times_of(Path("results") / stage).as_posix() for stage in trained}
+    assert times == {out for out in outs if "times" in Path(out).parts}
+    for path in times:
+        (clean / path).write_text("of another run")
+    told = [one for stage in json.loads(dvc(clean, "status", "--json")).values() for one in stage]
+    for path in times:
+        (clean / path).write_text("made")
+    assert {path for one in told for path in one.get("changed outs", {})} == times
+    deps = {path for one in told for path in one.get("changed deps", {})}
+    assert not {path for path in deps if not path.startswith("src/")}
 
 
 def test_dvc_runs_every_study_of_the_parameters(clean: Path) -> None:

@@ -18,7 +18,7 @@ def last_line(*arguments: str, **environment: str) -> str:
     said = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
     )
-    return said.stdout.splitlines()[-2].split("--during .venv/bin/", 1)[1]
+    return said.stdout.splitlines()[-2].split("src/prefect_dvc/dvc_process.py ", 1)[1]
 
 
 def test_data_of_ones_own_are_named_on_the_command_line() -> None:

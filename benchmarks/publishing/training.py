@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from measuring.process import ON_CORES, call
 from publishing.store import ENVIRONMENT, empty, rows
 from warmstart.files import read_json
-from warmstart.records import read_records
+from warmstart.records import read_records, times_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = "initializer"
@@ -87,7 +87,7 @@ def _train(way: str, compare: list[str], place: Path, empty_database: Path) -> d
         command = [*compare[:3], "track", "--results", str(results), "--during", *command]
     environment = {**ON_CORES, **ENVIRONMENT, "MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
     done = call(command, environment, place)
-    timings = results / STUDY / "timings.json"
+    timings = times_of(results / STUDY)
     records = read_records(results / STUDY / "records.parquet")
     ended = timings.stat().st_mtime * 1000
     finished = rows(database, "SELECT end_time FROM runs WHERE status = 'FINISHED'")

@@ -1,4 +1,5 @@
-"""A DVC command of which nothing outlives the flow: `python dvc_process.py SECONDS ARGUMENT...`.
+"""A DVC command of which nothing outlives the flow: `python dvc_process.py SECONDS ARGUMENT...`;
+or, for a terminal, DVC as the flow runs it: `python dvc_process.py dvc ARGUMENT...`.
 
 The flow holds our standard input, so its end, however it comes, is that of the input. DVC runs in a
 child. Linux gives us every orphan below it (PR_SET_CHILD_SUBREAPER), sessions of their own
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, partialmethod
+from pathlib import Path
 from typing import Any
 
 LATE = 124
@@ -44,13 +46,14 @@ def main(seconds: float, arguments: list[str]) -> int:
 def run_dvc(arguments: list[str]) -> None:
     """Run DVC, which stages side by side often make wait for its locks: for the repository's it
     would look each half second, for the guard of its list of held paths give up after three. And
-    see `restore`."""
+    see `restore` and `load`."""
     from dvc import cli, lock, rwlock
     from dvc.stage.cache import StageCache
 
     lock.DEFAULT_TIMEOUT = 0.3  # seconds; it looks six times in this
     rwlock.make_lock = partial(lock.make_lock, wait=True)
     StageCache.restore = partialmethod(restore, StageCache.restore)
+    StageCache._load = load
     sys.exit(cli.main(["--wait-for-lock", *arguments]))
 
 
@@ -67,6 +70,18 @@ def restore(cache: Any, by_lock: Callable[..., None], stage: Any, **how: Any) ->
         for out in stage.outs:
             out.hash_info = HashInfo()
         by_lock(cache, stage, **how)
+
+
+def load(cache: Any, stage: Any) -> Any:
+    """DVC's `StageCache._load`, which of all runs with these inputs takes the newest, although its
+    outputs may be nowhere: take the newest whose outputs are here, else the newest of all."""
+    from dvc.stage.cache import _get_stage_hash
+
+    key = _get_stage_hash(stage)
+    runs = sorted(Path(cache._get_cache_dir(key)).glob("*"), key=os.path.getmtime, reverse=True)
+    found = [known for run in runs if (known := cache._load_cache(key, run.name))]
+    here = (known for known in found if cache._create_stage(known, stage.wdir).outs_cached())
+    return next(here, found[0] if found else None)
 
 
 def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threading.Event) -> None:
@@ -91,4 +106,6 @@ def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threa
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "dvc":
+        run_dvc(sys.argv[2:])
     os._exit(main(float(sys.argv[1]), sys.argv[2:]) & 255)  # a thread still reads

@@ -6,33 +6,32 @@ schedules and shows them. A new stage is an edit of `dvc.yaml`.
 
 import inspect
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from graphlib import TopologicalSorter
 from typing import Annotated, Any
 
-from prefect import Flow, State, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
-from prefect.deployments import run_deployment
+from prefect import Flow, State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed, Failed
 from prefect.utilities.annotations import allow_failure
 from pydantic import Field
 
-from prefect_dvc import pages
-from prefect_dvc.execute import Executor, Outcome, Processes, beside
+from prefect_dvc import pages, tasks
+from prefect_dvc.execute import Outcome, Processes
 from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_lock
-from prefect_dvc.place import git_revision, occupied, safe_name, worktree
-
-LOCK_RETRY_SECONDS = [1.0, 2.0, 4.0, 8.0, 16.0]
-
+from prefect_dvc.place import occupied, safe_name, worktree
 
 Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
-Revision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w./@^~{}+-]*$")]
+# no parameter may be None: Prefect's form would ask for the type first; and a text that is emptied
+# there is not sent at all, so that the deployment's own would hold
+CHECKOUT = "."
+Revision = Annotated[str, Field(pattern=r"^(\.|[A-Za-z0-9_][\w./@^~{}+-]*)$")]
+Width = Annotated[int, Field(ge=0)]
+Place = AbstractContextManager[list[str] | None]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,10 @@ class dvc_flow:  # noqa: N801, a decorator
 
     Args:
         name: of the flow, in Prefect
-        beside: a command beside the stages, until its standard input ends
+        beside: commands beside the stages, each until its standard input ends, by the names of
+            their tasks; they start where some stage has something to do, and may fail without harm
+        explain: a command that says in lines `error: …` what is wrong with the project's input,
+            asked where DVC could not start a stage
         after: called in the project when its stages have ended, to show more of the run
         minutes: time limit of a stage; 0: none
         wait: for another flow that works in the checkout to end; else this one is refused
@@ -52,7 +54,8 @@ class dvc_flow:  # noqa: N801, a decorator
     """
 
     name: str
-    beside: Sequence[str] = ()
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    explain: Sequence[str] = ()
     after: Callable[[], None] = lambda: None
     minutes: float = 0
     wait: bool = False
@@ -63,55 +66,59 @@ class dvc_flow:  # noqa: N801, a decorator
             targets: Sequence[str] = (),
             set: Sequence[Change] = (),
             force: bool = False,
-            width: Annotated[int | None, Field(ge=1)] = None,
+            width: Width = 0,
             pull: bool = False,
             push: bool = False,
-            revision: Revision | None = None,
+            revision: Revision = CHECKOUT,
         ) -> State:
             """Bring a DVC project up to date.
 
             Args:
-                targets: stages, with their ancestors; none: all of dvc.yaml
-                set: changes of params.yaml, as in data.name=fashion_mnist
+                targets: stages of dvc.yaml, with all that they depend on; none: all stages
+                set: changes of params.yaml, NAME=VALUE each, as in seed=43; in the checkout they
+                    stay there
                 force: run even what is up to date
-                width: stages side by side; 1 where there is one GPU; none: one per core
+                width: stages side by side; 1 where there is one GPU; 0: one per core
                 pull: take from DVC's remote what is not here
                 push: bring to DVC's remote what was made
-                revision: work in a git worktree of this branch, tag or commit and keep the results
-                    as an experiment named after the run; none: work in the checkout itself
+                revision: work in a git worktree of this branch, tag or commit, as in HEAD, and keep
+                    the results as an experiment named after the run; a dot: work in the checkout
             """
-            own = worktree(revision, safe_name(flow_run.name)) if revision else None
             bring = bool(self.elsewhere) or pull
-            ours = partial(Processes, force=force, pull=bring, push=push, minutes=self.minutes)
-            here = own or occupied(self.wait, pull=bring)
+            ours = Processes(force, bring, push, self.minutes, self.explain)
+            if revision == CHECKOUT:
+                here: Place = occupied(self.wait, pull=bring)
+            else:
+                here = worktree(revision, safe_name(flow_run.name))
             return _run(self, here, targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
         flow.__module__, flow.__qualname__ = named.__module__, named.__qualname__
         flow.__name__ = named.__name__
-        hooks: list[Any] = [pages.tell_of_failure]
+        hooks: list[Any] = pages.hooks()
         about = inspect.getdoc(named)
         return Flow(flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks)
 
 
 def _run(
     project: dvc_flow,
-    place: AbstractContextManager[list[str] | None],
+    place: Place,
     targets: Sequence[str],
     changes: Sequence[str],
-    ours: Callable[[], Processes],
+    processes: Processes,
     redo: bool,
-    width: int | None,
+    width: int,
 ) -> State:
     pages.mark_dead(project.name)
     try:
         with pages.watched(project.name), place as kept:
             override(changes)
-            stages, processes = read_stages(targets), ours()
-            bring: Bring = partial(_here, processes)
+            stages = read_stages(targets)
+            bring: tasks.Bring = partial(tasks.here, processes)
             if project.elsewhere:
-                bring = partial(_elsewhere, project.elsewhere, [*changes], bring)
-            with beside(project.beside), closing(processes):
+                bring = partial(tasks.elsewhere, project.elsewhere, [*changes], bring)
+            busy = redo or any(stage.state != "unchanged" for stage in stages)
+            with tasks.beside(project.beside if busy else {}) as others, closing(processes):
                 states = _run_all(stages, bring, redo, width or len(os.sched_getaffinity(0)))
             sort_lock()
             if kept is not None:
@@ -119,17 +126,15 @@ def _run(
             pages.show(stages, states, project.after)
     except ProjectError as error:
         return Failed(name="Refused", message=str(error))
-    counts = Counter(state.name for state in states.values())
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    summary = pages.summary(states, {name: future.state for name, future in others.items()})
     # Said here: a flow that returns plain values would complete whatever became of its tasks.
     good = all(state.is_completed() for state in states.values())
     return Completed(message=summary) if good else Failed(message=summary)
 
 
-Bring = Callable[[str], Outcome]
-
-
-def _run_all(stages: Sequence[Stage], bring: Bring, redo: bool, width: int) -> dict[str, State]:
+def _run_all(
+    stages: Sequence[Stage], bring: tasks.Bring, redo: bool, width: int
+) -> dict[str, State]:
     """Submit a stage only when what it depends on has ended: a waiting task would hold a slot."""
     known = {stage.name: stage for stage in stages}
     order = TopologicalSorter({stage.name: stage.depends_on for stage in stages})
@@ -149,50 +154,9 @@ def _run_all(stages: Sequence[Stage], bring: Bring, redo: bool, width: int) -> d
                 work = partial(Outcome, "Unchanged")
             # The edges of Prefect's picture. It lets nothing follow what was cancelled.
             links = [allow_failure(up) for up in above if not up.state.is_cancelled()]
-            running[run_stage.submit(name, work, wait_for=links, return_state=False)] = name
+            running[tasks.run.submit(name, work, wait_for=links, return_state=False)] = name
         done = next(as_completed(list(running)))
         done.wait()
         ended[running[done]] = done
         order.done(running.pop(done))
     return {stage.name: ended[stage.name].state for stage in stages}
-
-
-def _is_locked(_task: object, _run: object, state: State) -> bool:
-    """Another DVC process in the way is worth a second try; a stage that failed is not."""
-    return bool(getattr(state.result(raise_on_failure=False), "locked", False))
-
-
-@task(
-    task_run_name="{stage}",
-    cache_policy=NO_CACHE,  # DVC decides what is up to date; a second cache could only disagree
-    retries=len(LOCK_RETRY_SECONDS),
-    retry_delay_seconds=LOCK_RETRY_SECONDS,
-    retry_condition_fn=_is_locked,
-)
-def run_stage(stage: str, work: Callable[[], Outcome]) -> State:
-    """The final state's name says what became of the stage."""
-    outcome = work()
-    state = {"Failed": Failed, "NotReached": Cancelled}.get(outcome.name, Completed)
-    message = outcome.reason or f"{outcome.seconds:.1f} s"
-    return state(name=outcome.name, message=message, data=outcome)
-
-
-def _here(executor: Executor, stage: str) -> Outcome:
-    progress = pages.progress_bar(stage)
-    outcome = executor.run(stage, get_run_logger().info, progress)
-    if outcome.name != "Failed":
-        progress(100.0, begin=False)
-    return outcome
-
-
-def _elsewhere(deployment: str, changes: Sequence[str], bring: Bring, stage: str) -> Outcome:
-    """By a flow run of `deployment`, which leaves on DVC's remote what we then take from there."""
-    given = {"targets": [stage], "pull": True, "push": True, "set": changes}
-    run: Any = run_deployment(
-        deployment,
-        parameters={**given, "revision": git_revision()},
-        flow_run_name=f"{flow_run.name}-{stage}",
-    )
-    if not (run.state and run.state.is_completed()):
-        return Outcome("Failed", reason=f"flow run {run.name}: {run.state and run.state.message}")
-    return bring(stage)

@@ -1,14 +1,17 @@
 """What Prefect's UI shows of a flow beside its tasks: artifacts, tags, and who has died."""
 
+import logging
 import os
 import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psutil
@@ -16,6 +19,7 @@ from prefect import State, artifacts, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import FailedRun
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
@@ -24,28 +28,44 @@ from prefect.states import Crashed
 from prefect_dvc.graph import Stage
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
-PROCESS = f"process:{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
-"""Before pid and start of a flow's process, as a tag of its run."""
+PROCESS = "prefect_dvc.process"
+"""Label of a flow's run: HERE, and pid and start of its process."""
+HERE = f"{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
 ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
 HITS = ("Restored", "Unchanged")
 # A file, not a module: the package would be imported, which takes seconds, and only to wait.
 WATCHER = (sys.executable, "-P", str(Path(__file__).with_name("watcher.py")))
 
 
+def log(line: str) -> None:
+    """Pass on what a stage says, by how serious it is."""
+    level = {"error": logging.ERROR, "warning": logging.WARNING}.get(line.split(": ")[0].lower())
+    get_run_logger().log(level or logging.INFO, line)
+
+
 def progress_bar(stage: str) -> Callable[..., None]:
-    """How far a stage is, in percent; there is no bar until the stage tells."""
+    """How far a stage is, in percent and in words; there is no bar until the stage tells."""
     bar: Any = None
 
-    def move(percent: float, begin: bool = True) -> None:
+    def move(percent: float, said: str, begin: bool = True) -> None:
         nonlocal bar
+        said = said or f"How far {stage} is"
         with suppress(Exception):  # a server that is away must not cost the stage
             if bar:
-                artifacts.update_progress_artifact(bar, percent)
+                artifacts.update_progress_artifact(bar, percent, said)
             elif begin:
-                about = f"How far {stage} is"
-                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), about)
+                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), said)
 
     return move
+
+
+def summary(stages: Mapping[str, State], others: Mapping[str, State]) -> str:
+    """How many stages ended in which state, and why those that failed did, and other tasks."""
+    counts = Counter(state.name for state in stages.values())
+    lines = [", ".join(f"{count} {name}" for name, count in counts.items())]
+    failed = {n: state for n, state in {**stages, **others}.items() if state.is_failed()}
+    lines += [f"{n}: {line}" for n, s in failed.items() for line in str(s.message).splitlines()]
+    return "\n".join(lines)
 
 
 def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[], None]) -> None:
@@ -82,7 +102,9 @@ def watched(flow: str) -> Iterator[None]:
     me = psutil.Process()
     servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
     os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
-    tag(f"{PROCESS}{me.pid}:{me.create_time()}")
+    with get_client(sync_client=True) as client:
+        label: Any = {PROCESS: f"{HERE}{me.pid}:{me.create_time()}"}
+        client.update_flow_run_labels(UUID(flow_run.id), label)
     with subprocess.Popen(
         [*WATCHER, flow, *servers],
         stdin=subprocess.PIPE,
@@ -105,8 +127,8 @@ def mark_dead(flow: str) -> None:
         for run in client.read_flow_runs(
             flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
         ):
-            here = (tag.removeprefix(PROCESS) for tag in run.tags if tag.startswith(PROCESS))
-            if not all(is_alive(*process.split(":")) for process in here):
+            where = str(run.labels.get(PROCESS, ""))
+            if where.startswith(HERE) and not is_alive(*where.removeprefix(HERE).split(":")):
                 dead: State[Any] = Crashed(message="its process is gone")
                 client.set_flow_run_state(run.id, dead, force=True)
                 tell_of_failure(None, run, dead)
@@ -120,6 +142,21 @@ def is_alive(pid: str, created: str) -> bool:
         # the clock may have been set meanwhile, which moves all starts a little
         return not dead and abs(process.create_time() - float(created)) < 5
     return False
+
+
+def hooks() -> list[Any]:
+    """What Prefect calls when a flow has failed: nothing, which it would log, where none is told.
+
+    Its engine, where a deployment runs it, takes a flow that ends as failed for an error of its
+    own, and would log its own traceback below what the flow's state says.
+    """
+    for name in ("flow_runs", "engine"):
+        get_logger(name).addFilter(_is_no_end)
+    return [tell_of_failure] * bool(os.environ.get("FLOW_ALERT_URL"))
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
 
 
 def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:

@@ -125,6 +125,25 @@ def fetch_sources() -> None:
             )
 
 
+def missing(said: str) -> Iterator[str]:
+    """Where the paths in quotes are of what DVC has `said` that are not here: a line for each that
+    is known to DVC, or lies in the checkout of which this is a worktree."""
+    here = Path.cwd()
+    checkout = here.parents[3] if here.parts[-4:-1] == WORKTREES.parts else here
+    for name in (os.path.relpath(path) for path in re.findall("'(.+?)'", said)):
+        if not Path(name).exists() and Path(f"{name}.dvc").exists():
+            yield (
+                f"{name}: expected data in DVC's cache or on its remote, since {name}.dvc is here, "
+                "received none; `dvc push` where they are"
+            )
+        elif not Path(name).exists() and (checkout / name).exists():
+            yield (
+                f"{name}: expected it in git or in DVC, since this run works in a git worktree, "
+                f"received what only the checkout {checkout} has; `dvc add {name}` and commit "
+                f"{name}.dvc, or give `.` as revision"
+            )
+
+
 def _with_author() -> dict[str, str]:
     """The environment in which git knows who commits, also where nobody has told it."""
     who = {"NAME": "dvc-flow", "EMAIL": "dvc-flow@localhost"}

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from warmstart import __version__
-from warmstart.config import params as config
+from warmstart.config import loading as config
 from warmstart.errors import InputError
 from warmstart.runtime.lifetime import end_with_parent
 
@@ -291,9 +291,8 @@ def track(
     if during:
         return publish_during(during, project)
     if follow:
-        publish_until_closed(sys.stdin, project)
-    else:
-        print(publish(project))
+        return 0 if publish_until_closed(sys.stdin, project) else 2
+    print(publish(project))
     return 0
 
 

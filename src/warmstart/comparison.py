@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from warmstart.analysis.answers import answer, warnings
-from warmstart.analysis.picture import Picture, Shown
+from warmstart.analysis.figures.figure import Figure
+from warmstart.analysis.figures.looks import palette
+from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.results import Results
 from warmstart.analysis.yardsticks import held_against
 from warmstart.data.columns import encode
@@ -100,25 +102,26 @@ class Comparison:
         return pd.DataFrame(rows).astype(dict.fromkeys(numbers, np.float64))
 
     def plot(
-        self, what: Literal["ranking", "ranks", "curves", "times", "rates"] = "ranking"
-    ) -> Picture:
-        """A picture that a notebook shows and `save` keeps.
+        self, what: Literal["ranking", "seeds", "curves", "times", "rates"] = "ranking"
+    ) -> Figure:
+        """A picture that a notebook shows, interactive, and `save` keeps as `.svg`, `.png`, `.html`
+        or `.json` (Vega-Lite).
 
         Args:
-            what: `ranking` of the arms with 95 % intervals, learning `curves` on validation, the
-                same by `times` of training, validation accuracy by learning rate (`rates`), or mean
-                `ranks` over bars that join what cannot be told apart (from 3 arms and 3 seeds on).
+            what: `ranking` of the arms with 95 % intervals, the test of each of the `seeds`,
+                learning `curves` on validation, the same by `times` of training, or validation
+                accuracy by learning rate (`rates`).
 
         Raises:
             InputError: if there is no such picture.
         """
-        slots = {arm: place for place, arm in enumerate(self.results.arms)}
-        drawn = Shown(self.results, slots).pictures
+        looks = palette({"study": self.results.arms})["study"]
+        drawn = Shown(self.results, looks).figures
         if what not in drawn:
             raise InputError(
                 f"what: expected {' or '.join(sorted(drawn))}, received {what!r}; choose one"
             )
-        return Picture(drawn[what])
+        return drawn[what]
 
     def advice(self) -> str:
         """What to use, whether that beats `base`, how sure it is, and what else is as good."""
@@ -165,4 +168,4 @@ class Comparison:
         table = self.table()[[*columns, "learning_rate"]].to_html(
             index=False, float_format="{:.4g}".format, na_rep=""
         )
-        return f"<p>{escape(self.advice())}</p>{table}{self.plot()._repr_html_()}"
+        return f"<p>{escape(self.advice())}</p>{table}{self.plot().svg()}"

@@ -24,6 +24,19 @@ if TYPE_CHECKING:  # loaded where a table is read: stages only write tables
 __all__ = ["EPOCH_METRICS", "Outcome", "Record"]
 
 
+def times_of(folder: Path) -> Path:
+    """Where times and machine facts of the records in `folder` lie: of `results/STAGE/STUDY` in
+    `results/times/STAGE/STUDY.json`, of any other folder in its own `times.json`.
+
+    DVC hashes a folder that a stage depends on with all that is in it, so a clock among the records
+    would run again whatever reads them.
+    """
+    for results in folder.parents[:2]:
+        if results.name == "results":
+            return results / "times" / f"{folder.relative_to(results)}.json"
+    return folder / "times.json"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """What one trial left."""

@@ -8,15 +8,20 @@ from markdown_it import MarkdownIt
 
 from warmstart.analysis.document import (
     Block,
+    Column,
     bullets,
-    dotted,
+    folded,
     heading,
     joined,
+    marked,
     mono,
     paragraph,
+    section,
     strong,
     table,
+    to_markdown,
 )
+from warmstart.analysis.figures.looks import Look
 
 TEXTS = [
     "<b>relu</b>", "T-shirt/top <x>", "a|b", "`code`", "``", "**bold**", "*it*", "_under_", "a_b",
@@ -37,7 +42,9 @@ def of_markdown(markdown: str) -> str:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("block", [paragraph, strong, mono, lambda t: dotted(t, 3)])
+@pytest.mark.parametrize(
+    "block", [paragraph, strong, mono, lambda t: marked(t, Look("#123456", "circle"))]
+)
 def test_a_text_is_shown_as_it_is(block: object, text: str) -> None:
     made: Block = block(text)  # type: ignore[operator]
     assert of_html(made.html) == text
@@ -50,13 +57,30 @@ def test_a_text_is_shown_as_it_is(block: object, text: str) -> None:
 def test_in_a_list_a_heading_and_a_table_too(text: str) -> None:
     assert of_markdown(bullets([joined(strong(text), ": ", mono("x"))]).markdown) == f"{text}: x"
     assert of_markdown(heading(2, f"On {text}").markdown) == f"On {text}"
-    cells = table([text, "next"], (text, "l", str), ("n", "r", len))
+    cells = table("both", [text, "next"], Column(text, "l", str), Column("n", "r", len, len))
     rendered = MarkdownIt("commonmark").enable("table").render(cells.markdown)
     rows = [
         ["".join(cell.itertext()) for cell in row]
         for row in ElementTree.fromstring(f"<x>{rendered}</x>").iter("tr")
     ]
     assert rows == [[text, "n"], [text, str(len(text))], ["next", "4"]]
+
+
+def test_a_table_says_by_which_numbers_it_is_sorted() -> None:
+    made = table("a < b", ["x"], Column("n", "r", str, lambda _: 1234567.0)).html
+    assert "<caption><span>a &lt; b</span></caption>" in made
+    assert '<th scope="row" data-value="1.23457e+06">x</th>' in made
+    missing = table("", ["x"], Column("a", "l", str), Column("n", "r", str, lambda _: None)).html
+    assert missing.endswith("<td>x</td></tr>\n</tbody>\n</table></div>")
+
+
+def test_what_is_folded_comes_last_in_markdown() -> None:
+    part = section("One", "one", [paragraph("seen"), folded("More & <b>", [paragraph("hidden")])])
+    assert "<summary>More &amp; &lt;b&gt;</summary>\n<p>hidden</p>\n</details>" in part.html
+    assert to_markdown(part, paragraph("after")) == (
+        "## One\n\nseen\n\nafter\n\n## Details\n\n### One\n\n#### More & \\<b>\n\nhidden\n"
+    )
+    assert folded("nothing", []).html == ""
 
 
 def test_words_stand_out_where_they_are_meant_to() -> None:

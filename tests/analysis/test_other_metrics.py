@@ -168,7 +168,9 @@ def test_labels_are_counted_by_gains() -> None:
         {"arm": arm, "labels": count, "test_log_loss": loss}
         for (arm, count), loss in levels.items()
     ]
-    assert answers(rows, "log_loss") == ["B on A's layers: 10 labels equal scratch with about 20."]
+    assert answers(rows, "log_loss") == [
+        "B on A, freeze then thaw: 10 labels equal scratch with about 20."
+    ]
 
 
 def test_accuracy_is_judged_as_ever() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 import parameters
-from warmstart.config.params import parse
+from warmstart.config.loading import parse
 from warmstart.errors import InputError
 
 WRITTEN = [

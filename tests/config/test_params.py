@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 import parameters
-from warmstart.config import params
+from warmstart.config import loading
 from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Initializer, Optimizer
 from warmstart.config.study import Compare, MetricName, Study
 from warmstart.errors import InputError
@@ -33,7 +33,7 @@ def problems(changes: dict[str, Any]) -> list[str]:
         else:
             place[key] = value
     try:
-        params.parse(content)
+        loading.parse(content)
     except InputError as error:
         return list(error.problems)
     return []
@@ -54,7 +54,7 @@ def test_the_projects_own_parameters_are_good() -> None:
 
 def test_somebody_elses_parameters_are_good() -> None:
     """The file that stands in for params.yaml where the suite must not care what that says."""
-    known = params.load(parameters.PATH.with_name("other_params.yaml"))
+    known = loading.load(parameters.PATH.with_name("other_params.yaml"))
     assert list(known.compare.studies) == ["mine"]
     ours = parameters.params()
     for key in ("seeds", "learning_rates", "epochs", "patience", "batch_size", "base"):
@@ -68,15 +68,15 @@ def test_somebody_elses_parameters_are_good() -> None:
 def test_every_pair_may_be_task_b() -> None:
     content = copy.deepcopy(GOOD)
     content["transfer"]["task_b"] = "all_pairs"
-    assert params.parse(content).transfer.all_pairs
-    assert not params.parse(GOOD).transfer.all_pairs
+    assert loading.parse(content).transfer.all_pairs
+    assert not loading.parse(GOOD).transfer.all_pairs
 
 
 def arms(**study: Any) -> dict[str, Arm]:
     """The arms of the only study of params.yaml, `study`, over a plain base."""
     content = copy.deepcopy(GOOD)
     content["compare"] |= {"studies": {"one": study}, "base": {"hidden": [5]}}
-    return params.parse(content).compare.arms("one")
+    return loading.parse(content).compare.arms("one")
 
 
 def test_every_choice_has_its_words() -> None:
@@ -439,7 +439,7 @@ def test_a_metric_of_numbers_is_refused_for_known_classes() -> None:
     content["data"]["name"] = "digits"
     content["compare"]["metric"] = "rmse"
     with pytest.raises(InputError) as caught:
-        params.parse(content)
+        loading.parse(content)
     assert caught.value.problems == (
         "params.yaml: compare.metric: expected auto or one of accuracy, balanced_accuracy, "
         "macro_f1, roc_auc, log_loss, since the task is multiclass, received rmse; change it",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 import parameters
-from warmstart.config import params
+from warmstart.config import loading
 from warmstart.errors import InputError
 
 bounded = settings(
@@ -97,15 +97,15 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
 @bounded
 @given(files())
 def test_a_valid_file_is_read_as_it_was_meant(tmp_path: Path, content: dict[str, Any]) -> None:
-    read = params.parse(content)
+    read = loading.parse(content)
     text = io.StringIO()
     YAML(typ="safe", pure=True).dump(content, text)
     (tmp_path / "params.yaml").write_text(text.getvalue())
 
-    assert params.load(tmp_path / "params.yaml") == read
+    assert loading.load(tmp_path / "params.yaml") == read
     dumped = read.model_dump(mode="json", exclude_unset=True)
     dumped["transfer"]["task_b"] = content["transfer"]["task_b"]  # a word alone became a tuple
-    assert params.parse(dumped) == read
+    assert loading.parse(dumped) == read
     for study, options in content["compare"]["studies"].items():
         assert list(read.compare.arms(study)) == list(options["arms"])
         assert all(arm.settings() for arm in read.compare.arms(study).values())
@@ -136,7 +136,7 @@ def test_an_unknown_key_is_named(path: tuple[str, ...], key: str) -> None:
     place[key] = 1
 
     try:
-        params.parse(content)
+        loading.parse(content)
     except InputError as error:
         problems = error.problems
     else:

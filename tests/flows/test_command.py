@@ -13,7 +13,7 @@ import yaml
 from prefect.server.schemas.schedules import CronSchedule
 from prefect_fixtures import copy_flows, finished
 
-from flows.pipeline import METRICS, TRACKER, pipeline
+from flows.pipeline import BESIDE, pipeline
 from foreign_project import ROOT, FlowRun, Server, dvc, environment, git
 
 
@@ -60,10 +60,10 @@ def test_the_plan_says_what_would_run_and_runs_nothing(
             "target: expected a stage of dvc.yaml, received 'scael'; did you mean 'scale'?",
         ),
         (
-            ["--width", "0", "--set", "x.yaml:a=1"],
+            ["--width", "-1", "--set", "x.yaml:a=1"],
             "--set.0: String should match pattern '^[A-Za-z_][\\w.\\[\\]-]*=', received "
             "['x.yaml:a=1']\n"
-            "--width: Input should be greater than or equal to 1, received 0",
+            "--width: Input should be greater than or equal to 0, received -1",
         ),
     ],
 )
@@ -79,6 +79,25 @@ def test_the_users_input_is_exit_code_2_and_one_line(
         text=True,
     )
     assert (run.returncode, run.stdout, run.stderr) == (2, "", line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--set", "factr=3"], "set: expected NAME=VALUE with a name of params.yaml, received fac"),
+        (["--revision", "nowhere"], "revision: expected a branch, tag or commit of this repositor"),
+    ],
+)
+def test_what_only_a_run_finds_out_is_said_in_its_last_line_without_a_traceback(
+    project: Path, command: Callable[..., FlowRun], arguments: list[str], line: str
+) -> None:
+    (project / "params.yaml").write_text("factor: 2\n")
+    run = command(project, *arguments)
+    assert (run.exit_code, run.out) == (2, "")
+    assert line in run.err.splitlines()[-1]
+    assert run.err.count(line) == 1
+    assert "Traceback" not in run.err
+    assert "hook" not in run.err
 
 
 def test_a_server_that_is_not_there_is_said_before_anything_runs(
@@ -101,8 +120,7 @@ SCORE_PY = """\
 import json
 from pathlib import Path
 factor = int(Path("params.yaml").read_text().split(":")[1])
-scores = {"relu": {"test_accuracy": 5 * factor, "val_accuracy": factor}}
-Path("score.json").write_text(json.dumps({"compare@activation": {"arms": scores}}))
+Path("score.json").write_text(json.dumps({"accuracy": 5 * factor, "trials": 3}))
 """
 
 
@@ -129,7 +147,7 @@ def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
     assert json.loads(found["dvc-metrics"]) == [
         {
             "file": "score.json",
-            "metric": "compare@activation.arms.relu.test_accuracy",
+            "metric": "accuracy",
             "before": 10,
             "now": 15,
             "change": 5,
@@ -146,8 +164,9 @@ def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
 
 def test_this_projects_flow_publishes_beside_its_stages() -> None:
     """The command of the tracker follows the usual layout and needs no path."""
-    assert TRACKER[1:] == ("-m", "warmstart", "track", "--follow")
-    assert (pipeline.name, METRICS) == ("dvc-pipeline", "*.test_*")
+    assert [*BESIDE] == ["mlflow"]  # the name of its task
+    assert BESIDE["mlflow"][1:] == ("-m", "warmstart", "track", "--follow")
+    assert pipeline.name == "dvc-pipeline"
 
 
 FIRST_RUNS = {

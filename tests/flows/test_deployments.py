@@ -76,6 +76,28 @@ def test_a_run_asked_for_with_changes_and_then_cancelled_ends_soon(
     assert (served / "params.yaml").read_text() == "seconds: 0\n"
 
 
+def test_a_run_that_is_refused_says_so_in_one_line_without_a_traceback(
+    served: Path, server: Server
+) -> None:
+    path = f"deployments/{server.deployment('weekly')['id']}/create_flow_run"
+    server.post(path, {"parameters": {"targets": ["splti"], "revision": ".", "force": False}})
+    run = server.ended("weekly")
+    why = "target: expected a stage of dvc.yaml, received 'splti'; did you mean 'split'?"
+    assert (run["state"]["name"], run["state"]["message"]) == ("Refused", why)
+    # the engine speaks last
+    wait_until(lambda: not engines(served), lambda: engines(served))
+    log = (served / "log").read_text()
+    assert "Finished in state Refused" in log
+    assert "Traceback" not in log
+    logs = {"flow_run_id": {"any_": [run["id"]]}}
+    said = [entry["message"] for entry in server.read("logs/filter", logs=logs)]
+    assert [line for line in said if "Traceback" in line] == []
+
+
+def engines(folder: Path) -> list[str]:
+    return [command for command in commands_in(folder) if "prefect.engine" in command]
+
+
 def commands_in(folder: Path) -> list[str]:
     """Command lines of the live processes that work in `folder`."""
     found = []

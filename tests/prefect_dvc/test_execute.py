@@ -1,9 +1,11 @@
 """One stage as a process: what became of it, what it said, and what is left of it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +17,7 @@ from dvc.fs import localfs
 
 from foreign_project import hold, is_running
 from prefect_dvc.dvc_process import run_dvc
-from prefect_dvc.execute import Outcome, Processes
+from prefect_dvc.execute import Companion, Outcome, Processes, _lines
 from prefect_dvc.pages import is_alive
 
 
@@ -49,9 +51,95 @@ def test_a_failure_tells_dvcs_reason_and_is_no_matter_of_locks(here: Path) -> No
     add_stage(here, "echo 'the printer is busy, it is being blocked'; exit 3")
     outcome, lines = bring("more")
     assert (outcome.name, outcome.locked) == ("Failed", False)
-    assert outcome.reason.startswith("dvc exit 255 ERROR: failed to reproduce 'more'")
-    assert outcome.reason.endswith("exited with 3")
+    assert outcome.reason.startswith("failed to run: echo 'the printer is busy")
+    assert outcome.reason.endswith("exited with 3; it said: " + lines[-2])
     assert "the printer is busy, it is being blocked" in lines
+
+
+def test_what_a_stage_calls_an_error_is_the_reason_whole_and_nothing_else(here: Path) -> None:
+    problems = "error: a: expected 1, received 2\nnoise\nerror: b: expected 3, received 4\n"
+    (here / "problems").write_text(problems)
+    add_stage(here, "cat problems; exit 2")
+    outcome, lines = bring("more")
+    assert outcome.reason == "a: expected 1, received 2\nb: expected 3, received 4"
+    assert {*problems.splitlines()} < {*lines}
+
+
+def test_of_a_traceback_the_last_line_is_the_reason(here: Path) -> None:
+    add_stage(here, "python -c '1/0'")
+    words = "exited with 1; it said: ZeroDivisionError: division by zero"
+    assert bring("more")[0].reason == f"failed to run: python -c '1/0', {words}"
+
+
+EXPLAIN = (sys.executable, "-c", "import sys; sys.exit('error: raw: nothing there\\nnoise')")
+
+
+def test_where_dvc_cannot_start_a_stage_the_project_is_asked_why(here: Path) -> None:
+    (here / "raw.txt").unlink()
+    (here / "raw.txt.dvc").unlink()
+    with closing(Processes(explain=EXPLAIN)) as processes:
+        outcome = processes.run("split", print)
+    assert (outcome.name, outcome.reason) == ("Failed", "raw: nothing there")
+    # a stage that has started speaks for itself
+    add_stage(here, "exit 3")
+    with closing(Processes(explain=EXPLAIN)) as processes:
+        assert "nothing there" not in processes.run("more", print).reason
+
+
+def test_data_that_dvc_knows_and_has_not_are_named(here: Path) -> None:
+    (here / "raw.txt").unlink()
+    shutil.rmtree(here / ".dvc/cache")
+    assert bring("split")[0].reason == (
+        "raw.txt: expected data in DVC's cache or on its remote, since raw.txt.dvc is here, "
+        "received none; `dvc push` where they are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "moves"),
+    [
+        ("A, seed 3:  42%|####  | 21/50, 0:12 left\r", [(42, "A, seed 3: 21/50, 0:12 left")]),
+        ("A, seed 3:  42%| 21/50, 0:12 left\n", [(42, "A, seed 3: 21/50, 0:12 left")]),
+        ("training 60%\r", [(60, "training")]),
+        ("7%\r", [(7, "")]),
+        ("30% of the labels\n", []),
+    ],
+)
+def test_progress_is_told_with_its_part(raw: str, moves: list[tuple[float, str]]) -> None:
+    found: list[tuple[float, str]] = []
+    assert list(_lines([raw], lambda *move: found.append(move))) == [raw.strip()]
+    assert found == moves
+
+
+def accompany(*command: str) -> tuple[Outcome, list[str]]:
+    """What a command beside the stages says, and how it ends, after its input has ended."""
+    lines: list[str] = []
+    companion = Companion(command)
+    with ThreadPoolExecutor(1) as thread:
+        outcome = thread.submit(companion.run, lines.append)
+        companion.close()
+        return outcome.result(), lines
+
+
+def test_a_command_beside_the_stages_ends_with_its_input() -> None:
+    code = "import sys; print('at work', flush=True); sys.stdin.read(); print('3 published')"
+    outcome, lines = accompany(sys.executable, "-c", code)
+    assert (outcome.name, outcome.reason) == ("Ran", "3 published")
+    assert lines == ["at work", "3 published"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["sh", "-c", "echo 'error: no server'; echo more; exit 2"], "no server"),
+        (["sh", "-c", "echo half; exit 3"], "exit code 3; it said: half"),
+        (["nowhere-to-be-found"], "nowhere-to-be-found: expected a command, received: No such "),
+    ],
+)
+def test_a_command_beside_the_stages_that_fails_says_why(command: list[str], reason: str) -> None:
+    outcome, _ = accompany(*command)
+    assert outcome.name == "Failed"
+    assert outcome.reason.startswith(reason)
 
 
 def test_what_a_stage_says_is_not_taken_for_what_dvc_says(here: Path) -> None:

@@ -118,7 +118,11 @@ def test_only_what_lies_below_a_failed_stage_is_not_reached(
     }
     state = server.flow_run(run)["state"]
     assert (state["type"], state["name"]) == ("FAILED", "Failed")
-    assert state["message"] == "3 Ran, 1 Failed, 3 NotReached"
+    counts, why = state["message"].splitlines()
+    assert counts == "3 Ran, 1 Failed, 3 NotReached"
+    assert why.startswith(
+        "left: failed to run: exit 3; python add.py split.txt split.txt > left.txt"
+    )
     assert run.err.count("Running stage 'left'") == 1  # no second try of a stage that failed
     assert (project / "right.txt").read_text() == "9\n"
 
@@ -208,6 +212,7 @@ note = Path(os.environ["NOTES"], "tracker")
 note.write_text(f"{os.environ['FLOW_RUN_ID']} {os.environ['FLOW_RUN_URL']} {Path.cwd()}")
 sys.stdin.read()
 note.write_text(note.read_text() + " ended")
+print("9 published")
 """
 
 
@@ -226,7 +231,7 @@ def test_a_run_beside_a_person_with_all_that_the_page_shows(
     git(project, "commit", "--quiet", "-m", "factor 2")
     (project / "report.py").write_text("a person is at work\n")
 
-    settings = {"beside": [sys.executable, "tracker.py"]}
+    settings = {"beside": {"tracker": [sys.executable, "tracker.py"]}}
     run = flow(project, set=["factor=3"], revision="HEAD", settings=settings, **notes)
     assert run.states == {**dict.fromkeys(STAGES, "Unchanged"), "report": "Ran"}, run.err
     assert (project / "report.py").read_text() == "a person is at work\n"
@@ -241,9 +246,84 @@ def test_a_run_beside_a_person_with_all_that_the_page_shows(
     found = artifacts(server, run)
     assert found["report-md"] == "# Factor 3\n"
     assert found["progress-report"] == 100.0
+    assert states(server, run)["tracker"] == ("COMPLETED", "Ran", "9 published")
     git(project, "checkout", "report.py")
     dvc(project, "exp", "apply", run.name)
     assert json.loads((project / "score.json").read_text())["score"] == {"mean": 15}
+
+
+def states(server: Server, run: FlowRun) -> dict[str, tuple[str, str, str]]:
+    """Type, name and message of each task's state."""
+    of_run = {"flow_run_id": {"any_": [server.flow_run(run)["id"]]}}
+    tasks = server.wait_for(
+        "task_runs/filter",
+        lambda found: all(task["state_type"] in ("COMPLETED", "FAILED") for task in found),
+        task_runs=of_run,
+    )
+    return {
+        task["name"]: (task["state_type"], task["state_name"], task["state"]["message"])
+        for task in tasks
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (["sh", "-c", "cat; echo 'error: nobody is there'; exit 2"], "nobody is there"),
+        (
+            ["nowhere-to-be-found"],
+            "nowhere-to-be-found: expected a command, received: No such file or directory",
+        ),
+    ],
+)
+def test_a_command_beside_the_stages_that_fails_is_seen_and_costs_no_stage(
+    project: Path, flow: Flow, server: Server, command: list[str], why: str
+) -> None:
+    run = flow(project, "alone", settings={"beside": {"publish": command}})
+    assert (run.exit_code, run.states) == (0, {"alone": "Ran"})
+    assert states(server, run)["publish"] == ("FAILED", "Failed", why)
+    state = server.flow_run(run)["state"]
+    assert (state["type"], state["message"]) == ("COMPLETED", f"1 Ran\npublish: {why}")
+
+
+def test_nothing_runs_beside_where_there_is_nothing_to_do(
+    up_to_date: Path, flow: Flow, server: Server
+) -> None:
+    """What would start costs seconds."""
+    run = flow(up_to_date, "alone", settings={"beside": {"publish": ["touch", "begun"]}})
+    assert run.states == {"alone": "Unchanged"}
+    assert [*states(server, run)] == ["alone"]
+    assert not (up_to_date / "begun").exists()
+
+
+def test_what_a_stage_calls_an_error_is_its_tasks_error(
+    project: Path, flow: Flow, server: Server
+) -> None:
+    problems = ["data: expected a file, received none; did you mean raw.txt?", "x: expected 1"]
+    lines = "".join(f"error: {problem}\n" for problem in problems)
+    (project / "problems").write_text(lines)
+    add_to_dvc_yaml(project, "  more: {cmd: cat problems; exit 2, outs: [more.txt]}\n")
+    run = flow(project, "more")
+    assert states(server, run)["more"] == ("FAILED", "Failed", "\n".join(problems))
+    message = server.flow_run(run)["state"]["message"].splitlines()
+    assert message == ["1 Failed", *(f"more: {problem}" for problem in problems)]
+    errors = {"flow_run_id": {"any_": [server.flow_run(run)["id"]]}, "level": {"ge_": 40}}
+    said = server.wait_for("logs/filter", lambda found: len(found) >= 4, logs=errors)
+    assert {f"error: {problem}" for problem in problems} < {entry["message"] for entry in said}
+
+
+def test_data_that_only_the_checkout_has_are_named(project: Path, flow: Flow) -> None:
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "without own.txt")
+    (project / "own.txt").write_text("3\n")
+    (project / ".git/info/exclude").write_text("own.txt\n")
+    text = (project / "dvc.yaml").read_text().replace("raw.txt", "own.txt")
+    (project / "dvc.yaml").write_text(text)
+    git(project, "commit", "--quiet", "-am", "asks for own.txt")
+    run = flow(project, "split", revision="HEAD")
+    assert run.states == {"split": "Failed"}
+    assert "own.txt: expected it in git or in DVC, since this run works in a git wor" in run.err
+    assert f"received what only the checkout {project} has; `dvc add own.txt`" in run.err
 
 
 def test_a_stage_has_a_time_limit_and_a_failure_is_told(
@@ -256,7 +336,8 @@ def test_a_stage_has_a_time_limit_and_a_failure_is_told(
     assert "ended after 0.05 minutes, its limit" in run.err
     (said,) = webhook.said
     address = f"{server.url.removesuffix('/api')}/runs/flow-run/{server.flow_run(run)['id']}"
-    assert said == {"text": f"DVC flow {run.name}: Failed, 1 Failed {address}"}
+    why = "1 Failed\nslow: ended after 0.05 minutes, its limit"
+    assert said == {"text": f"DVC flow {run.name}: Failed, {why} {address}"}
 
 
 def test_a_webhook_that_is_away_costs_a_line(project: Path, flow: Flow) -> None:
@@ -334,8 +415,10 @@ def test_a_stage_held_by_another_dvc_process_is_tried_again(project: Path, serve
         ({"set": ["../other.yaml:a=1"]}, "set.0: String should match pattern"),
         ({"set": ["--help"]}, "set.0: String should match pattern"),
         ({"revision": "--upload-pack=touch x"}, "revision: String should match pattern"),
+        ({"revision": ""}, "revision: String should match pattern"),
+        ({"revision": "../elsewhere"}, "revision: String should match pattern"),
         ({"revision": "-b"}, "revision: String should match pattern"),
-        ({"width": 0}, "width: Input should be greater than or equal to 1"),
+        ({"width": -1}, "width: Input should be greater than or equal to 0"),
     ],
 )
 def test_refused_input(parameters: dict[str, Any], expected: str) -> None:
@@ -355,8 +438,21 @@ def test_the_form_has_at_most_seven_parameters_and_says_what_each_is() -> None:
     form = parameter_schema(any_flow.fn).properties
     assert [*form] == ["targets", "set", "force", "width", "pull", "push", "revision"]
     assert all(each["description"] for each in form.values())
+    # a field that takes either of two types asks for the type first
+    types = {name: each["type"] for name, each in form.items()}
+    assert types == {
+        "targets": "array",
+        "set": "array",
+        "force": "boolean",
+        "width": "integer",
+        "pull": "boolean",
+        "push": "boolean",
+        "revision": "string",
+    }
     assert form["set"]["items"]["pattern"]  # so the server refuses it, too
-    assert form["revision"]["anyOf"][0]["pattern"]
+    assert form["revision"]["pattern"]
+    defaults = {name: each["default"] for name, each in form.items()}
+    assert any_flow.validate_parameters(defaults) == defaults
 
 
 def test_a_flow_is_known_by_the_function_it_is_made_of() -> None:

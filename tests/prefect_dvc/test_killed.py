@@ -19,7 +19,7 @@ from foreign_project import (
     is_running,
     wait_until,
 )
-from prefect_dvc.pages import PROCESS
+from prefect_dvc.pages import HERE, PROCESS
 
 pytestmark = pytest.mark.slow
 COMMAND = flow_command("more")
@@ -99,7 +99,7 @@ def test_a_run_whose_machine_went_down_is_marked_by_the_next(
     run = {
         "flow_id": server.post("flows/", {"name": "foreign"})["id"],
         "name": name,
-        "tags": [f"{PROCESS}1:1.0"],  # of another boot
+        "labels": {PROCESS: f"{HERE}1:1.0"},  # of another boot
         "state": {"type": "RUNNING", "message": "at work"},
     }
     server.post("flow_runs/", run)

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from foreign_project import STAGES, dvc, git
+from prefect_dvc import dvc_process
 from prefect_dvc.execute import Processes
 from prefect_dvc.graph import ProjectError
 from prefect_dvc.place import git_revision, occupied, safe_name, worktree
@@ -84,6 +87,25 @@ def test_a_revision_whose_outputs_were_made_elsewhere_trains_once(here: Path) ->
             became.append(processes.run("left", print).name)
             assert Path("left.txt").read_text() == "6\n"
     assert became == ["Ran", "Restored"]
+
+
+def test_in_a_terminal_too_what_was_made_here_is_found_behind_what_is_nowhere(here: Path) -> None:
+    """`make run` uses the flow's DVC. Neither the outputs that dvc.lock names, nor those of the
+    newest run of the same inputs are in the cache."""
+    lock = here / "dvc.lock"
+    md5 = yaml.safe_load(lock.read_text())["stages"]["left"]["outs"][0]["md5"]
+    lock.write_text(lock.read_text().replace(md5, "e" * 32))
+    runs = [path for path in (here / ".dvc/cache/runs").rglob("*") if path.is_file()]
+    (made,) = [
+        path for path in runs if "cmd: python add.py split.txt split.txt >" in path.read_text()
+    ]
+    newer = made.with_name("f" * 64)
+    newer.write_text(made.read_text().replace(md5, "f" * 32))
+    os.utime(newer, (made.stat().st_mtime + 10,) * 2)
+    command = [sys.executable, "-P", dvc_process.__file__, "dvc", "repro", "--single-item", "left"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Stage 'left' is cached - skipping run, checking out outputs" in said
+    assert (here / "left.txt").read_text() == "6\n"
 
 
 def test_data_that_are_only_on_the_remote_come_into_the_worktree(here: Path) -> None:

@@ -53,7 +53,7 @@ def test_what_one_stage_trained_another_finds(cohort: Cohort, tmp_path: Path, ca
     second = workers(tmp_path / "2", Finished(here, "code", LARGE))
     assert second.train([cohort], "second") == trained
     assert second.pieces == []
-    assert second.trained == []  # so timings.json does not count them
+    assert second.trained == []  # so its times do not count them
     assert "second, 4 trials (4 trained before): 100%" in capfd.readouterr().err
     assert files(tmp_path / "2") == files(tmp_path / "1")
     assert second.evaluate([cohort]) == first.evaluate([cohort])

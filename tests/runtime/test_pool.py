@@ -10,7 +10,7 @@ import pytest
 
 import parameters
 from small_task import make_cohort, make_task
-from warmstart.config import params
+from warmstart.config import loading
 from warmstart.config.arm import Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
@@ -33,7 +33,7 @@ def test_problems_of_the_parameters(tmp_path: Path, section: str, line: str) -> 
     before, _ = parameters.PATH.read_text().split("\nexecutor:\n")
     (tmp_path / "params.yaml").write_text(f"{before}\nexecutor: {section}\n")
     with pytest.raises(InputError, match=re.escape(line)) as caught:
-        params.load(tmp_path / "params.yaml")
+        loading.load(tmp_path / "params.yaml")
     assert len(caught.value.problems) == 1
 
 

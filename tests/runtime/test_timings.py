@@ -1,4 +1,4 @@
-"""`timings.json`: what it says of machine, versions, data and throughput."""
+"""Times of a stage: what they say of machine, versions, data and throughput."""
 
 import os
 import platform
@@ -57,7 +57,7 @@ def written(path: Path, address: str | None = None) -> dict[str, Any]:
 def test_everything_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    found = written(tmp_path / "timings.json")
+    found = written(tmp_path / "times.json")
     age = datetime.now(UTC) - datetime.fromisoformat(found.pop("started"))
     assert timedelta(milliseconds=-1) < age < timedelta(minutes=5)
     machine = found.pop("machine")
@@ -104,7 +104,7 @@ def test_jax_is_named_where_it_is_the_backend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    found = written(tmp_path / "timings.json")["versions"]
+    found = written(tmp_path / "times.json")["versions"]
     assert found.keys() == {"python", "warmstart", "keras", "numpy", "jax", "jaxlib"}
     assert found["jax"] == version("jax")
 
@@ -128,7 +128,7 @@ def test_the_device_is_what_workers_train_on(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
     monkeypatch.setattr(environment, "gpus", lambda backend: visible)
-    found = written(tmp_path / "timings.json", address)
+    found = written(tmp_path / "times.json", address)
     assert found["device"] == device
     assert found["machine"]["gpus"] == list(NAMES)
 
@@ -138,5 +138,5 @@ def test_gpus_that_the_backend_cannot_use_are_not_the_device(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
     monkeypatch.setattr(environment, "gpus", lambda backend: [])
-    found = written(tmp_path / "timings.json")
+    found = written(tmp_path / "times.json")
     assert found["device"] == found["machine"]["cpu"]

@@ -191,7 +191,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MadeUp]:
 
 def test_every_record_finds_its_data_in_the_timings(finished: tuple[Path, MadeUp]) -> None:
     folder = finished[0]
-    data = json.loads((folder / "results/transfer/timings.json").read_text())["data"]
+    data = json.loads((folder / "results/times/transfer.json").read_text())["data"]
     paths = (folder / "results/transfer").rglob("records.parquet")
     seen = {path.parent.name: {r.data_digest for r in read_records(path)} for path in paths}
     assert set(data) == set.union(*seen.values())

@@ -12,6 +12,7 @@ import pytest
 from made_up_results import made_up, write
 from warmstart import __main__ as command_line
 from warmstart.errors import InputError
+from warmstart.tracking import publish as publishing
 from warmstart.tracking.publish import Project, publish_during
 
 HELPERS = Path(__file__).parent
@@ -54,6 +55,41 @@ def test_what_a_command_writes_last_is_published_too(database: Path) -> None:
     command = ["mv", str(files), "results/compare/depth"]
     assert publish_during(command, Project()) == 0
     assert studies(database) == {"depth"}
+
+
+def ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline that has written one study when it ends."""
+
+    def is_open(_: object) -> bool:
+        write(Path("results/compare/depth"), made_up(study="depth")[0], None)
+        return False
+
+    monkeypatch.setattr(publishing, "_is_open", is_open)
+
+
+def test_a_pipeline_hears_what_was_published(
+    database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(database.parent)
+    ends_at_once(monkeypatch)
+    assert command_line.main(["track", "--follow"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["results/compare/depth: 18 published", "18 runs and models published"]
+
+
+def test_a_pipeline_hears_that_not_all_was(
+    database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise InputError("nobody is there")
+
+    monkeypatch.chdir(database.parent)
+    ends_at_once(monkeypatch)
+    monkeypatch.setattr(publishing.Publisher, "bring", nobody)
+    assert command_line.main(["track", "--follow"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("publishes it later: nobody is there\n")
 
 
 @pytest.mark.parametrize(

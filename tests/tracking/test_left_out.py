@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from made_up_results import made_up, write
 from saved_models import network, prepare, save
 from warmstart.__main__ import main
+from warmstart.records import times_of
 from warmstart.stages.left_out import leave_out
 
 WHY = "the data have 2 classes, where task A and task B need two or more each"
@@ -17,13 +18,14 @@ COMMAND = ["track", "--results", "results", "--models", "models", "--data", "dat
 def left_out() -> None:
     """As the stages do it themselves."""
     results, models = Path("results"), Path("models")
-    written = ("records.parquet", "kept.json", "timings.json")
     for stage, own in {
         "pretrain": [models / "a.keras", models / "a"],
         "transfer": [models / "b.keras", results / "transfer/labels", results / "transfer/pairs"],
         "autoencode": [models / "autoencode"],
     }.items():
-        leave_out(stage, WHY, [*own, *(results / stage / name for name in written)])
+        folder = results / stage
+        written = [folder / "records.parquet", folder / "kept.json", times_of(folder)]
+        leave_out(stage, WHY, [*own, *written])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it saves

@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from made_up_results import ARMS, made_up, project_of, publish, publish_all, publish_quietly, write
 from warmstart.errors import InputError
-from warmstart.records import EPOCH_METRICS, Record, read_records
+from warmstart.records import EPOCH_METRICS, Record, read_records, times_of
 from warmstart.tracking import store
 from warmstart.tracking.publish import Published
 from warmstart.tracking.runs import Batch, _short, trial_runs
@@ -446,13 +446,19 @@ def test_neither_mlflow_nor_tensorflow_is_imported_before_its_time(
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("name", ["records.parquet", "initializer.json", "timings.json"])
+@pytest.mark.parametrize("name", ["records", "summary", "times"])
 def test_a_damaged_file_is_named(
     database: Path, folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = project_of(folder).summary(folder) if name == "initializer.json" else folder / name
+    project = project_of(folder)
+    path = {
+        "records": folder / "records.parquet",
+        "summary": project.summary(folder),
+        "times": times_of(folder),
+    }[name]
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"arms"')
-    with pytest.raises(InputError, match=rf"{name}: expected what a stage writes, received"):
+    with pytest.raises(InputError, match=rf"{path.name}: expected what a stage writes, received"):
         publish_all(folder.parents[1])
     publish_quietly(folder)
     assert capsys.readouterr().err.count("\n") == 1

@@ -109,9 +109,8 @@ def expected(results: Path) -> dict[str, Shown]:
         folder = path.parent
         frame = pd.read_parquet(path)
         below = "labels" in folder.parts or "pairs" in folder.parts
-        timings = json.loads(
-            ((folder.parents[1] if below else folder) / "timings.json").read_text()
-        )
+        own = (folder.parents[1] if below else folder).relative_to(results)
+        timings = json.loads((results / "times" / f"{own}.json").read_text())
         versions = "python 3.11.7, keras 3.15.1, jax 0.10.2"
         common = {"warmstart.device": timings["device"], "warmstart.versions": versions}
         for digest, rows in frame.groupby("digest"):

@@ -10,7 +10,7 @@ from warmstart.analysis.scores import gains, validated
 from warmstart.analysis.statistics import of_gains
 from warmstart.analysis.summary import Interval
 from warmstart.analysis.words import Wording, wording
-from warmstart.analysis.yardsticks import held_against, verdict_first
+from warmstart.analysis.yardsticks import headline_of, held_against, verdict_first
 from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
 from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
@@ -23,6 +23,9 @@ from warmstart.training.selection import mean
 class Advice:
     """For a reader in a hurry."""
 
+    headline: str
+    """One sentence: what to use, what it reaches, whether it beats the default and what does
+    without a network."""
     text: str
     """A few sentences."""
     code: str
@@ -97,13 +100,18 @@ def advise(
     best = max(candidates, key=lambda c: c.validated)
     if default is None:
         pick, text = best, _without_default(best)
+        short = "how much better than the default was not measured"
     elif default is best:
         pick, text = default, _nothing_better(default, len(candidates) - 1)
+        short = f"of {len(candidates)} networks none does better on validation"
     else:
-        pick, text = _against(default, best, candidates)
+        pick, text, short = _against(default, best, candidates)
     text = f"{text} {_cost(pick, default)}".strip()
+    called = "the default" if pick is default else pick.name
+    headline = f"Use {called}: {_described(pick)}. {pick.reached}; {short}"
     if yardsticks:
-        text = verdict_first(held_against(yardsticks, pick.study, pick.arm), text)
+        held = held_against(yardsticks, pick.study, pick.arm)
+        text, headline = verdict_first(held, text), headline_of(held, headline)
     rate = pick.study.summary.arms[pick.arm].learning_rate
     code = keras_code(
         pick.network,
@@ -114,7 +122,7 @@ def advise(
         batch_size=compare.batch_size,
         epochs=compare.epochs,
     )
-    return Advice(text=text, code=code)
+    return Advice(headline=f"{headline}.", text=text, code=code)
 
 
 def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> list[_Candidate]:
@@ -144,28 +152,31 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
 
 def _against(
     default: _Candidate, best: _Candidate, candidates: Sequence[_Candidate]
-) -> tuple[_Candidate, str]:
-    """What to take, and why."""
+) -> tuple[_Candidate, str, str]:
+    """What to take, why, and the same in a few words."""
     margin = default.study.summary.margin
     seen = _table(candidates, default).between(best.name, default.name)
     verdict = seen.verdict(margin) if seen else "open"
     if seen and verdict == "better":
-        return best, (
+        gain = f"{_shown(best.said, seen)} against the default"
+        text = (
             f"Use {best.name}: {_described(best)}. Validation chooses it among {len(candidates)} "
-            f"networks. {best.reached}, {_shown(best.said, seen)} against the default, "
-            f"{default.name}."
+            f"networks. {best.reached}, {gain}, {default.name}."
         )
+        return best, text, gain
     text = f"Use the default, {default.name}: {_described(default)}. {default.reached}. "
     if verdict == "practically equal":
         text += (
             f"{best.name}, which validation chooses among {len(candidates)} networks, is "
             f"practically equal to it ({best.said.within(margin)})"
         )
+        short = f"the best of {len(candidates)} networks on validation is practically equal to it"
     else:
         text += (
             f"Nothing is shown to be better: {best.name}, which validation chooses, is {verdict}"
         )
-    return default, text + (f": {_shown(best.said, seen)}." if seen else ".")
+        short = f"of {len(candidates)} networks none is shown to be better"
+    return default, text + (f": {_shown(best.said, seen)}." if seen else "."), short
 
 
 def _table(candidates: Sequence[_Candidate], default: _Candidate) -> Contrasts:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import get_args
 
+from warmstart.analysis.labels import label
 from warmstart.analysis.results import Results
 from warmstart.analysis.summary import Contrast
 from warmstart.analysis.words import errors, listed, wording
@@ -11,31 +12,20 @@ from warmstart.contrasts import Verdict
 CHAPTER_ARM = "on_a"
 """The arm of `transfer` that is the chapter's: A's layers frozen, then thawed."""
 
-_ARM_NAMES = {
-    "a": "model A",
-    "scratch": "B from scratch",
-    "on_a": "B on A's layers",
-    "on_stacked": "B on stacked autoencoders",
-    "on_denoising": "B on a denoising autoencoder",
-    "on_rotation": "B on rotation prediction",
-}
 _AGAINST_SCRATCH: dict[Verdict, str] = {
     "better": "better than from scratch",
     "worse": "worse than from scratch: here pretraining hurts",
     "practically equal": "practically equal to from scratch",
     "open": "open (shown to be neither better nor worse than from scratch)",
 }
+_BROUGHT: dict[Verdict, str] = {
+    "better": "helps",
+    "worse": "hurts",
+    "practically equal": "changes little",
+    "open": "is not shown to help or hurt",
+}
 CHEAPER = 0.9
 """Of the time that the best arm takes: what is not faster by that much is not called cheaper."""
-
-
-def arm_name(arm: str, stage: str = "transfer") -> str:
-    """An arm of `stage` in words; those of `compare` are called what params.yaml calls them."""
-    if stage == "compare":
-        return arm
-    if arm.startswith("on_a_"):
-        return f"B on A ({arm.removeprefix('on_a_').replace('_', ' ')})"
-    return _ARM_NAMES.get(arm, arm)
 
 
 def answer(results: Results) -> str:
@@ -62,6 +52,65 @@ def answer(results: Results) -> str:
     return f"{text} {_of_new_data(results)}".rstrip()
 
 
+def gist(results: Results) -> str:
+    """The same in two sentences that name no other arm."""
+    summary = results.summary
+    best, said = summary.reference, wording(summary)
+    text = f"Validation chooses {best}: test {said.title} {said.mean(summary.arms[best].test)}."
+    return f"{text} {_others(results)}" if summary.contrasts else text
+
+
+def matters(results: Results) -> str:
+    """Whether it matters which arm is taken, in a few words: `worse: silu, relu and sigmoid`."""
+    arms, counts = _by_verdict(results), _counts(results)
+    if worse := arms["worse"]:
+        return f"worse: {listed(worse)}" if len(worse) < 4 else f"{len(worse)} of {counts} worse"
+    if equal := arms["practically equal"]:
+        every = len(equal) == counts
+        return "all practically equal" if every else f"{len(equal)} of {counts} practically equal"
+    return "no difference shown" if counts else "one arm"
+
+
+def transfer_gist(results: Results) -> str:
+    """What transfer brought, in two sentences."""
+    contrast, count, arms = results.contrast(CHAPTER_ARM), _counts(results), _by_verdict(results)
+    sentences = []
+    if contrast:
+        ours, theirs = label(CHAPTER_ARM), label(contrast.reference)
+        gain = wording(results.summary).difference(contrast.difference)
+        sentences.append(f"Pretraining {helps(results)}: {ours}, against {theirs} {gain}.")
+    if count > 1:
+        unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
+        equal = len(arms["practically equal"]) + len(arms["open"])
+        if unlike:
+            kinds = listed([f"{equal} are practically equal or open", *unlike])
+            sentences.append(f"Of {count} pretrained starts {kinds}.")
+        else:
+            sentences.append(f"All {count} pretrained starts are practically equal or open.")
+    return " ".join(sentences)
+
+
+def helps(results: Results) -> str:
+    """What the chapter's way of transfer does, in a few words."""
+    contrast = results.contrast(CHAPTER_ARM)
+    return _BROUGHT[contrast.verdict] if contrast else matters(results)
+
+
+def _others(results: Results) -> str:
+    """`Of 9 others 3 are practically equal, 3 worse and 3 open.`"""
+    kinds = {verdict: len(arms) for verdict, arms in _by_verdict(results).items() if arms}
+    count, first = _counts(results), next(iter(kinds))
+    if len(kinds) == 1:
+        return f"All {count} others are {first}." if count > 1 else f"The other is {first}."
+    number = kinds.pop(first)
+    said = [f"{number} {'is' if number == 1 else 'are'} {first}"]
+    return f"Of {count} others {listed(said + [f'{n} {verdict}' for verdict, n in kinds.items()])}."
+
+
+def _counts(results: Results) -> int:
+    return len(results.summary.contrasts)
+
+
 def _of_new_data(results: Results) -> str:
     """What also holds of other data from where these come from; empty where that is not known."""
     summary = results.summary
@@ -79,13 +128,18 @@ def _of_new_data(results: Results) -> str:
 
 def _scope(results: Results) -> str:
     """What the verdicts of a study speak of."""
-    seeds = [len(results.chosen(arm)) for arm in results.arms]
-    times = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else f"{max(seeds)}"
+    times = _over(results)
     if results.summary.splits == "resampled":
         return f"On these data, split and trained anew {times} times"
     if results.summary.splits == "official":
         return f"On the official test set, all other data split and trained anew {times} times"
     return f"On one split of these data, trained anew {times} times"
+
+
+def _over(results: Results) -> str:
+    """`5 to 15`: seeds of an arm."""
+    seeds = [len(results.chosen(arm)) for arm in results.arms]
+    return f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else f"{max(seeds)}"
 
 
 def _cheapest(results: Results, arms: Sequence[str]) -> str | None:
@@ -116,11 +170,11 @@ def transfer_answer(results: Results) -> str:
     sentences = [f"{_scope(results)}:"]
     if contrast:
         sentences.append(
-            f"{arm_name(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}, "
+            f"{label(CHAPTER_ARM)} is {_AGAINST_SCRATCH[contrast.verdict]}, "
             f"{compared(results, contrast)}."
         )
     for verdict, arms in _by_verdict(results).items():
-        if others := [arm_name(arm) for arm in arms if arm != CHAPTER_ARM]:
+        if others := [label(arm) for arm in arms if arm != CHAPTER_ARM]:
             sentences.append(f"{_AGAINST_SCRATCH[verdict].capitalize()}: {listed(others)}.")
     return " ".join(sentences)
 

@@ -9,18 +9,6 @@ from warmstart.metrics import METRICS
 from warmstart.training.chance import Chance
 from warmstart.training.chance import chance as of_samples
 
-NOTHING_LEARNED = {
-    "accuracy": "always naming the most frequent class",
-    "balanced_accuracy": "always naming the same class",
-    "macro_f1": "guessing",
-    "roc_auc": "any order of the samples",
-    "log_loss": "always giving the shares of the classes",
-    "rmse": "always predicting the mean",
-    "mae": "always predicting the mean",
-    "r2": "always predicting the mean",
-}
-"""Metric -> what stands beside every value of it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class TestPart:

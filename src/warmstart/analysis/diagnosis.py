@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from warmstart.analysis.series import observed_seed
-
 FACTOR = 100.0
 """Between the first and the last hidden layer, of gradients or of activations, in either direction
 (Glorot & Bengio 2010 and He et al. 2015 ask for 1)."""
@@ -77,6 +75,12 @@ def _when(epoch: int) -> str:
     if epoch == 0:
         return "at initialization"
     return f"after epoch {epoch}"
+
+
+def observed_seed(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the seed that was observed during training, the first one."""
+    first = diagnostics.groupby("arm")["seed"].transform("min")
+    return diagnostics[diagnostics["seed"] == first]
 
 
 def _vanishing_gradients(look: pd.DataFrame) -> _Finding | None:

@@ -4,13 +4,17 @@ A text is what it says: names that people write never become markup. `strong`, `
 make words that stand out.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeAlias
 
-from warmstart.analysis.style import DARK, LIGHT, variable, variables
+import vl_convert
+
+from warmstart.analysis.figures.figure import Figure
+from warmstart.analysis.figures.looks import Look
 from warmstart.config.names import visible
 
 
@@ -19,27 +23,38 @@ class Block(NamedTuple):
 
     html: str
     markdown: str
+    later: str = ""
+    """What stands folded up in HTML: Markdown has it at the end."""
 
 
 Text: TypeAlias = str | int | Block | None
 """Words on a line, shown as they are; None is a dash. A `Block` is words already."""
 _MARKUP = re.compile(r"[\\`*<\[\]~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown shows as it is with a backslash before it, and may take for markup without."""
-Column: TypeAlias = tuple[str, str, Callable[[Any], Text]]
-"""Of a table: title; `l` left, `r` right (numbers) or `p` left and wrapped (a paragraph);
-item -> cell."""
 
 
-def dotted(text: str, slot: int) -> Block:
-    """Words behind a dot in the colour of an arm's slot."""
-    dot = f'<i class="dot" style="background: {variable(slot)}"></i>'
+class Column(NamedTuple):
+    """Of a table."""
+
+    title: Text
+    align: str
+    """`l` left, `r` right (numbers) or `p` left and wrapped (a paragraph)."""
+    cell: Callable[[Any], Text]
+    """Item -> what is shown."""
+    key: Callable[[Any], float | None] | None = None
+    """Item -> the number that rows are sorted by; None: by what is shown."""
+
+
+def marked(text: str, look: Look) -> Block:
+    """Words behind a dot in the colour of an arm."""
     words = _words(text)
+    dot = f'<i class="dot" style="background: {look.colour}"></i>'
     return Block(f"{dot}{words.html}", words.markdown)
 
 
 def strong(text: Text) -> Block:
-    html, markdown = _words(text)
-    return Block(f"<b>{html}</b>", f"**{markdown}**")
+    words = _words(text)
+    return Block(f"<b>{words.html}</b>", f"**{words.markdown}**")
 
 
 def mono(text: str) -> Block:
@@ -63,15 +78,70 @@ def coloured(word: str) -> Block:
     return Block(f'<span class="{word}">{word}</span>', word)
 
 
-def heading(level: int, text: str) -> Block:
+def heading(level: int, text: str, anchor: str = "") -> Block:
     words = _words(text)
-    return Block(f"<h{level}>{words.html}</h{level}>", f"{'#' * level} {words.markdown}")
+    mark = f' id="{anchor}"' if anchor else ""
+    return Block(f"<h{level}{mark}>{words.html}</h{level}>", f"{'#' * level} {words.markdown}")
+
+
+def stacked(blocks: Iterable[Block]) -> Block:
+    """Blocks one below the other, as one."""
+    blocks = list(blocks)
+
+    def together(texts: Iterable[str], gap: str) -> str:
+        return gap.join(text for text in texts if text)
+
+    return Block(
+        html=together((block.html for block in blocks), "\n"),
+        markdown=together((block.markdown for block in blocks), "\n\n"),
+        later=together((block.later for block in blocks), "\n\n"),
+    )
+
+
+def section(title: str, anchor: str, blocks: Iterable[Block]) -> Block:
+    """A part of the page with a heading, which links point at by `anchor`."""
+    content = stacked([heading(2, title, anchor), *blocks])
+    later = f"### {_words(title).markdown}\n\n{content.later}" if content.later else ""
+    return Block(f"<section>\n{content.html}\n</section>", content.markdown, later)
+
+
+def folded(summary: Text, blocks: Iterable[Block]) -> Block:
+    """What is seen once `summary` is opened, which says what is inside; nothing for no blocks."""
+    content = stacked(blocks)
+    if not content.html:
+        return Block("", "")
+    words = _words(summary)
+    html = f"<details>\n<summary>{words.html}</summary>\n{content.html}\n</details>"
+    later = f"#### {words.markdown}\n\n{content.markdown}" if content.markdown else ""
+    return Block(html, "", later)
+
+
+def contents(entries: Iterable[tuple[str, str, str]]) -> Block:
+    """Links to the sections.
+
+    Args:
+        entries: title, anchor and what is said there in a few words.
+    """
+    lines = [
+        f'<li><a href="#{anchor}">{_words(title).html}</a> <span>{_words(said).html}</span></li>'
+        for title, anchor, said in entries
+    ]
+    hint = "<p>Best on validation, and whether the choice matters</p>"
+    html = ['<nav aria-label="Contents">', hint, "<ol>", *lines, "</ol>", "</nav>"]
+    return Block("\n".join(html), "")
+
+
+def beside(*blocks: Block) -> Block:
+    """Blocks side by side where there is room."""
+    content = stacked(blocks)
+    return content._replace(html=f'<div class="beside">\n{content.html}\n</div>')
 
 
 def paragraph(*parts: Text, style: str = "") -> Block:
     """A paragraph of `joined` words; `style` is a class of `page.css`."""
-    html, markdown = joined(*parts)
-    return Block(f'<p class="{style}">{html}</p>' if style else f"<p>{html}</p>", markdown)
+    words = joined(*parts)
+    name = f' class="{style}"' if style else ""
+    return Block(f"<p{name}>{words.html}</p>", words.markdown)
 
 
 def bullets(items: Iterable[Text]) -> Block:
@@ -80,57 +150,90 @@ def bullets(items: Iterable[Text]) -> Block:
     return Block(html, "\n".join(f"- {item.markdown}" for item in words))
 
 
-def table(items: Iterable[Any], *columns: Column) -> Block:
-    """A table with a row per item.
+def table(caption: Text, items: Iterable[Any], *columns: Column) -> Block:
+    """A table with a row per item, which its headings sort.
 
     Args:
+        caption: what it shows.
         items: of any kind.
-        columns: from left to right.
+        columns: from left to right; the first one names the row.
     """
-    titles, letters, cells = zip(*columns, strict=True)
-    classes = [{"l": ' class="l"', "r": "", "p": ' class="l wrap"'}[letter] for letter in letters]
+    classes = [{"l": ' class="l"', "r": "", "p": ' class="l wrap"'}[c.align] for c in columns]
+    heads = [_words(column.title) for column in columns]
+    rows = [[(_words(c.cell(item)), c.key and c.key(item)) for c in columns] for item in items]
 
-    def html(tag: str, row: Sequence[Block]) -> str:
-        pairs = zip(classes, row, strict=True)
-        return f"<tr>{''.join(f'<{tag}{name}>{cell.html}</{tag}>' for name, cell in pairs)}</tr>"
+    def row(cells: Sequence[tuple[Block, float | None]]) -> str:
+        html = []
+        for number, (name, (words, key)) in enumerate(zip(classes, cells, strict=True)):
+            value = "" if key is None else f' data-value="{key:.6g}"'
+            tag, scope = ("td", "") if number else ("th", ' scope="row"')
+            html.append(f"<{tag}{scope}{name}{value}>{words.html}</{tag}>")
+        return f"<tr>{''.join(html)}</tr>"
 
-    head, *rows = [
-        [_words(text) for text in row]
-        for row in (titles, *([cell(item) for cell in cells] for item in items))
+    titles = "".join(
+        f'<th scope="col"{name}><button type="button">{words.html}</button></th>'
+        for name, words in zip(classes, heads, strict=True)
+    )
+    rules = ["---:" if column.align == "r" else "---" for column in columns]
+    texts = [
+        [cell.markdown.replace("|", "\\|") for cell in cells]
+        for cells in (heads, *([words for words, _ in row] for row in rows))
     ]
-    rules = ["---:" if letter == "r" else "---" for letter in letters]
-    texts = [[cell.markdown.replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    html = [
+        f'<div class="wide"><table>\n<caption><span>{_words(caption).html}</span></caption>',
+        f"<thead><tr>{titles}</tr></thead>",
+        *("<tbody>", *map(row, rows), "</tbody>"),
+        "</table></div>",
+    ]
+    lines = (f"| {' | '.join(line)} |" for line in (texts[0], rules, *texts[1:]))
+    return Block("\n".join(html), "\n".join(lines))
+
+
+def image(uri: str, *caption: Text) -> Block:
+    """A picture with its caption; Markdown does without."""
+    words = joined(*caption).html
+    html = f'<figure>\n<img src="{uri}" alt="">\n<figcaption>{words}</figcaption>\n</figure>'
+    return Block(html, "")
+
+
+def chart(figure: Figure, caption: Text = "") -> Block:
+    """A figure that is drawn when it is first seen, below it its own caption or a shorter one;
+    Markdown does without."""
+    spec = json.dumps(figure.spec(), ensure_ascii=False, separators=(",", ":"))
     return Block(
-        "\n".join(
-            [
-                '<div class="wide"><table>',
-                f"<thead>{html('th', head)}</thead>",
-                *("<tbody>", *(html("td", row) for row in rows), "</tbody>"),
-                "</table></div>",
-            ]
-        ),
-        "\n".join(f"| {' | '.join(row)} |" for row in (texts[0], rules, *texts[1:])),
+        '<figure class="chart">\n<div></div>\n'
+        f'<script type="application/json">{_inert(spec)}</script>\n'
+        f"<figcaption>{_words(caption or figure.caption).html}</figcaption>\n</figure>",
+        "",
     )
 
 
-def figure(picture: str, *caption: Text) -> Block:
-    """An `<svg>` or `<img>` element with its caption; Markdown does without."""
-    words = joined(*caption).html
-    return Block(f"<figure>\n{picture}\n<figcaption>{words}</figcaption>\n</figure>", "")
+def _inert(text: str) -> str:
+    """JSON that ends no `<script>` element."""
+    return text.replace("<", "\\u003c")
 
 
-def code(text: str, language: str, summary: str = "") -> Block:
-    """Lines of code; in HTML folded up below `summary`, if there is one."""
-    html = f"<pre><code>{escape(text, quote=False)}</code></pre>"
-    if summary:
-        html = f"<details><summary>{_words(summary).html}</summary>\n{html}</details>"
+def code(text: str, language: str) -> Block:
+    html = f'<pre tabindex="0"><code>{escape(text, quote=False)}</code></pre>'
     return Block(html, f"```{language}\n{text.rstrip()}\n```")
 
 
-def to_html(title: str, blocks: Iterable[Block]) -> str:
-    """A page that loads nothing from elsewhere, in light and in dark."""
-    css = files("warmstart.analysis").joinpath("page.css").read_text(encoding="utf-8")
-    body = "\n".join(block.html for block in blocks)
+def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
+    """A page that loads nothing from elsewhere, in light and in dark.
+
+    Args:
+        title: of the window.
+        first: what is seen first, beside the `links`.
+        links: to what stands in the rest.
+        rest: of the page.
+    """
+    css, script = (
+        files("warmstart.analysis").joinpath(f"page.{kind}").read_text(encoding="utf-8")
+        for kind in ("css", "js")
+    )
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace(
+        "</script", "<\\/script"
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -138,20 +241,32 @@ def to_html(title: str, blocks: Iterable[Block]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>
-:root {{ {variables(LIGHT)} }}
-@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}
 {css}</style>
 </head>
 <body>
-{body}
+<a class="skip" href="#main">To the answer</a>
+<noscript><p>Pictures need JavaScript; as SVG they are in the folder figures.</p></noscript>
+<main id="main" tabindex="-1">
+<div class="first">
+{first.html}
+</div>
+{links.html}
+<div class="rest">
+{rest.html}
+</div>
+</main>
+<script>{library}</script>
+<script>{script}</script>
 </body>
 </html>
 """
 
 
-def to_markdown(blocks: Iterable[Block]) -> str:
-    """The same page without its pictures."""
-    return "\n\n".join(block.markdown for block in blocks if block.markdown) + "\n"
+def to_markdown(*blocks: Block) -> str:
+    """The same page without its pictures, with what is folded up at the end."""
+    page = stacked(blocks)
+    parts = [page.markdown, f"## Details\n\n{page.later}" if page.later else ""]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _words(text: Text) -> Block:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.image
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from warmstart.records import Record, read_records
 
@@ -74,7 +74,10 @@ def _image(rows: Sequence[NDArray[Any]], shape: Sequence[int], low: float, high:
     for i, row in enumerate(rows):
         images = row[:COLUMNS].reshape(-1, height, width)
         sheet[i, :height, : len(images), :width] = images.swapaxes(0, 1)
-    png, visible = io.BytesIO(), np.ma.masked_invalid(sheet.reshape(len(rows) * (height + 1), -1))
-    options: dict[str, Any] = {"cmap": "gray", "format": "png", "metadata": {"Software": None}}
-    matplotlib.image.imsave(png, visible, vmin=low, vmax=high, **options)
+    pixels = sheet.reshape(len(rows) * (height + 1), -1)
+    between = np.isnan(pixels)
+    grey = np.clip((np.where(between, low, pixels) - low) / ((high - low) or 1.0), 0, 1) * 255
+    layers = np.stack([grey.round(), np.where(between, 0, 255)], axis=-1).astype(np.uint8)
+    png = io.BytesIO()
+    Image.fromarray(layers).save(png, format="png")
     return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

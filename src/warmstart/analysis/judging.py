@@ -16,6 +16,7 @@ from warmstart.analysis.cards import card
 from warmstart.analysis.claims import Claim
 from warmstart.analysis.diagnosis import Flag, flags
 from warmstart.analysis.encoders import Encoders, read_encoders
+from warmstart.analysis.headlines import headlines
 from warmstart.analysis.pairs import Pairs, judge_pairs
 from warmstart.analysis.results import DataCard, Results, read_results
 from warmstart.analysis.summary import Summary, write_summary
@@ -73,7 +74,7 @@ class Judgement:
         model into `cards`. JSON, without a clock."""
         for place, summary in self.summaries.items():
             write_summary(reports / "summaries" / f"{place}.json", summary)
-        metrics = {results.summary.title: _metrics(results.summary) for results in self.everything}
+        metrics = headlines(self.studies, self.transfer, self.yardsticks)
         write_json(reports / "metrics.json", metrics)
         write_json(reports / "claims.json", claims.as_json(self.claims))
         cards.mkdir(parents=True, exist_ok=True)
@@ -194,18 +195,3 @@ def _cards(
             saved = Kept(**read_json(kept))
             content = card(saved, judged, data, prepared, params.seed)
             yield Path(content["model"]).stem, content
-
-
-def _metrics(summary: Summary) -> dict[str, Any]:
-    """The numbers of a study that `dvc metrics` shows."""
-    return {
-        "arms": {
-            name: {
-                f"test_{summary.metric}": arm.test.mean,
-                f"val_{summary.metric}": arm.validation.mean,
-                "learning_rate": arm.learning_rate,
-                "rank": arm.rank,
-            }
-            for name, arm in summary.arms.items()
-        }
-    }

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from warmstart.analysis.answers import arm_name
+from warmstart.analysis.figures.rows import Row
+from warmstart.analysis.labels import label
 from warmstart.analysis.results import REFERENCES
-from warmstart.analysis.series import Row, mean_row
 from warmstart.analysis.summary import Summary
 from warmstart.metrics import METRICS
 
@@ -29,7 +29,7 @@ def rows(summaries: Mapping[int, Summary]) -> list[Row]:
     common = set.intersection(*(set(summary.arms) for summary in summaries.values()))
     return [
         {"arm": arm, "labels": count}
-        | mean_row(f"test_{summaries[count].metric}", summaries[count].arms[arm].test)
+        | {f"test_{summaries[count].metric}": summaries[count].arms[arm].test.mean}
         for arm in sorted(common, key=lambda arm: (arm != BASELINE, arm))
         for count in sorted(summaries)
     ]
@@ -44,7 +44,7 @@ def answers(label_rows: Sequence[Row], metric: str = "accuracy") -> list[str]:
         gains.setdefault(row["arm"], {})[row["labels"]] = gain
     baseline = gains.pop(BASELINE, {})
     return [
-        f"{arm_name(arm)}: "
+        f"{label(arm)}: "
         + ", ".join(
             f"{count} labels equal scratch with {_worth_in_words(gain, baseline)}"
             for count, gain in by_count.items()

@@ -6,20 +6,17 @@ from pathlib import Path
 from warmstart.analysis import (
     claim_sections,
     label_efficiency,
-    plots,
     sections,
-    series,
     transfer_sections,
     yardstick_sections,
 )
-from warmstart.analysis.document import Block, to_html, to_markdown
+from warmstart.analysis.answers import helps, matters
+from warmstart.analysis.document import Block, contents, stacked, to_html, to_markdown
+from warmstart.analysis.figures.files import shown, write_figures
+from warmstart.analysis.figures.forest import forest
+from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
-from warmstart.analysis.picture import Picture, Shown
-from warmstart.analysis.results import Results
-from warmstart.analysis.style import colour, palette
-from warmstart.analysis.words import wording
-from warmstart.config.params import asked
-from warmstart.files import replacing, write_json
+from warmstart.files import replacing
 
 
 def write_report(judgement: Judgement, output: Path) -> None:
@@ -27,89 +24,51 @@ def write_report(judgement: Judgement, output: Path) -> None:
 
     Args:
         judgement: of all results.
-        output: folder for `report.html` (self-contained) and `report.md`, the report's pictures as
-            `pictures/*.svg`, the colours of arms in them as `colours.json`, and the numbers behind
-            them as `plots/*.json` for `dvc plots`.
+        output: folder for `report.html` (self-contained), `report.md` and the pictures, as
+            `write_figures` says.
     """
-    slots = palette({results.name: _networks(results) for results in judgement.everything})
-    shown = {r.name: Shown(r, slots[r.name]) for r in judgement.everything}
-    rows = {
-        name: [row for one in shown.values() for row in one.rows.get(name, ())]
-        for name in series.PLOTS
-    }
-    pictures = {
-        f"{name}_{kind}": picture
-        for name, one in shown.items()
-        for kind, picture in one.pictures.items()
-    }
-    transfer = judgement.transfer
-    if transfer and (by_labels := label_efficiency.rows(judgement.labels)):
-        rows["label_efficiency"] = by_labels
-        x, said = plots.LABELS, wording(transfer.summary)
-        y = plots.ruler(f"test_{said.metric.name}", f"test {said.title}", said.metric)
-        pictures["label_efficiency"] = plots.lines(
-            by_labels, slots[transfer.name], "labels", x, y, smallest=transfer.smallest
-        )
-    by_labels_section = transfer_sections.labels(
-        rows["label_efficiency"],
-        pictures.get("label_efficiency", ""),
-        transfer.summary.metric if transfer else "accuracy",
-    )
-    blocks = list(_document(judgement, shown, by_labels_section))
+    studies = shown(judgement)
+    write_figures(judgement, studies, output)
+    everything = forest(judgement)
+    first = stacked(sections.first(judgement, everything))
+    rest = stacked(_rest(judgement, studies))
     title = f"warmstart: {judgement.params.data.name}"
     for name, text in {
-        "report.html": to_html(title, blocks),
-        "report.md": to_markdown(blocks),
+        "report.html": to_html(title, first, contents(_contents(judgement)), rest),
+        "report.md": to_markdown(first, rest),
     }.items():
         with replacing(output / name) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-    colours = {
-        results.name: {arm: colour(slots[results.name][arm]) for arm in results.arms}
-        for results in judgement.everything
-    }
-    write_json(output / "colours.json", colours)  # for whoever draws the same arms elsewhere
-    for name, picture in pictures.items():
-        Picture(picture).save(output / "pictures" / f"{name}.svg")
-    for name, content in rows.items():
-        write_json(output / "plots" / f"{name}.json", content)
 
 
-def _transfer(
-    judgement: Judgement, shown: Mapping[str, Shown], by_labels: Iterator[Block]
-) -> Iterator[Block]:
-    """Model A, model B and encoders."""
-    own = judgement.params.transfer.a if judgement.params.transfer else None
-    yield from transfer_sections.pretrain(judgement.pretrain, own)
-    if "transfer" in shown:
-        yield from transfer_sections.transfer(shown["transfer"], asked(judgement.params))
-        yield from by_labels
-        yield from transfer_sections.pairs(judgement.pairs)
-    else:
-        yield sections.not_run("transfer")
-    yield from transfer_sections.encoders(judgement.encoders)
-
-
-def _document(
-    judgement: Judgement, shown: Mapping[str, Shown], by_labels: Iterator[Block]
-) -> Iterator[Block]:
-    """The report, section by section."""
-    yield from sections.head(judgement)
-    yield from sections.runs(judgement.everything)
-    yield from sections.data(judgement.card)
-    yield from yardstick_sections.yardsticks(judgement)
-    if not judgement.no_transfer:
-        yield from _transfer(judgement, shown, by_labels)
+def _rest(judgement: Judgement, studies: Mapping[str, Shown]) -> Iterator[Block]:
+    """What follows the first screen, section by section."""
     for results in judgement.studies:
-        yield from sections.study(shown[results.name])
-        yield from sections.layers(shown[results.name], judgement.flags.get(results.name, ()))
+        yield sections.study(studies[results.name], judgement.flags.get(results.name, ()))
     for name in judgement.params.compare.studies:
-        if name not in shown:
-            yield from sections.absent(name)
-    yield from claim_sections.claims(judgement.claims)
-    yield from sections.reproduce()
+        if name not in studies:
+            yield sections.absent(name)
+    yield from transfer_sections.transfer(
+        judgement, studies.get("transfer"), label_efficiency.rows(judgement.labels)
+    )
+    yield from yardstick_sections.yardsticks(judgement)
+    yield claim_sections.claims(judgement.claims)
+    yield sections.about(judgement)
 
 
-def _networks(results: Results) -> list[str]:
-    """The arms of a study, then the networks that were only looked into, never trained."""
-    looks = results.diagnostics
-    return list(dict.fromkeys([*results.arms, *([] if looks is None else looks["arm"])]))
+def _contents(judgement: Judgement) -> Iterator[tuple[str, str, str]]:
+    """Each section's title and anchor, and what is said there in a few words."""
+    for results in judgement.studies:
+        said = f"{results.summary.reference}; {matters(results)}"
+        yield sections.title(results.name), sections.anchor(results.name), said
+    run = {results.name for results in judgement.studies}
+    for name in judgement.params.compare.studies:
+        if name not in run:
+            yield sections.title(name), sections.anchor(name), "not run"
+    if not judgement.no_transfer:
+        said = helps(judgement.transfer) if judgement.transfer else "not run"
+        yield "Transfer", transfer_sections.ANCHOR, said
+    if judgement.yardsticks:
+        yield yardstick_sections.TITLE, yardstick_sections.ANCHOR, ""
+    yield claim_sections.TITLE, claim_sections.ANCHOR, claim_sections.tally(judgement.claims)
+    yield "About this run", "about", ""

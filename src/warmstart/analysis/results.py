@@ -13,7 +13,7 @@ from warmstart.analysis.summary import Contrast, Summary
 from warmstart.data.task import Task
 from warmstart.files import read_json
 from warmstart.metrics import METRICS
-from warmstart.records import Record, read_looks, read_records
+from warmstart.records import Record, read_looks, read_records, times_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,7 @@ def read_results(folder: Path, data: DataCard | None, equivalence: float) -> Res
     path = folder / "records.parquet"
     if data is None or not path.exists():
         return None
-    timings, looks = folder / "timings.json", folder / "diagnostics.parquet"
+    timings, looks = times_of(folder), folder / "diagnostics.parquet"
     return judged(
         read_records(path),
         data,

@@ -1,28 +1,33 @@
-"""The report, section by section, as blocks of a document."""
+"""The report's first screen, its studies, and what was run on what, as blocks of a document."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from warmstart.analysis.answers import answer, transfer_answer
-from warmstart.analysis.diagnosis import Flag
+import pandas as pd
+
+from warmstart.analysis.answers import answer, gist, transfer_gist
+from warmstart.analysis.diagnosis import Flag, observed_seed
 from warmstart.analysis.document import (
     Block,
+    Column,
     bullets,
+    chart,
     code,
-    figure,
+    folded,
     heading,
     joined,
     mono,
     paragraph,
+    section,
     strong,
     table,
 )
+from warmstart.analysis.figures.figure import Figure
+from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
-from warmstart.analysis.picture import Shown
-from warmstart.analysis.ranking_sections import again, figures, ranking
+from warmstart.analysis.ranking_sections import details, ranking
 from warmstart.analysis.results import Results
-from warmstart.analysis.series import observed_seed
-from warmstart.analysis.words import number, share
+from warmstart.analysis.words import listed, number, share
 from warmstart.config.params import DRAWN, Splits
 
 _DRAWN: dict[Splits, str] = {
@@ -32,50 +37,151 @@ _DRAWN: dict[Splits, str] = {
 }
 
 
-def head(judgement: Judgement) -> Iterator[Block]:
-    """The answers."""
-    trials = sum(results.summary.trials for results in judgement.everything)
+def first(judgement: Judgement, forest: Figure | None) -> Iterator[Block]:
+    """The answers: what to use, what transfer brought, all studies in one picture."""
     yield heading(1, f"How should a network start on {judgement.params.data.name}?")
-    how = (
-        f"every arm on the same seeds, {_DRAWN[judgement.params.data.splits]} a learning rate that "
-        "its validation part chose; the test part is looked at once and chooses nothing"
-    )
-    yield paragraph(f"{trials} trials; {how}.", style="lead")
-    if judgement.advice:
-        yield paragraph(strong("What to use."), f" {judgement.advice.text}")
-        yield code(judgement.advice.code, "python", "The Keras code of that network")
-    for results in judgement.studies:
-        yield paragraph(strong(f"{_title(results.name)}."), f" {answer(results)}")
+    advice = judgement.advice
+    if advice:
+        yield paragraph(strong(advice.headline), style="advice")
     absent = f"Left out, since {why}." if (why := judgement.no_transfer) else "Was not run."
-    transfer = transfer_answer(judgement.transfer) if judgement.transfer else absent
-    yield paragraph(strong("Transfer."), f" {transfer}")
-
-
-def runs(stages: Sequence[Results]) -> Iterator[Block]:
-    """What was run, and on which machine."""
-    yield heading(2, "What was run")
-    yield table(
-        stages,
-        ("stage", "l", lambda results: results.summary.title),
-        ("arms", "r", lambda results: len(results.summary.arms)),
-        ("learning rates", "r", lambda results: len(results.summary.learning_rates)),
-        ("seeds", "r", lambda results: results.summary.seeds),
-        ("trials", "r", lambda results: results.summary.trials),
-        ("seconds", "r", lambda results: number(results.timings.get("seconds"), ".1f")),
+    brought = transfer_gist(judgement.transfer) if judgement.transfer else absent
+    yield paragraph(strong("Transfer."), f" {brought}", style="transfer")
+    if forest:
+        yield chart(forest)
+    trials = sum(results.summary.trials for results in judgement.everything)
+    yield paragraph(
+        f"{trials:,} trials: every arm on the same seeds, {_DRAWN[judgement.params.data.splits]} a "
+        "learning rate that its validation part chose; the test part is looked at once and chooses "
+        "nothing.",
+        style="lead",
     )
-    if timed := [results.timings for results in stages if results.timings]:
-        machine, versions = timed[0]["machine"], timed[0]["versions"]
-        parts = [f"{machine['cores']} cores of {machine['cpu']}"]
+    if advice:
+        text = [paragraph(advice.text), code(advice.code, "python")]
+        yield folded("The advice in full, and the Keras code of that network", text)
+
+
+def study(shown: Shown, flags: Sequence[Flag]) -> Block:
+    """One study of `compare`."""
+    results = shown.results
+    return section(
+        title(results.name),
+        anchor(results.name),
+        [
+            paragraph(gist(results)),
+            ranking(shown),
+            *details(shown, answer(results)),
+            layers(shown, flags),
+        ],
+    )
+
+
+def absent(name: str) -> Block:
+    """A study of params.yaml that has no results."""
+    missing = paragraph("The study was not run: ", mono(f"dvc repro compare@{name}"))
+    return section(title(name), anchor(name), [missing])
+
+
+def layers(shown: Shown, flags: Sequence[Flag]) -> Block:
+    """What was seen in the layers of a study."""
+    diagnostics = shown.results.diagnostics
+    if diagnostics is None or diagnostics.empty:
+        return Block("", "")
+    healthy = "nothing vanishes, explodes, dies or saturates"
+    arms = list(dict.fromkeys(flag.arm for flag in flags))
+    which = listed(arms) if len(arms) < 3 else f"{len(arms)} arms"
+    said = bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags])
+    return folded(
+        f"Layers: {f'look at {which}' if flags else 'healthy'}",
+        [said if flags else paragraph(f"{healthy.capitalize()}."), *_looks(shown, diagnostics)],
+    )
+
+
+def _looks(shown: Shown, diagnostics: pd.DataFrame) -> Iterator[Block]:
+    """Pictures over depth, and what clipping and batch norm did."""
+    for kind, figure in shown.figures.items():
+        if kind.startswith(("activations", "gradients")):
+            yield chart(figure)
+    looks = observed_seed(diagnostics)
+    clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
+    if len(clipped):
+        yield table(
+            "What clipping did to the gradients of one seed",
+            clipped.to_dict("records"),
+            Column("clipping", "l", lambda row: row["arm"]),
+            Column("epoch", "r", lambda row: row["epoch"], lambda row: row["epoch"]),
+            Column("acts on mini-batches", "r", lambda row: share(row["clipped"], 0)),
+            Column(
+                "cosine between raw and clipped gradient",
+                "r",
+                lambda row: f"{row['clip_cosine']:.3f}",
+            ),
+        )
+    last = looks[looks["epoch"] == looks.groupby("arm")["epoch"].transform("max")]
+    normalized = last[last["gamma_mean"].notna()]
+    if len(normalized):
+        yield table(
+            "Batch norm: mean and deviation over a layer's units, after the last epoch of one seed",
+            normalized.to_dict("records"),
+            Column("batch norm", "l", lambda row: row["arm"]),
+            Column("layer", "r", lambda row: row["layer"] or "input", lambda row: row["layer"]),
+            Column("γ", "r", lambda row: _spread(row, "gamma")),
+            Column("β", "r", lambda row: _spread(row, "beta")),
+            Column("moving mean", "r", lambda row: _spread(row, "moving_mean")),
+            Column("moving variance", "r", lambda row: _spread(row, "moving_variance")),
+        )
+
+
+def _spread(row: Mapping[str, Any], quantity: str) -> str:
+    return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"
+
+
+def about(judgement: Judgement) -> Block:
+    """Data, machine and commands: how the page came about."""
+    return section(
+        "About this run",
+        "about",
+        [data(judgement.card), _runs(judgement.everything), _reproduce()],
+    )
+
+
+def _runs(stages: Sequence[Results]) -> Block:
+    """What was run, and on which machine."""
+    timed = [results.timings for results in stages if results.timings]
+    machine = []
+    if timed:
+        first, versions = timed[0]["machine"], timed[0]["versions"]
+        parts = [f"{first['cores']} cores of {first['cpu']}"]
         parts += [f"{name} {version}" for name, version in versions.items()]
-        yield paragraph(f"On {', '.join(parts)}.")
+        machine = [paragraph(f"On {', '.join(parts)}.")]
+    of = table(
+        "Stages and studies, with the seconds that they took",
+        stages,
+        Column("stage", "l", lambda results: results.summary.title),
+        *(
+            Column(name, "r", count, count)
+            for name, count in (
+                ("arms", lambda results: len(results.summary.arms)),
+                ("learning rates", lambda results: len(results.summary.learning_rates)),
+                ("seeds", lambda results: results.summary.seeds),
+                ("trials", lambda results: results.summary.trials),
+            )
+        ),
+        Column(
+            "seconds",
+            "r",
+            lambda results: number(results.timings.get("seconds"), ".1f"),
+            lambda results: results.timings.get("seconds"),
+        ),
+    )
+    return folded(
+        f"What was run: {len(stages)} stages and studies, on which machine", [of, *machine]
+    )
 
 
-def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
+def data(card: Mapping[str, Any] | None) -> Block:
     """What the card of the prepared data says."""
-    yield heading(2, "Data")
     if card is None:
-        yield paragraph("The data have not been prepared: ", mono("dvc repro prepare"))
-        return
+        return paragraph("The data have not been prepared: ", mono("dvc repro prepare"))
     facts = {
         "Name": f"{card['name']}, {card['size']}",
         "Task": f"{card['kind']}; the target {card['target']['name']} is {card['why']}",
@@ -83,20 +189,27 @@ def data(card: Mapping[str, Any] | None) -> Iterator[Block]:
         "Source": card["source"],
         "Licence": card["licence"],
     }
-    yield bullets(
+    said = bullets(
         [
             *(joined(strong(f"{name}:"), f" {fact}") for name, fact in facts.items()),
             joined(strong("Digest:"), " ", mono(card["digest"][:16])),
             *(joined(strong("Look at:"), f" {line}") for line in card["warnings"]),
         ]
     )
-    yield table(
+    tasks = table(
+        "Samples of each task",
         [item for item in card["tasks"].items() if not item[0].startswith("b_")],  # no pairs
-        ("task", "l", lambda item: item[0]),
-        ("classes", "p", lambda item: ", ".join(item[1].get("class_names") or ()) or None),
-        ("train", "r", lambda item: f"{item[1]['train']['n']:,}"),
-        ("validation", "r", lambda item: f"{item[1]['validation']['n']:,}"),
-        ("test", "r", lambda item: f"{item[1]['test']['n']:,}"),
+        Column("task", "l", lambda item: item[0]),
+        Column("classes", "p", lambda item: ", ".join(item[1].get("class_names") or ()) or None),
+        *(_part(name) for name in ("train", "validation", "test")),
+    )
+    warned = f", {len(card['warnings'])} to look at" if card["warnings"] else ""
+    return folded(joined(f"Data: {card['name']}, {card['size']}{warned}"), [said, tasks])
+
+
+def _part(name: str) -> Column:
+    return Column(
+        name, "r", lambda item: f"{item[1][name]['n']:,}", lambda item: item[1][name]["n"]
     )
 
 
@@ -112,70 +225,9 @@ def _drawn(card: Mapping[str, Any]) -> str:
     )
 
 
-def study(shown: Shown) -> Iterator[Block]:
-    """One study of `compare`."""
-    yield heading(2, _title(shown.results.name))
-    yield paragraph(answer(shown.results))
-    yield from ranking(shown)
-    yield from figures(shown)
-
-
-def absent(name: str) -> Iterator[Block]:
-    """A study of params.yaml that has no results."""
-    yield heading(2, _title(name))
-    yield paragraph("The study was not run: ", mono(f"dvc repro compare@{name}"))
-
-
-def layers(shown: Shown, flags: Sequence[Flag]) -> Iterator[Block]:
-    """What was seen in the layers of a study."""
-    diagnostics = shown.results.diagnostics
-    if diagnostics is None or diagnostics.empty:
-        return
-    yield heading(3, "In the layers")
-    yield bullets([joined(strong(flag.arm), f": {flag.text}.") for flag in flags])
-    if not flags:
-        yield paragraph("Nothing vanishes, explodes, dies or saturates.")
-    for svg, caption in shown.profiles():
-        yield figure(svg, f"{caption} ", again(shown))
-    looks = observed_seed(diagnostics)
-    clipped = looks[looks["clipped"].notna()].drop_duplicates(["arm", "epoch"])
-    if len(clipped):
-        yield table(
-            clipped.to_dict("records"),
-            ("clipping", "l", lambda row: row["arm"]),
-            ("epoch", "r", lambda row: row["epoch"]),
-            ("acts on mini-batches", "r", lambda row: share(row["clipped"], 0)),
-            (
-                "cosine between raw and clipped gradient",
-                "r",
-                lambda row: f"{row['clip_cosine']:.3f}",
-            ),
-        )
-    last = looks[looks["epoch"] == looks.groupby("arm")["epoch"].transform("max")]
-    normalized = last[last["gamma_mean"].notna()]
-    if len(normalized):
-        yield table(
-            normalized.to_dict("records"),
-            ("batch norm", "l", lambda row: row["arm"]),
-            ("layer", "r", lambda row: row["layer"] or "input"),
-            ("γ", "r", lambda row: _spread(row, "gamma")),
-            ("β", "r", lambda row: _spread(row, "beta")),
-            ("moving mean", "r", lambda row: _spread(row, "moving_mean")),
-            ("moving variance", "r", lambda row: _spread(row, "moving_variance")),
-        )
-        yield paragraph(
-            "Mean and deviation over a layer's units, after the last epoch of one seed."
-        )
-
-
-def _spread(row: Mapping[str, Any], quantity: str) -> str:
-    return f"{row[f'{quantity}_mean']:.2f} ± {row[f'{quantity}_deviation']:.2f}"
-
-
-def reproduce() -> Iterator[Block]:
+def _reproduce() -> Block:
     """Commands, and how to read the tables."""
-    yield heading(2, "How to reproduce")
-    yield code(
+    commands = code(
         "dvc repro                    # everything that has changed\n"
         "dvc repro compare@activation # one study\n"
         "dvc plots show               # the curves in your browser\n"
@@ -183,11 +235,12 @@ def reproduce() -> Iterator[Block]:
         "make mlflow                  # every trial",
         "sh",
     )
-    yield paragraph(
+    said = paragraph(
         "* the edge of the grid of learning rates, though it was extended once. “Points” are "
         "percentage points. Intervals of arms are t intervals over seeds; those of differences "
-        "hold at once for all pairs of arms of a study."
+        "hold at once for all pairs of arms of a study. A click on a heading sorts a table."
     )
+    return folded("How to read and to reproduce it", [said, commands])
 
 
 def not_run(stage: str) -> Block:
@@ -195,5 +248,10 @@ def not_run(stage: str) -> Block:
     return paragraph("The stage ", mono(stage), " was not run.")
 
 
-def _title(study: str) -> str:
+def title(study: str) -> str:
     return study.replace("_", " ").capitalize()
+
+
+def anchor(study: str) -> str:
+    """By which links point at a study."""
+    return f"study-{study}"

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from warmstart.analysis.chance import NOTHING_LEARNED
 from warmstart.analysis.summary import Interval, Summary
 from warmstart.metrics import METRICS, Metric
 
@@ -56,6 +55,10 @@ class Wording:
         text, *bounds = [self._plain(number, size, "+") for number in (value.mean, *ends)]
         return f"{text} ({bounds[0]} to {bounds[1]})" if len(bounds) == 2 else text
 
+    def in_column(self, text: str) -> str:
+        """`mean` or `difference` in a column whose title says the unit: `97.1 (96.3…97.9)`."""
+        return text.replace(" %", "").replace(" points", "").replace(" to ", "…")
+
     def apart(self, value: float) -> str:
         """A size of a difference, without its sign: `0.4 points`."""
         if self.metric.form == "share":
@@ -70,7 +73,7 @@ class Wording:
 
     def nothing(self, chance: float) -> str:
         """What learning nothing is worth."""
-        return f"{NOTHING_LEARNED[self.metric.name]} gives {self.value(chance)}"
+        return f"{self.metric.nothing_learned} gives {self.value(chance)}"
 
     def _plain(self, value: float, size: float, sign: str = "") -> str:
         """Three decimals; of targets three digits of `size`."""
@@ -126,8 +129,9 @@ def rates(chosen: Mapping[str, int]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    """`a, b and c`; names that hold a comma are parted by semicolons."""
+    comma = "; " if any("," in name for name in names) else ", "
+    return " and ".join([comma.join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def number(value: float | None, form: str, scale: float = 1) -> str | None:

@@ -9,7 +9,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.scores import gains, metric_of, validated
 from warmstart.analysis.statistics import of_gains, simultaneous
 from warmstart.analysis.summary import Interval
-from warmstart.analysis.words import Wording, wording
+from warmstart.analysis.words import Wording, listed, wording
 from warmstart.contrasts import Contrasts, Verdict
 from warmstart.training.chance import resolution
 from warmstart.training.selection import mean
@@ -120,6 +120,24 @@ def verdict_first(held: Sequence[Yardstick], advice: str) -> str:
             f"shown to be better over {best.seeds} seeds either."
         )
     return f"{text} No signal is shown in these data."
+
+
+def headline_of(held: Sequence[Yardstick], advice: str) -> str:
+    """`advice` in one sentence, with what it is shown to beat; where that is not even a constant
+    answer, that in its place."""
+    unbeaten = [one for one in held if one.verdict != "better"]
+    if not unbeaten:
+        beaten = [one for one in held if not one.is_constant] or held
+        return f"{advice}; it beats {listed([NAMES[one.name] for one in beaten])}"
+    if constant := next((one for one in unbeaten if one.is_constant), None):
+        nothing = "No network" if any(one.has_signal for one in unbeaten) else "Nothing"
+        return (
+            f"{nothing} here is worth using: {constant.network}, test {constant.said.title} "
+            f"{constant.said.mean(constant.network_reached)}, is not shown to beat "
+            f"{NAMES[constant.name]}, {constant.said.mean(constant.reached)}"
+        )
+    names = [f"{NAMES[one.name]} ({one.said.value(one.reached.mean)})" for one in unbeaten]
+    return f"{advice}; it is not shown to beat {' or '.join(names)}"
 
 
 def best_network(studies: Sequence[Results]) -> tuple[Results, str] | None:

@@ -7,7 +7,7 @@ comes from the base network of its study.
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -15,6 +15,29 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+PAIRING: dict[str, Any] = {
+    "linear": "glorot_normal",
+    "sigmoid": "glorot_normal",
+    "tanh": "glorot_normal",
+    "relu": "he_normal",
+    "leaky_relu": "he_normal",
+    "rrelu": "he_normal",
+    "prelu": "he_normal",
+    "elu": "he_normal",
+    "selu": "lecun_normal",
+    "gelu": "he_normal",
+    "silu": "he_normal",
+}
+"""Every activation, with the initializer that `auto` gives it: Géron, "Hands-On Machine Learning",
+3rd edition, table 11-1 (Glorot: none, tanh, sigmoid; He: ReLU and its kin; LeCun: SELU). One that
+`networks.choices.activation` does not name is Keras's of that name."""
+
+if TYPE_CHECKING:  # the names are known when this is run
+    ActivationName = str
+else:
+    ActivationName = Literal[tuple(PAIRING)]
 
 
 class Frozen(BaseModel):
@@ -115,10 +138,7 @@ class Activation(Choice):
         "upper": ("rrelu",),
         "alpha": ("elu",),
     }
-    name: Literal[
-        "linear", "sigmoid", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "gelu",
-        "silu",
-    ]  # fmt: skip
+    name: ActivationName
     negative_slope: NonNegative = 0.2
     lower: NonNegative = 0.125
     upper: NonNegative = 1 / 3
@@ -272,7 +292,10 @@ class Arm(Frozen):
         """Every choice as plain values, for keys. Of skip connections and weights of classes
         nothing is said where there are none, here and in `settings`: keys and records from before
         there were any stay as they are."""
-        late = {"skip_connections": False, "class_weight": "none"}
+        late = {
+            "skip_connections": False,
+            "class_weight": "none",
+        }
         return self.model_dump(
             exclude={key for key, off in late.items() if getattr(self, key) == off}
         )
@@ -292,13 +315,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-# Which initializer goes with which activation: Géron, "Hands-On Machine Learning", 3rd edition,
-# table 11-1 (Glorot: none, tanh, sigmoid; He: ReLU and its kin; LeCun: SELU).
-PAIRING: dict[str, Any] = {
-    "linear": "glorot_normal",
-    "sigmoid": "glorot_normal",
-    "tanh": "glorot_normal",
-    "selu": "lecun_normal",
-} | dict.fromkeys(["relu", "leaky_relu", "rrelu", "prelu", "elu", "gelu", "silu"], "he_normal")

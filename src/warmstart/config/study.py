@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -83,9 +83,10 @@ class Study(Frozen):
         return crossed
 
 
-MetricName = Literal[
-    "auto", "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "rmse", "mae", "r2",
-]  # fmt: skip
+if TYPE_CHECKING:  # the names are known when this is run
+    MetricName = str
+else:
+    MetricName = Literal["auto", *METRICS]
 
 
 class Compare(Frozen):

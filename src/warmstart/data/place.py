@@ -148,6 +148,10 @@ def _nothing(path: Path, data: Data) -> str:
         elif any(map(images.is_image, path.iterdir())):
             received = "images without a folder for each class"
             hint = "move them into one folder per class"
+    elif path.parent.is_dir():
+        names = [each.name for each in path.parent.iterdir() if each.suffix != ".dvc"]
+        if near := difflib.get_close_matches(path.name, names, n=1):
+            hint = f"did you mean {path.with_name(near[0])}?"
     return (
         f"data.path: expected the data of data.name {data.name!r} (a table, a .npz, IDX files, or "
         f"a folder of images for each class) at {path}, received {received}; {hint}"

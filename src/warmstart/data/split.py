@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.config.params import Data, Splits, Transfer, class_problems
+from warmstart.config.loading import class_problems
+from warmstart.config.params import Data, Splits, Transfer
 from warmstart.data import official, together
 from warmstart.data.dataset import Dataset
 from warmstart.data.task import PARTS

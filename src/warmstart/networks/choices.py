@@ -6,6 +6,7 @@ Classes are named as text, so that printing needs no Keras.
 import importlib
 import json
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,12 @@ def batch_norm(arm: Arm, name: str) -> Call:
     return Call("keras.layers.BatchNormalization", momentum=arm.batch_norm.momentum, name=name)
 
 
+def entry(arm: Arm, features: int, seed: int = 0) -> list[Call]:
+    """What stands between the input `(batch, features)` of a resolved `arm` and its first hidden
+    layer; layers that draw have streams of their own under `seed`."""
+    return [batch_norm(arm, "batch_norm_input")] if arm.batch_norm.on_input else []
+
+
 def block(arm: Arm, units: int | str = UNITS, number: int = 1, seed: int = 0) -> list[Call]:
     """Hidden layer `number` of a resolved `arm` with what follows it, each under its own name.
 
@@ -197,7 +204,7 @@ def keras_code(
     if arm.head_initializer == GLOROT_UNIFORM:
         output = str(Call("keras.layers.Dense", classes or 1))  # it is Keras's default
     loss = "SparseCategoricalCrossentropy(from_logits=True)" if classes else "MeanSquaredError()"
-    norm = str(batch_norm(arm, "")) if arm.batch_norm.on_input else ""
+    ahead = [str(call) for call in entry(arm, features)]
     connected = _skipping if arm.skips else _sequential
     lines = [
         "import keras",
@@ -207,7 +214,7 @@ def keras_code(
         *_data(task, arm.standardize),
         *(_WEIGHTS if arm.class_weight == "balanced" else ()),
         "",
-        *connected(f"keras.Input(({features},))", norm, arm.hidden, layers, output),
+        *connected(f"keras.Input(({features},))", ahead, arm.hidden, layers, output),
         "model.compile(",
         f"    optimizer={optimizer(arm, learning_rate)},",
         f"    loss=keras.losses.{loss},",
@@ -234,10 +241,10 @@ _WEIGHTS = (
 
 
 def _sequential(
-    inputs: str, norm: str, hidden: object, layers: Sequence[Call], output: str
+    inputs: str, ahead: Sequence[str], hidden: object, layers: Sequence[Call], output: str
 ) -> list[str]:
     return [
-        f"layers = [{', '.join(filter(None, (inputs, norm)))}]",
+        f"layers = [{', '.join([inputs, *ahead])}]",
         f"for units in {hidden}:",
         "    layers += [",
         *(f"        {layer}," for layer in layers),
@@ -247,11 +254,11 @@ def _sequential(
 
 
 def _skipping(
-    inputs: str, norm: str, hidden: object, layers: Sequence[Call], output: str
+    inputs: str, ahead: Sequence[str], hidden: object, layers: Sequence[Call], output: str
 ) -> list[str]:
     return [
         f"inputs = {inputs}",
-        f"x, width = {norm}(inputs), None" if norm else "x, width = inputs, None",
+        f"x, width = {reduce(lambda x, call: f'{call}({x})', ahead, 'inputs')}, None",
         f"for units in {hidden}:",
         "    start = x",
         "    for layer in [",

@@ -15,9 +15,7 @@ def build(network: Arm, features: int, outputs: int, seed: int, first: int = 1) 
 
     Every layer draws from a stream of its own under `seed`, named after the layer.
     """
-    calls = []
-    if network.batch_norm.on_input:
-        calls.append(choices.batch_norm(network, "batch_norm_input"))
+    calls = choices.entry(network, features, seed)
     for number, units in enumerate(network.hidden, start=first):
         assert isinstance(units, int)  # resolved: no "auto" left
         calls += choices.block(network, units, number, seed)

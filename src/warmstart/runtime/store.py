@@ -53,7 +53,7 @@ def announce(
 ) -> None:
     """Say which trials are going to be trained: the key of each, and the fields of its `Record`
     that are known before. Two records may have one key: they are trained once. `facts` are what
-    the stage's `timings.json` will say of device, versions and data."""
+    the stage's times will say of device, versions and data."""
     write_json(folder / PLAN, {"facts": facts, "trials": [list(trial) for trial in trials]})
 
 

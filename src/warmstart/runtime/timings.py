@@ -34,12 +34,12 @@ class Stopwatch:
         trained: Sequence[Result],
         facts: Mapping[str, Any],
     ) -> None:
-        """Write `timings.json`: when, on what, with which versions and data; wall seconds; how much
+        """Write to `path`: when, on what, with which versions and data; wall seconds; how much
         was trained, in all and per second; of each arm the seconds per epoch, seed by seed and
         their mean, and what a worker trained per second.
 
         Args:
-            path: to write to.
+            path: see `records.times_of`.
             arms: name -> seed and result of each of its trials.
             trained: by this stage in this time; what a killed run had finished is not in it.
             facts: see `facts`.

@@ -14,7 +14,7 @@ from warmstart.config.params import METHODS, Params, Splits
 from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import read_json, replacing
-from warmstart.records import Record, write_records
+from warmstart.records import Record, times_of, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
@@ -44,7 +44,7 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     """
     if why := left_out.reason(data):
         shutil.rmtree(models, ignore_errors=True)
-        written = [output / name for name in ("records.parquet", "shown.npz", "timings.json")]
+        written = [output / "records.parquet", output / "shown.npz", times_of(output)]
         left_out.leave_out("autoencode", why, [models, *written])
         return
     whole = View.read(data, "full")
@@ -67,7 +67,7 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
         encoders = {m: trained[arm].to_save(models / m) for m, arm in last.items()}
         learned = workers.export_encoders([one for every in encoders.values() for one in every])
     stopwatch.write(  # before the records: a publisher that sees them needs it
-        output / "timings.json",
+        times_of(output),
         arms={name: arm.by_seed() for name, arm in trained.items()},
         trained=workers.trained,
         facts=about,

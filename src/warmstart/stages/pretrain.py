@@ -7,6 +7,7 @@ from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import replacing
+from warmstart.records import times_of
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages import left_out
 from warmstart.stages.contender import from_scratch
@@ -27,7 +28,7 @@ def pretrain(
     Raises:
         InputError: if `own` is no network on these features.
     """
-    written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
+    written = [output / "records.parquet", output / "kept.json", times_of(output)]
     if why := left_out.reason(data):
         left_out.leave_out("pretrain", why, [model, model.with_suffix(""), *written])
         return

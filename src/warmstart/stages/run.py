@@ -13,7 +13,7 @@ import numpy as np
 from warmstart.config.params import Executor
 from warmstart.contrasts import MINIMUM_SEEDS
 from warmstart.files import write_json
-from warmstart.records import Kept, Record, looks, write_looks, write_records
+from warmstart.records import Kept, Record, looks, times_of, write_looks, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
@@ -36,8 +36,8 @@ def run(
 
     Args:
         studies: by the folder that each writes to. The first is the stage's own: beside its
-            records lie the `timings.json` of all, what was seen in its layers
-            (`diagnostics.parquet`), and `kept.json`.
+            records lie what was seen in its layers (`diagnostics.parquet`) and `kept.json`; the
+            times of all studies are its own (`times_of`).
         options: where trials run.
         model: where the network of the first study that does best on validation is saved.
         folder: for unfinished work; None: the stage's own.
@@ -67,7 +67,7 @@ def run(
     for trial in trials[output]:
         spent[trial.arm].append((trial.seed, results[first.key(trial)]))
     # before the records: a publisher that sees them needs it
-    stopwatch.write(output / "timings.json", arms=spent, trained=workers.trained, facts=about)
+    stopwatch.write(times_of(output), arms=spent, trained=workers.trained, facts=about)
     if rows:
         write_looks(output / "diagnostics.parquet", rows)
     if kept:

@@ -14,7 +14,7 @@ from warmstart.data.fitting import Counts, label_problems
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
-from warmstart.records import read_records
+from warmstart.records import read_records, times_of
 from warmstart.runtime.store import UNFINISHED
 from warmstart.stages import left_out
 from warmstart.stages.contender import Contender, from_scratch
@@ -64,7 +64,7 @@ def transfer(
         InputError: if more labels are asked for than task B has, or a source does not fit.
     """
     if why := left_out.reason(data):
-        written = [output / name for name in ("records.parquet", "kept.json", "timings.json")]
+        written = [output / "records.parquet", output / "kept.json", times_of(output)]
         left_out.leave_out("transfer", why, [model, output / "labels", output / "pairs", *written])
         return
     options, unfinished = asked(params), UNFINISHED / "transfer"

@@ -17,7 +17,7 @@ from typing import Any, Self, TextIO
 from warmstart.analysis.summary import Summary, read_summary
 from warmstart.errors import InputError
 from warmstart.files import read_json
-from warmstart.records import Record, read_records
+from warmstart.records import Record, read_records, times_of
 from warmstart.runtime.store import PLAN, UNFINISHED, announced
 from warmstart.runtime.store import Store as Trained
 from warmstart.tracking import runs
@@ -56,7 +56,7 @@ class Project:
         # MLflow lists experiments that were written last first
         for path in sorted(self.results.rglob("records.parquet"), reverse=True):
             of = path.parent
-            files = path, of / "timings.json", self.summary(of), self.figures(of)
+            files = path, times_of(of), self.summary(of), self.figures(of)
             found[of] = tuple(map(_written, files))
         for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
             if paths := sorted(folder.glob(pattern)):
@@ -120,20 +120,28 @@ def publish_during(command: Sequence[str], project: Project) -> int:
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def publish_until_closed(stream: TextIO, project: Project) -> None:
-    """As `publish_during`, until `stream` ends: for a pipeline that starts us."""
-    Publisher(project, known=project.states()).follow(lambda: _is_open(stream))
+def publish_until_closed(stream: TextIO, project: Project) -> bool:
+    """As `publish_during`, until `stream` ends, for a pipeline that starts us: whether MLflow has
+    all. Says on standard output what was published."""
+    publisher = Publisher(project, known=project.states(), says=True)
+    complete = publisher.follow(lambda: _is_open(stream))
+    if complete:
+        print(f"{publisher.published} runs and models published")
+    return complete
 
 
 class Publisher:
     """Brings MLflow the folders of a project."""
 
-    def __init__(self, project: Project, *, known: Mapping[Path, State] | None = None) -> None:
-        """known: what was there before the stages that are followed; None: none are."""
+    def __init__(
+        self, project: Project, *, known: Mapping[Path, State] | None = None, says: bool = False
+    ) -> None:
+        """known: what was there before the stages that are followed; None: none are.
+        says: what is published, folder by folder, while they are."""
         self._project, self._follows = project, known is not None
         self._published: dict[Path, State] = dict(known or {})
         self._monitors: dict[Path, Any] = {}
-        self._pause = 0.0
+        self._pause, self._says, self.published = 0.0, says, 0
 
     def bring(self, folder: Path, *, failed: bool = False) -> Published:
         """Publish what MLflow lacks of `folder`, one of `Project.states()`.
@@ -159,9 +167,9 @@ class Publisher:
                     self._monitors[folder] = store.watch(there)
         return total
 
-    def follow(self, goes_on: Callable[[], bool]) -> None:
-        """Publish what changes until `goes_on`, which waits a while, says no. What fails then costs
-        one line on standard error."""
+    def follow(self, goes_on: Callable[[], bool]) -> bool:
+        """Publish what changes until `goes_on`, which waits a while, says no: whether MLflow then
+        has all. What fails costs one line on standard error."""
         os.setpriority(os.PRIO_PROCESS, 0, NICE)  # those who train have the cores first
         before: Mapping[Path, State] = self._published
         while goes_on():
@@ -189,6 +197,7 @@ class Publisher:
                 f"publishes it later: {named}{' '.join(str(error).split())}",
                 file=sys.stderr,
             )
+        return not error
 
     def _look(
         self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
@@ -199,11 +208,14 @@ class Publisher:
             if self._published.get(folder) == state:
                 continue
             try:
-                self.bring(folder, failed=folder in failed)
+                done = self.bring(folder, failed=folder in failed)
             except (Exception, KeyboardInterrupt) as error:  # the terminal tells the command too
                 self._pause = time.monotonic() + PAUSE_SECONDS
                 return error
             self._published[folder] = state
+            self.published += done.new
+            if self._says and done.new:
+                print(f"{folder}: {done.new} published", flush=True)
         self._pause = time.monotonic() + REST * (time.monotonic() - began)
         return None
 
@@ -283,9 +295,9 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
         found += arms[1:]
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
-    timings = next((p for place in places if (p := place / "timings.json").exists()), None)
-    facts = _read(timings, read_json) if timings else {}
-    if timings and timings.parent == folder and "started" in facts:
+    times = next((path for place in places if (path := times_of(place)).exists()), None)
+    facts = _read(times, read_json) if times else {}
+    if times == times_of(folder) and "started" in facts:
         found.append(runs.stage_run(stage, study, data, facts, commit))
     return [runs.with_facts(run, facts) for run in found], summary
 

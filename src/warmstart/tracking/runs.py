@@ -207,7 +207,7 @@ def stage_run(stage: str, study: str, data: str, facts: Mapping[str, Any], commi
 
     Args:
         stage, study, data: of its trials; `data` is the digest.
-        facts: of `timings.json`; while the stage is at work, of `trials.json`.
+        facts: of `records.times_of`; while the stage is at work, of `trials.json`.
     """
     digest = _digest([stage, study, facts["started"]])
     started = round(datetime.fromisoformat(facts["started"]).timestamp() * 1000)

@@ -1,6 +1,8 @@
 """A picture: one Vega-Lite specification for pages, notebooks, trackers and files."""
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import vl_convert
 
 from warmstart.files import replacing
 
+_FIELDS = re.compile(r'"(?:field|fields|sort)": \[?"(\w+)"|datum\.(\w+)')
+_INK = "#1d2329"
 WIDTH = 640
 """Pixels of a picture that stands by itself; in a page it is as wide as its place."""
 
@@ -28,7 +32,7 @@ class Figure:
 
     def spec(self) -> dict[str, Any]:
         """Vega-Lite with its data, to be embedded in a page; the same for the same numbers."""
-        spec: dict[str, Any] = self.chart.to_dict()
+        spec: dict[str, Any] = self.chart.to_dict(validate=False)  # tests validate
         return spec | {"description": self.caption}
 
     def svg(self) -> str:
@@ -49,7 +53,7 @@ class Figure:
         written = {
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
-            ".html": lambda: self.chart.to_html(inline=True).encode(),
+            ".html": lambda: vl_convert.vegalite_to_html(self._alone(), bundle=True).encode(),
             ".json": lambda: json.dumps(self.spec(), indent=1, sort_keys=True).encode(),
         }.get(path.suffix)
         if written is None:
@@ -57,17 +61,48 @@ class Figure:
         with replacing(path) as unfinished:
             unfinished.write_bytes(written())
 
-    def _repr_mimebundle_(self, *_: Any, **__: Any) -> Any:
-        return self.chart._repr_mimebundle_()
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Interactive where a notebook brings Vega-Lite, as JupyterLab and VS Code do, else SVG;
+        altair's own HTML would load scripts from elsewhere."""
+        spec = self._alone() | {"$schema": "https://vega.github.io/schema/vega-lite/v5.json"}
+        return {
+            "application/vnd.vegalite.v5+json": spec,
+            "image/svg+xml": self.svg(),
+            "text/plain": self.caption,
+        }
 
     def _alone(self) -> dict[str, Any]:
-        spec = self.spec()
+        """Titled, dark on white, of a fixed width."""
+        spec: dict[str, Any] = json.loads(json.dumps(self.spec()).replace("currentColor", _INK))
         if spec.get("width") == "container":
             spec["width"] = WIDTH
-        return spec | {"background": "white"}
+        return spec | {"background": "white", "title": {"text": self.title, "anchor": "start"}}
 
 
-def titled(chart: Any) -> Any:
+def inline(chart: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The chart, whose data are called `rows`, with these. Of each it holds what it draws or tells,
+    so that a page holds nothing else: what is None or false is left out, and what the text of an
+    axis asks of the first row is there only."""
+    text = json.dumps(chart.to_dict(validate=False))
+    of_first = set(re.findall(r"data\('rows'\)\[0\]\.(\w+)", text))
+    drawn = {name for pair in _FIELDS.findall(text) for name in pair}
+    chart.data = alt.InlineData(
+        name="rows",
+        values=[
+            {
+                key: value
+                for key, value in row.items()
+                if value is not None
+                and value is not False
+                and (key in drawn or (number == 0 and key in of_first))
+            }
+            for number, row in enumerate(rows)
+        ],
+    )
+    return chart
+
+
+def styled(chart: Any) -> Any:
     """In the style of all pictures: text in the colour of the page, at least 11 pixels high."""
     ink = "currentColor"
     return chart.configure(
@@ -75,7 +110,7 @@ def titled(chart: Any) -> Any:
         font="system-ui, sans-serif",
         axis=alt.AxisConfig(
             labelColor=ink, titleColor=ink, tickColor=ink, domainColor=ink, gridColor=ink,
-            gridOpacity=0.14, domainOpacity=0.3, tickOpacity=0.3, labelFontSize=12,
+            gridOpacity=0.1, domainOpacity=0.3, tickOpacity=0.3, labelFontSize=12,
             titleFontSize=12, titleFontWeight="normal", labelLimit=220,
         ),
         legend=alt.LegendConfig(labelColor=ink, titleColor=ink, labelFontSize=12, labelLimit=260),
