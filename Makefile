@@ -77,11 +77,9 @@ serve: setup ## serve the flow with its schedules (make prefect in another termi
 prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
-mlflow: setup ## publish what MLflow lacks, then start its server and UI on 127.0.0.1:5000
+mlflow: setup ## publish what MLflow lacks, then serve its pages on 127.0.0.1:5000 or the next free port
 	@-$(BIN)/$(TRACK)
-	@$(BIN)/python -m warmstart links
-	@echo "MLflow: http://127.0.0.1:5000 (Ctrl-C ends it)"
-	@$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+	@$(BIN)/python -m warmstart mlflow
 
 track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/$(TRACK)

@@ -70,16 +70,15 @@ def picture_report(page: Page) -> None:
 
 
 def picture_mlflow(page: Page) -> None:
-    # else a panel of its assistant opens at the first visit
-    page.add_init_script("localStorage['mlflow.assistant.fab.autoOpenedOnFirstLoad_v1'] = true")
-    with serving("mlflow", "server", "--workers", "1") as url:
-        query = "experiments/get-by-name?experiment_name=warmstart/compare"
-        known = read(f"{url}/api/2.0/mlflow/{query}")["experiment"]["experiment_id"]
-        view = "viewStateShareKey=activation&workflowType=machine_learning"
+    """What somebody sees who opens the address that `make mlflow` prints, and clicks."""
+    with serving("warmstart", "mlflow") as url:
+        page.goto(url)
+        page.get_by_role("link", name="warmstart/activation").click(timeout=60_000)
         for name, mode in {"mlflow_ranking": "TABLE", "mlflow_curves": "CHART"}.items():
-            page.goto(f"{url}/#/experiments/{known}/runs?{view}&compareRunsMode={mode}")
-            page.get_by_text("activation: selu").first.wait_for()
-            page.wait_for_timeout(3000)
+            if mode != "TABLE":
+                page.goto(f"{page.url}&compareRunsMode={mode}")
+            page.get_by_role("link", name="selu").first.wait_for()
+            page.wait_for_timeout(5000)
             page.screenshot(path=picture(name))
 
 
@@ -118,9 +117,7 @@ def serving(*command: str, **settings: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    options = ["--host", "127.0.0.1", "--port", str(port)]
-    if command[0] == "mlflow":
-        options += ["--backend-store-uri", f"sqlite:///{ROOT / 'mlflow.db'}"]
+    options = ["--port", str(port)] + (["--host", "127.0.0.1"] if command[0] == "prefect" else [])
     known = {**os.environ, **settings, "PREFECT_UI_API_URL": f"{url}/api"}
     full = [sys.executable, "-m", *command, *options]
     with subprocess.Popen(full, cwd=ROOT, env=known, stdout=subprocess.DEVNULL) as process:

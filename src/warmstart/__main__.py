@@ -190,12 +190,37 @@ def track(
 
 
 @app.command
-def links() -> None:
-    """Print the addresses of MLflow's pages that matter."""
+def links(*, server: str = "") -> None:
+    """Print the addresses of MLflow's pages that matter.
+
+    Args:
+        server: address of MLflow's server; that of $MLFLOW_TRACKING_URI, else of `make mlflow`
+    """
     from warmstart.tracking.links import links
 
-    for link in links():
+    for link in links(server):
         print(f"{link.about} {link.text}:\n    {link.url}".lstrip())
+
+
+@app.command
+def mlflow(*, port: int = 5000) -> None:
+    """Serve MLflow's pages on 127.0.0.1.
+
+    Args:
+        port: where; if it is busy, the next one that is free
+    """
+    from warmstart.tracking.links import server
+    from warmstart.tracking.pages import HOST, free_port, serve
+
+    address, found = server(), port
+    if not address:
+        if (found := free_port(port)) != port:
+            print(f"port {port} is busy, {found} is free")
+        address = f"http://{HOST}:{found}"
+    links(server=address)
+    print(f"MLflow: {address}/#/experiments?workflowType=machine_learning", flush=True)
+    if not server():  # there is none
+        serve(found)
 
 
 if __name__ == "__main__":
