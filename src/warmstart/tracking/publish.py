@@ -65,7 +65,8 @@ class Project:
 
     def figures(self, folder: Path) -> Path:
         """Where the pictures of the study in `folder` are."""
-        return self.reports / "figures" / folder.name
+        place = folder.relative_to(self.results).as_posix()
+        return self.reports / "figures" / place.removeprefix("compare/")
 
     def summary(self, folder: Path) -> Path:
         """Of the records in `folder`."""
