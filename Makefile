@@ -52,7 +52,7 @@ OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param 'data
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
 	@$(if $(OWN),:,$(BIN)/python -m warmstart check)
 	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) $(if $(OWN),exp run $(OWN),repro)
-	@echo "the report: reports/report.html    every run: make mlflow"
+	@echo "every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
@@ -62,7 +62,7 @@ more: setup ## go on where verdicts are open, with up to MOST seeds (30); finish
 	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) exp run --set-param compare.most_seeds=$(MOST)
 
 experiments: setup ## list the experiments: what changed in params.yaml and what it brought
-	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed
+	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed --drop Created
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
@@ -77,11 +77,9 @@ serve: setup ## serve the flow with its schedules (make prefect in another termi
 prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
-mlflow: setup ## publish what MLflow lacks, then start its server and UI on 127.0.0.1:5000
+mlflow: setup ## publish what MLflow lacks, then serve its pages on 127.0.0.1:5000 or the next free port
 	@-$(BIN)/$(TRACK)
-	@$(BIN)/python -m warmstart links
-	@echo "MLflow: http://127.0.0.1:5000 (Ctrl-C ends it)"
-	@$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+	@$(BIN)/python -m warmstart mlflow
 
 track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/$(TRACK)

@@ -33,6 +33,8 @@ FIGURES = {
     "labels": "transfer/labels",
 }
 """Picture -> the report's figure."""
+REPORT = {"report": (1400, 900, "light"), "report_phone": (400, 800, "dark")}
+"""Picture -> width and height of the report's first screen in pixels, and its colours."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
         args = [f"--{flag}" for flag in FLAGS.split()]
         browser = playwright.chromium.launch(executable_path=chromium, args=args)
         page = browser.new_page(viewport={"width": 1440, "height": 810})
-        picture_report()
+        picture_report(page)
         picture_mlflow(page)
         picture_prefect(page, Path(folder))
         browser.close()
@@ -53,23 +55,30 @@ def main() -> int:
     return 0
 
 
-def picture_report() -> None:
+def picture_report(page: Page) -> None:
+    for name, (width, height, scheme) in REPORT.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.goto((ROOT / "reports/report.html").as_uri())
+        page.locator("figure.chart svg").first.wait_for()
+        page.screenshot(path=picture(name))
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1440, "height": 810})
     for name, place in FIGURES.items():
         svg = (ROOT / f"reports/figures/{place}.svg").read_text(encoding="utf-8")
         picture(name).write_bytes(vl_convert.svg_to_png(svg, scale=2))
 
 
 def picture_mlflow(page: Page) -> None:
-    # else a panel of its assistant opens at the first visit
-    page.add_init_script("localStorage['mlflow.assistant.fab.autoOpenedOnFirstLoad_v1'] = true")
-    with serving("mlflow", "server", "--workers", "1") as url:
-        query = "experiments/get-by-name?experiment_name=warmstart/compare"
-        known = read(f"{url}/api/2.0/mlflow/{query}")["experiment"]["experiment_id"]
-        view = "viewStateShareKey=activation&workflowType=machine_learning"
+    """What somebody sees who opens the address that `make mlflow` prints, and clicks."""
+    with serving("warmstart", "mlflow") as url:
+        page.goto(url)
+        page.get_by_role("link", name="warmstart/activation").click(timeout=60_000)
         for name, mode in {"mlflow_ranking": "TABLE", "mlflow_curves": "CHART"}.items():
-            page.goto(f"{url}/#/experiments/{known}/runs?{view}&compareRunsMode={mode}")
-            page.get_by_text("activation: selu").first.wait_for()
-            page.wait_for_timeout(3000)
+            if mode != "TABLE":
+                page.goto(f"{page.url}&compareRunsMode={mode}")
+            page.get_by_role("link", name="selu").first.wait_for()
+            page.wait_for_timeout(5000)
             page.screenshot(path=picture(name))
 
 
@@ -108,9 +117,7 @@ def serving(*command: str, **settings: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    options = ["--host", "127.0.0.1", "--port", str(port)]
-    if command[0] == "mlflow":
-        options += ["--backend-store-uri", f"sqlite:///{ROOT / 'mlflow.db'}"]
+    options = ["--port", str(port)] + (["--host", "127.0.0.1"] if command[0] == "prefect" else [])
     known = {**os.environ, **settings, "PREFECT_UI_API_URL": f"{url}/api"}
     full = [sys.executable, "-m", *command, *options]
     with subprocess.Popen(full, cwd=ROOT, env=known, stdout=subprocess.DEVNULL) as process:

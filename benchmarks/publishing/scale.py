@@ -72,7 +72,7 @@ def _searches(
     from mlflow import MlflowClient
 
     client = MlflowClient(url)
-    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    experiment = client.get_experiment_by_name(f"warmstart/{STUDY}").experiment_id
 
     def search(filters: str, order: str, whole: bool = False) -> int:
         number, token = 0, None
@@ -113,12 +113,12 @@ def _pages(url: str, folder: Path, arms: list[str], seeds: int, repetitions: int
     from mlflow import MlflowClient
 
     client = MlflowClient(url)
-    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    experiment = client.get_experiment_by_name(f"warmstart/{STUDY}").experiment_id
     (run,) = client.search_runs([experiment], f"tags.`warmstart.arm` = '{arms[0]}'", max_results=1)
     runs = f"{url}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-    view = f"{runs}&viewStateShareKey={STUDY}"
+    view = f"{runs}&viewStateShareKey=ranking"
     trials = quote("tags.`warmstart.kind` = 'trial'")
-    links, curves = f'a:has-text("{STUDY}: ")', ".js-plotly-plot .scatterlayer .trace"
+    links, curves = '[role="gridcell"][col-id*="Name"] a', ".js-plotly-plot .scatterlayer .trace"
     pages = {  # address, what is to be seen, how many at least
         "page: ranking": (view, links, min(10, len(arms))),
         "page: curves of the ranking": (f"{view}&compareRunsMode=CHART", curves, 4),

@@ -4,7 +4,7 @@ from collections import Counter
 
 from mlflow import MlflowClient
 
-from warmstart.tracking.runs import DIGESTS
+from warmstart.tracking.runs import DIGESTS, PARENT, PIPELINE, experiment_of
 
 Seen = dict[
     str,
@@ -20,14 +20,20 @@ Seen = dict[
 
 
 def seen(uri: str, study: str = "initializer", stage: str = "compare") -> Seen:
-    """Name, status, parameters, tags, curves and data sets of a study's runs, by digest.
+    """Name, status, parameters, tags, curves and data sets of a study's runs and its stage's, by
+    digest. A parent is named by its digest.
 
     Fails where a digest has two runs, a run two values for a point, or a run is not finished.
     """
     client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(f"warmstart/{stage}")
+    places = (experiment_of(stage, study), PIPELINE)
+    known = [there for name in places if (there := client.get_experiment_by_name(name))]
     only = f"tags.`warmstart.study` = '{study}'"
-    runs = client.search_runs([experiment.experiment_id], only, max_results=1000)
+    runs = client.search_runs([e.experiment_id for e in known], only, max_results=1000)
+    digests = {
+        run.info.run_id: next(run.data.tags[name] for name in DIGESTS if name in run.data.tags)
+        for run in runs
+    }
     found = {}
     for run in runs:
         tags = run.data.tags
@@ -36,7 +42,9 @@ def seen(uri: str, study: str = "initializer", stage: str = "compare") -> Seen:
             points = client.get_metric_history(run.info.run_id, metric)
             curves[metric] = sorted((point.step, point.value) for point in points)
             assert max(Counter(step for step, _ in curves[metric]).values()) == 1
-        digest = next(tags[name] for name in DIGESTS if name in tags)
+        digest = digests[run.info.run_id]
+        if PARENT in tags:
+            tags[PARENT] = digests[tags[PARENT]]
         data = [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs]
         assert digest not in found, "a digest has two runs"
         assert run.info.status == "FINISHED"

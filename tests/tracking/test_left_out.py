@@ -40,7 +40,7 @@ def test_nothing_of_them_is_published(here: Path, database: Path) -> None:
     registry = MlflowClient(f"sqlite:///{database}")
     assert [model.name for model in registry.search_registered_models()] == ["warmstart-best"]
     named = {each.name for each in registry.search_experiments()} - {"Default"}
-    assert named == {"warmstart/compare"}
+    assert named == {"warmstart/initializer", "warmstart/activation"}
 
 
 def test_where_all_is_left_out_there_is_no_error(here: Path, database: Path) -> None:

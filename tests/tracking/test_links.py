@@ -27,7 +27,10 @@ def test_each_study_has_its_pages(database: Path, folder: Path, here: Path) -> N
     write(here / "results/compare/depth", *made_up(study="depth", arms=("deep", "wide"), root=1))
     publish_all(here / "results")
     client = MlflowClient(f"sqlite:///{database}")
-    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    ids = {
+        study: client.get_experiment_by_name(f"warmstart/{study}").experiment_id
+        for study in ("depth", "initializer")
+    }
     found = {title(link): parts(link.url) for link in links()}
     assert list(found) == [
         "depth ranking",
@@ -38,15 +41,15 @@ def test_each_study_has_its_pages(database: Path, folder: Path, here: Path) -> N
         "initializer seeds of he_normal",
         "registered models",
     ]
-    page = f"/experiments/{experiment}/runs"
-    ranking = {"workflowType": "machine_learning", "viewStateShareKey": "depth"}
+    page = f"/experiments/{ids['depth']}/runs"
+    ranking = {"workflowType": "machine_learning", "viewStateShareKey": "ranking"}
     assert found["depth ranking"] == (page, ranking)
     assert found["depth curves of all arms"] == (page, ranking | {"compareRunsMode": "CHART"})
     path, query = found["initializer seeds of he_normal"]
-    runs = client.search_runs([experiment], query["searchFilter"])
-    assert path == page
+    runs = client.search_runs([ids["initializer"]], query["searchFilter"])
+    assert path == f"/experiments/{ids['initializer']}/runs"
     assert {run.info.run_name for run in runs} == {
-        f"initializer: he_normal lr=0.01 seed={seed}" for seed in range(3)
+        f"he_normal lr=0.01 seed={seed}" for seed in range(3)
     }
 
 
@@ -58,13 +61,13 @@ def test_a_against_b(database: Path, here: Path) -> None:
     few = made_up(stage="transfer", study="labels_50", arms=arms, root=2)
     write(here / "results/transfer/labels/50", *few)
     publish_all(here / "results")
-    assert {link.about for link in links()} == {"pretrain", "transfer", ""}
+    assert {link.about for link in links()} == {"pretrain", "transfer", "transfer by labels", ""}
     (url,) = (link.url for link in links() if link.text == "A against B")
     path, query = parts(url)
     client = MlflowClient(f"sqlite:///{database}")
     assert path == "/compare-runs"
     names = {client.get_run(run).info.run_name for run in json.loads(query["runs"])}
-    assert names == {"a", "on_a", "scratch"}
+    assert names == {"model A", "B on A, freeze then thaw", "B from scratch"}
     assert len(json.loads(query["experiments"])) == 2
 
 

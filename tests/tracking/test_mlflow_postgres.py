@@ -72,7 +72,7 @@ def test_a_server_gets_the_right_runs_once_and_keeps_artifacts(
     url, home = team
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
     assert publish(folder) == Published(new=RUNS, present=0)
-    assert kept(postgres, "mlflow", "compare") == due(folder)
+    assert kept(postgres, "mlflow", "initializer") == due(folder)
     everything = "SELECT * FROM runs ORDER BY run_uuid; SELECT * FROM tags ORDER BY run_uuid, key;"
     everything += "SELECT * FROM metrics ORDER BY run_uuid, key, step"
     before = postgres.ask(everything, database="mlflow")
@@ -80,7 +80,7 @@ def test_a_server_gets_the_right_runs_once_and_keeps_artifacts(
     assert postgres.ask(everything, database="mlflow") == before
 
     client = MlflowClient(url)
-    experiment = client.get_experiment_by_name("warmstart/compare")
+    experiment = client.get_experiment_by_name("warmstart/initializer")
     run = client.search_runs([experiment.experiment_id], max_results=1)[0].info.run_id
     client.log_text(run, "of model B\n", "card.md")
     (file,) = (home / "mlartifacts").rglob("card.md")
@@ -105,7 +105,7 @@ def test_four_machines_at_once_into_a_fresh_database(
 ) -> None:
     uri = postgres.create("fresh")
     assert four_machines_publish(folder, uri, tmp_path) == [0, 0, 0, RUNS]
-    assert kept(postgres, "fresh", "compare") == due(folder)
+    assert kept(postgres, "fresh", "initializer") == due(folder)
 
 
 def test_a_password_is_in_no_message(
@@ -157,7 +157,7 @@ def test_a_server_whose_database_is_down_gives_no_password_away(
     assert "not currently accepting connections" in line + (home / "server.log").read_text()
     assert postgres.password not in line + (home / "server.log").read_text()
     publish(folder)
-    assert kept(postgres, "mlflow", "compare") == due(folder)
+    assert kept(postgres, "mlflow", "initializer") == due(folder)
 
 
 @pytest.mark.parametrize(

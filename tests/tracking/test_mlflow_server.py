@@ -18,7 +18,7 @@ def test_a_server(
     assert publish(folder) == Published(new=0, present=21)
     assert capfd.readouterr() == ("", "")
     client = MlflowClient(server)
-    experiment = client.get_experiment_by_name("warmstart/compare")
+    experiment = client.get_experiment_by_name("warmstart/initializer")
     found = client.search_runs([experiment.experiment_id], "tags.`warmstart.kind` = 'trial'")
     runs = {run.data.tags["warmstart.record"]: run for run in found}
     records = {record.digest: record for record in read_records(folder / "records.parquet")}

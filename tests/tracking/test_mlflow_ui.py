@@ -24,13 +24,13 @@ def test_the_ranking_and_the_curves_of_a_study(
     publish(folder)
     arms = read_summary(project_of(folder).summary(folder)).arms
     ranked = sorted(arms, key=lambda arm: arms[arm].rank)
-    experiment = MlflowClient(server).get_experiment_by_name("warmstart/compare").experiment_id
-    view = "viewStateShareKey=initializer&workflowType=machine_learning"
+    experiment = MlflowClient(server).get_experiment_by_name("warmstart/initializer").experiment_id
+    view = "viewStateShareKey=ranking&workflowType=machine_learning"
     page.goto(f"{server}/#/experiments/{experiment}/runs?{view}")
-    names = page.get_by_role("link", name="initializer: ")
-    expect(names).to_have_text([f"initializer: {arm}" for arm in ranked], timeout=SOON)
+    names = page.locator('[role="gridcell"][col-id*="Name"] a')
+    expect(names).to_have_text(ranked, timeout=SOON)
     for arm in ranked:
-        mean = f"{arms[arm].test.mean:.3f}"
+        mean = f"{arms[arm].test.mean:.2f}"
         expect(page.get_by_text(mean).first).to_be_attached(timeout=SOON)
 
     page.goto(f"{server}/#/experiments/{experiment}/runs?{view}&compareRunsMode=CHART")
@@ -61,7 +61,7 @@ def test_the_system_metrics_of_a_stage(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     publish(write(here / "results/compare/depth", *made_up(study="depth"), made_up_timings()))
     api = MlflowClient(server)
-    experiment = api.get_experiment_by_name("warmstart/compare").experiment_id
+    experiment = api.get_experiment_by_name("warmstart/pipeline").experiment_id
     (run,) = api.search_runs([experiment], "tags.`warmstart.kind` = 'stage'")
     for step in range(5):
         when = run.info.start_time + 2000 * step  # ms

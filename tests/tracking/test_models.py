@@ -285,7 +285,7 @@ def test_track_brings_models_and_the_report(
     command += ["--reports", "reports"]
     assert main(command) == 0
     assert set(versions(registry)) == {"warmstart-a", "warmstart-b", "warmstart-best"}
-    assert registry.get_experiment_by_name("warmstart/report")
+    assert registry.get_experiment_by_name("warmstart/pipeline")
     capsys.readouterr()
 
     (here / "models/cards/a.json").write_text("{")

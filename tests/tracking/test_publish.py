@@ -21,7 +21,7 @@ from warmstart.errors import InputError
 from warmstart.records import EPOCH_METRICS, Record, read_records, times_of
 from warmstart.tracking import store
 from warmstart.tracking.publish import Published
-from warmstart.tracking.runs import Batch, trial_runs
+from warmstart.tracking.runs import Batch, _short, trial_runs
 from warmstart.tracking.store import Store
 
 TRIALS, SUMMARIES = 18, 3
@@ -33,9 +33,10 @@ def client(database: Path | str = "mlflow.db") -> MlflowClient:
 
 def runs(kind: str = "", stage: str = "compare", database: Path | str = "mlflow.db") -> list[Any]:
     api = client(database)
-    experiment = api.get_experiment_by_name(f"warmstart/{stage}")
-    only = f"tags.`warmstart.kind` = '{kind}'" if kind else ""
-    return list(api.search_runs([experiment.experiment_id], only, max_results=1000))
+    places = api.search_experiments(filter_string="name LIKE 'warmstart/%'")
+    only = f"tags.`warmstart.stage` = '{stage}'"
+    only += f" AND tags.`warmstart.kind` = '{kind}'" if kind else ""
+    return list(api.search_runs([e.experiment_id for e in places], only, max_results=1000))
 
 
 def curve(run: Any, metric: str, database: Path | str = "mlflow.db") -> dict[int, float]:
@@ -94,7 +95,7 @@ def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
             "seed": str(record.seed),
             "learning_rate": str(record.learning_rate),
         }
-        assert run.info.run_name == f"initializer: {record.name}"
+        assert run.info.run_name == record.name
         assert run.info.status == "FINISHED"
         assert {key: value for key, value in run.data.tags.items() if "mlflow" not in key} == {
             "warmstart.kind": "trial",
@@ -127,19 +128,21 @@ def test_an_arm_reads_back_exactly(database: Path, here: Path) -> None:
     assert found.keys() == summary.arms.keys()
     for name, arm in summary.arms.items():
         run = found[name]
-        scalars = numbers(arm)
-        if contrast := summary.contrasts.get(f"{name} against {ARMS[0]}"):
-            scalars |= numbers(contrast)
-            assert run.data.tags["warmstart.verdict"] == contrast.verdict
+        scalars = numbers(arm) | {"low": arm.test.low, "high": arm.test.high}
+        contrast = summary.contrasts.get(f"{name} against {ARMS[0]}")
+        if contrast:
+            scalars |= numbers(contrast) | {"difference": contrast.difference.mean}
             assert run.data.tags["warmstart.reference"] == ARMS[0]
+        verdict = contrast.verdict if contrast else "reference"
+        assert run.data.tags["warmstart.verdict"] == verdict
         assert {"rank", "test_accuracy_low", "val_accuracy_sd", "best_epoch"} <= scalars.keys()
         curves = {f"mean/{metric}": mean_curve(records, name, metric) for metric in EPOCH_METRICS}
         assert run.data.metrics.keys() == scalars.keys() | curves.keys()
         for metric, value in scalars.items():
-            assert curve(run, metric) == {0: value}
+            assert curve(run, metric) == {0: round(value, 4)}
         for metric, values in curves.items():
             assert curve(run, metric) == pytest.approx(values)
-        assert run.info.run_name == f"initializer: {name}"
+        assert run.info.run_name == name
         assert run.info.status == "FINISHED"
         assert run.data.params == arm.settings | {
             "arm": name,
@@ -185,21 +188,25 @@ def mean_curve(records: list[Record], arm: str, metric: str) -> dict[int, float]
     return {e: sum(values) / len(values) for e, values in enumerate(zip(*curves, strict=True), 1)}
 
 
-def test_the_view_of_the_ranking_finds_the_arms_in_order(database: Path, here: Path) -> None:
-    """What the view says, asked of MLflow's search as its UI does."""
-    write(here / "results/compare/initializer", *made_up())
-    write(here / "results/compare/activation", *made_up(study="activation"))
-    publish_all(here / "results")
-    api = client()
-    experiment = api.get_experiment_by_name("warmstart/compare")
-    view = json.loads(experiment.tags["mlflow.sharedViewState.initializer"])
-    order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
-    found = api.search_runs([experiment.experiment_id], view["searchFilter"], order_by=[order])
-    assert [run.info.run_name for run in found] == [f"initializer: {arm}" for arm in ARMS]
-    shown = {f"metrics.`{m}`" for m in found[1].data.metrics}
-    shown |= {f"params.`{p}`" for p in found[1].data.params}
-    shown |= {f"tags.`{t}`" for t in found[1].data.tags}
-    assert set(view["selectedColumns"]) <= shown
+def test_the_view_shows_what_arms_are_ranked_by(database: Path, folder: Path) -> None:
+    """Columns of MLflow's table, in its order: it has what they name, and no digit too many."""
+    publish(folder)
+    experiment = client().get_experiment_by_name("warmstart/initializer")
+    view = json.loads(experiment.tags["mlflow.sharedViewState.ranking"])
+    named = ("test_accuracy", "low", "high", "difference")
+    columns = [*(f"metrics.`{name}`" for name in named), "tags.`warmstart.verdict`"]
+    assert view["selectedColumns"] == view["columnOrder"] == columns
+    assert view["columnWidths"].keys() <= set(columns)
+    arm = next(run for run in runs("summary") if run.data.params["arm"] == ARMS[1])
+    assert [arm.data.metrics[name] for name in named] == [0.95, 0.93, 0.97, -0.01]
+    assert arm.data.tags["warmstart.verdict"] == "worse"
+
+
+def test_numbers_of_a_table_are_short() -> None:
+    values = (0.970531400966, 0.00483091, 4.5452e-10, -12345.678, 99.87654, 0.0, None)
+    assert [_short(value) for value in values] == [
+        *(0.9705, 0.0048, 4.5e-10, -12345.7, 99.8765, 0.0, None)
+    ]
 
 
 def test_publishing_twice_changes_nothing(database: Path, folder: Path) -> None:
@@ -297,7 +304,7 @@ def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder:
     )
     process.communicate()
     assert process.returncode == 9
-    assert [run.info.status for run in runs()] == ["RUNNING"]
+    assert Counter(run.info.status for run in runs()) == {"RUNNING": SUMMARIES}
     assert publish(folder) == Published(new=TRIALS + SUMMARIES, present=0)
     assert len(shown()) == TRIALS + SUMMARIES
 
@@ -324,9 +331,11 @@ def test_superseded_summaries_stay_as_history(database: Path, here: Path) -> Non
     assert len(current) == 5
     assert {run for run, now in current.items() if now == "false"} == old
 
-    assert publish(write(folder, *first)) == Published(new=0, present=TRIALS + SUMMARIES)
+    # which hold again: made anew, so that the newest arms are the ranking
+    assert publish(write(folder, *first)) == Published(new=SUMMARIES, present=TRIALS)
     current = {r.info.run_id: r.data.tags["warmstart.current"] for r in runs("summary")}
-    assert {run for run, now in current.items() if now == "true"} == old
+    now = {run for run, holds in current.items() if holds == "true"}
+    assert (len(current), len(now), now & old) == (5, 3, set())
 
 
 def test_studies_do_not_supersede_each_other(database: Path, here: Path) -> None:
@@ -337,7 +346,7 @@ def test_studies_do_not_supersede_each_other(database: Path, here: Path) -> None
     assert publish_all(here / "results").new == 0
     assert {run.data.tags["warmstart.current"] for run in runs("summary")} == {"true"}
     (arm,) = runs("summary", stage="pretrain")
-    assert arm.info.run_name == "a"
+    assert arm.info.run_name == "model A"
     assert "study" not in arm.data.params
 
 
@@ -356,7 +365,13 @@ def test_what_two_machines_published_twice_is_kept_once(
 
     monkeypatch.setattr(Store, "_find", first_sees_nothing)
     found = trial_runs(read_records(folder / "records.parquet"), "")
-    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    batch = Batch(
+        experiment="warmstart/initializer",
+        stage="compare",
+        study="initializer",
+        runs=found,
+        whole=True,
+    )
     Store(client(), None).bring(batch)
     assert len(looks) == 2
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
@@ -376,7 +391,13 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
 
     monkeypatch.setattr(Store, "_write", first_is_taken_away)
     found = trial_runs(read_records(folder / "records.parquet"), "")
-    batch = Batch(stage="compare", study="initializer", runs=found, whole=True)
+    batch = Batch(
+        experiment="warmstart/initializer",
+        stage="compare",
+        study="initializer",
+        runs=found,
+        whole=True,
+    )
     Store(client(), None).bring(batch)
     assert len(taken) == 1
     assert len(shown()) == TRIALS
@@ -396,7 +417,7 @@ def test_four_publishers_at_once_into_a_fresh_database(here: Path, folder: Path)
 def test_an_experiment_deleted_by_hand_comes_back(database: Path, folder: Path) -> None:
     publish(folder)
     api = client()
-    api.delete_experiment(api.get_experiment_by_name("warmstart/compare").experiment_id)
+    api.delete_experiment(api.get_experiment_by_name("warmstart/initializer").experiment_id)
     publish(folder)
     assert len(shown()) == TRIALS + SUMMARIES
 

@@ -17,9 +17,9 @@ def publish_report(folder: Path) -> int:
 
 @pytest.fixture
 def reports(here: Path) -> Path:
-    (here / "reports/pictures").mkdir(parents=True)
+    (here / "reports/figures").mkdir(parents=True)
     (here / "reports/report.html").write_text("<p>one</p>")
-    (here / "reports/pictures/activation_ranking.svg").write_text("<svg/>")
+    (here / "reports/figures/activation_ranking.svg").write_text("<svg/>")
     return here / "reports"
 
 
@@ -40,7 +40,7 @@ def test_pages_and_pictures_are_artifacts(
     (reports / "report.html").write_text("<p>two</p>")
     assert publish_report(reports) == 1
     client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("warmstart/report").experiment_id
+    experiment = client.get_experiment_by_name("warmstart/pipeline").experiment_id
     new, old = client.search_runs([experiment], order_by=["attributes.start_time DESC"])
     assert [run.data.tags["warmstart.current"] for run in (new, old)] == ["true", "false"]
     assert [run.info.status for run in (new, old)] == ["FINISHED"] * 2
@@ -51,7 +51,7 @@ def test_pages_and_pictures_are_artifacts(
             )
         )
         assert (folder / "report.html").read_text() == f"<p>{text}</p>"
-        assert (folder / "pictures/activation_ranking.svg").read_text() == "<svg/>"
+        assert (folder / "figures/activation_ranking.svg").read_text() == "<svg/>"
 
 
 def test_artifacts_lie_beside_the_database(
@@ -74,7 +74,7 @@ def test_arms_have_the_colours_of_the_report(
     write_json(reports / "colours.json", {"initializer": hues, "depth": {"he_normal": "#000000"}})
     publish(folder)
     client = MlflowClient(f"sqlite:///{database}")
-    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    experiment = client.get_experiment_by_name("warmstart/initializer").experiment_id
     runs = client.search_runs([experiment], "tags.`warmstart.kind` = 'summary'")
     seen = {run.data.tags["warmstart.arm"]: run.data.tags.get("mlflow.runColor") for run in runs}
     assert seen == hues | {"glorot_normal": None}

@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from made_up_results import ARMS, made_up, made_up_timings, publish, publish_all, write
+from warmstart.analysis.labels import label
 from warmstart.tracking.opening import tracking_uri
 from warmstart.tracking.publish import Published
 
@@ -22,6 +23,11 @@ TEST_METRICS = ("test_loss", "test_accuracy")
 OURS = ("warmstart.", "prefect.")
 STARTED = 1_795_616_823_250
 """2026-11-25 14:27:03.250 UTC, in ms."""
+
+PLACES = {"labels_10": "warmstart/transfer by labels", "pair_0-1": "warmstart/transfer by pairs"}
+"""Study -> experiment, where it has none of its own."""
+STUDIES = {"labels_10": "labels 10: ", "pair_0-1": "pair 0-1: "}
+"""Study -> how its runs are called there."""
 
 DIGEST = {
     "trial": "warmstart.trial",
@@ -64,10 +70,12 @@ def client() -> MlflowClient:
 
 def shown() -> dict[str, Shown]:
     """By digest; every point with its time, relative to the run's start."""
-    api, found = client(), {}
+    api, found, arms = client(), {}, {}
     for experiment in api.search_experiments(filter_string="name LIKE 'warmstart/%'"):
         for run in api.search_runs([experiment.experiment_id], max_results=1000):
             tags = {k: v for k, v in run.data.tags.items() if k.startswith(OURS)}
+            if tags["warmstart.kind"] == "summary":
+                arms[run.info.run_id] = tags["warmstart.arm"]
             digest = tags[DIGEST[tags["warmstart.kind"]]]
             assert digest not in found, "a digest has two runs"
             points = {
@@ -87,7 +95,10 @@ def shown() -> dict[str, Shown]:
                     for i in run.inputs.dataset_inputs
                 ],
                 "span": (run.info.start_time, run.info.end_time),
+                "below": run.data.tags.get("mlflow.parentRunId"),
             }
+    for run in found.values():
+        run["below"] = arms.get(run["below"])
     return found
 
 
@@ -130,8 +141,9 @@ def described(row: Any, kind: str, common: dict[str, str], **tags: str) -> Shown
         "profile": json.dumps({"classes": 10, "train": 1027, "validation": 357, "test": 413}),
     }
     return {
-        "experiment": f"warmstart/{row['stage']}",
+        "experiment": PLACES.get(row["study"], f"warmstart/{row['study'] or row['stage']}"),
         "status": "FINISHED",
+        "below": None,
         "tags": {"warmstart.stage": row["stage"], "warmstart.data": row["data_digest"]}
         | study
         | tags
@@ -159,7 +171,7 @@ def trial(rows: pd.DataFrame, common: dict[str, str]) -> Shown:
         for epoch, value in zip(rows["epoch"], rows[metric], strict=True)
         if np.isfinite(value)
     } | {(m, int(last["epoch"]), 0): last[m] for m in TEST_METRICS if np.isfinite(last[m])}
-    name = f"{row['arm']} lr={row['learning_rate']:g} seed={row['seed']}"
+    name = f"{label(row['arm'], row['stage'])} lr={row['learning_rate']:g} seed={row['seed']}"
     params = json.loads(row["settings"]) | {
         "arm": row["arm"],
         "study": row["study"],
@@ -176,20 +188,23 @@ def trial(rows: pd.DataFrame, common: dict[str, str]) -> Shown:
         chosen=str(row["chosen"]).lower(),
         record=row["digest"],
     ) | {
-        "name": f"{row['study']}: {name}" if row["study"] else name,
+        "name": STUDIES.get(row["study"], "") + name,
         "params": {key: value for key, value in params.items() if value},
         "points": points,
+        # nobody judged the encoders
+        "below": row["arm"] if row["stage"] != "autoencode" else None,
     }
 
 
 def arm_of(summary: Shown, arm: str, frame: pd.DataFrame, common: dict[str, str]) -> Shown:
     of_arm = summary["arms"][arm]
-    values = numbers(of_arm)
+    values = numbers(of_arm) | {end: of_arm["test"][end] for end in ("low", "high")}
     tags = {"at_edge": of_arm["at_edge"], "current": "true", "arm": arm, "metric": "accuracy"}
+    tags |= {"verdict": "reference"} if arm == summary["reference"] else {}
     for contrast in summary["contrasts"].values():
         if contrast["arm"] == arm:
             tags |= {k: contrast[k] for k in ("verdict", "on_new_data", "reference")}
-            values |= numbers(contrast)
+            values |= numbers(contrast) | {"difference": contrast["difference"]["mean"]}
     chosen = frame[(frame["arm"] == arm) & frame["chosen"] & (frame["outcome"] == "completed")]
     curves = {
         (f"mean/{metric}", int(epoch), 0): np.mean(of_epoch[metric].to_numpy())
@@ -206,9 +221,10 @@ def arm_of(summary: Shown, arm: str, frame: pd.DataFrame, common: dict[str, str]
         "data": summary["data_name"],
     }
     return described(summary, "summary", common, **tags) | {
-        "name": f"{study}: {arm}" if study else arm,
+        "name": STUDIES.get(study, "") + label(arm, summary["stage"]),
         "params": {key: value for key, value in params.items() if value},
-        "points": {(m, 0, 0): float(v) for m, v in values.items() if v is not None} | curves,
+        "points": {(m, 0, 0): round(float(v), 4) for m, v in values.items() if v is not None}
+        | curves,
     }
 
 
@@ -246,6 +262,7 @@ def stage_of(row: Any, timings: Shown, common: dict[str, str]) -> Shown:
     gpu = "NVIDIA H100, " if timings["machine"]["gpus"] else ""
     machine = f"AMD EPYC, 2 cores, {gpu}Linux-6.1"
     return described(row, "stage", common, current="true", machine=machine) | {
+        "experiment": "warmstart/pipeline",
         "name": f"{row['stage']}@{row['study']}" if row["study"] else row["stage"],
         "params": {"study": row["study"]} if row["study"] else {},
         "points": points,
@@ -365,7 +382,7 @@ def test_mlflow_finds_the_file_of_a_data_set(
     publish(project / "compare/initializer")
     api = client()
     found = api.search_runs(
-        [api.get_experiment_by_name("warmstart/compare").experiment_id],
+        [api.get_experiment_by_name("warmstart/pipeline").experiment_id],
         "dataset.name = 'digits/full' AND tags.`warmstart.kind` = 'stage'",
     )
     assert len(found) == 1

@@ -21,6 +21,7 @@ from warmstart.records import Record
 from warmstart.runtime import store as scratch
 from warmstart.tracking import publish as publishing
 from warmstart.tracking.publish import Project, Published, Publisher, publish_during
+from warmstart.tracking.runs import PIPELINE
 from warmstart.tracking.store import Store
 from warmstart.training.trials import Result
 
@@ -221,7 +222,7 @@ def test_a_store_that_fails_is_left_alone_for_a_while(
 
 def stages(database: Path) -> list[Any]:
     client = MlflowClient(f"sqlite:///{database}")
-    experiment = client.get_experiment_by_name("warmstart/compare").experiment_id
+    experiment = client.get_experiment_by_name(PIPELINE).experiment_id
     return list(client.search_runs([experiment], "tags.`warmstart.kind` = 'stage'"))
 
 

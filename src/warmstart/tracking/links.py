@@ -1,15 +1,17 @@
 """Addresses in MLflow's pages that answer a question at first sight."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from warmstart.tracking.notes import places
 from warmstart.tracking.opening import opened, tracking_uri
+from warmstart.tracking.runs import ARM, ROOT
 
 LOCAL = "http://127.0.0.1:5000"
-"""Where `make mlflow` serves its pages."""
+"""Where `make mlflow` serves its pages, unless somebody else is there."""
 _AGAINST = {("pretrain", "a"), ("transfer", "scratch"), ("transfer", "on_a")}
 """Stage and arm of what is compared as A against B."""
 
@@ -19,65 +21,51 @@ class Link:
     """A page of MLflow."""
 
     about: str
-    """Study or stage; empty: several."""
+    """An experiment, without `warmstart/`; empty: several."""
     text: str
     url: str
 
 
-def links() -> tuple[Link, ...]:
+def server() -> str | None:
+    """Address of the server that $MLFLOW_TRACKING_URI names; None: it names none."""
+    uri = tracking_uri()
+    return uri.rstrip("/") if uri.startswith(("http://", "https://")) else None
+
+
+def links(base: str = "") -> tuple[Link, ...]:
     """Pages of what MLflow holds by now: of each study the ranking, the curves of its arms and its
     best arm's seeds; A against B; the registered models.
 
+    Args:
+        base: address of the server; empty: that of $MLFLOW_TRACKING_URI, else `LOCAL`.
     Raises:
         InputError: one line; MLflow does not answer.
     """
-    uri = tracking_uri()
-    base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL
+    base = base or server() or LOCAL
     with opened() as store:
         summaries = list(store.summaries())
+        names = store.names()
     found: list[Link] = []
-    for number in sorted({int(run.info.experiment_id) for run in summaries}):
-        of_stage = [run for run in summaries if int(run.info.experiment_id) == number]
-        studies = sorted({_tag(run, "study") for run in of_stage})
-        # those of transfer are runs with other labels or pairs of classes, up to 50
-        for study in studies if "" not in studies else [""]:
-            found += _of_study(base, number, [r for r in of_stage if _tag(r, "study") == study])
-    whole = [run for run in summaries if not _tag(run, "study")]
-    both = [run for run in whole if (_tag(run, "stage"), _tag(run, "arm")) in _AGAINST]
+    summaries.sort(key=lambda run: (names[run.info.experiment_id], -run.info.start_time))
+    for experiment, arms in groupby(summaries, key=lambda run: str(run.info.experiment_id)):
+        best = next(arms)
+        about = names[experiment].removeprefix(ROOT)
+        for text, place in places(experiment, best).items():
+            found.append(Link(about, text, f"{base}/{place}"))
+    both = [run for run in summaries if _place(run) in _AGAINST]
     if len(both) == len(_AGAINST):
-        found.append(Link("", "A against B", _comparison(base, both)))
+        found.append(Link("", "A against B", f"{base}/{_comparison(both)}"))
     if summaries:
         found.append(Link("", "registered models", f"{base}/#/models"))
     return tuple(found)
 
 
-def _of_study(base: str, experiment: int, summaries: list[Any]) -> Iterable[Link]:
-    best = min(summaries, key=lambda run: run.data.metrics.get("rank", float("inf")))
-    stage, study, arm = (_tag(best, key) for key in ("stage", "study", "arm"))
-    page = f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-    view = f"{page}&viewStateShareKey={study or stage}"
-    name = study or stage
-    seeds = {
-        "kind": "trial",
-        "study": study,
-        "arm": arm,
-        "chosen": "true",
-        "data": _tag(best, "data"),
-    }
-    only = " AND ".join(_equal(f"tags.`warmstart.{key}`", v) for key, v in seeds.items() if v)
-    yield Link(name, "ranking", view)
-    yield Link(name, "curves of all arms", f"{view}&compareRunsMode=CHART")
-    yield Link(name, f"seeds of {arm}", f"{page}&searchFilter={quote(only, safe='')}")
+def _place(run: Any) -> tuple[str, str]:
+    tags = run.data.tags
+    return ("" if "warmstart.study" in tags else tags["warmstart.stage"]), tags[ARM]
 
 
-def _equal(tag: str, value: str) -> str:
-    """A condition of MLflow's filters, where nothing escapes a quote: `_` stands for any letter."""
-    if "'" in value and '"' in value:
-        return f"{tag} LIKE '{value.replace(chr(39), '_')}'"
-    return f'{tag} = "{value}"' if "'" in value else f"{tag} = '{value}'"
-
-
-def _comparison(base: str, runs: list[Any]) -> str:
+def _comparison(runs: list[Any]) -> str:
     ids, experiments = (
         quote(json.dumps(sorted(set(values))), safe="")
         for values in (
@@ -85,8 +73,4 @@ def _comparison(base: str, runs: list[Any]) -> str:
             [run.info.experiment_id for run in runs],
         )
     )
-    return f"{base}/#/compare-runs?runs={ids}&experiments={experiments}"
-
-
-def _tag(run: Any, key: str) -> str:
-    return str(run.data.tags.get(f"warmstart.{key}", ""))
+    return f"#/compare-runs?runs={ids}&experiments={experiments}"

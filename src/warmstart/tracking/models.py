@@ -24,6 +24,7 @@ from warmstart.files import read_json
 from warmstart.metrics import METRICS
 from warmstart.tracking.opening import opened
 from warmstart.tracking.packing import CARD, Version
+from warmstart.tracking.runs import experiment_of
 from warmstart.tracking.store import Store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -186,7 +187,8 @@ class Registry:
             f"{card['seed']}: {candidate.validated} on validation. "
             f"{card['limits']} {reason}"
         )
-        experiment, run = self._store.one(card["stage"], "warmstart.record", card["record"])
+        place = experiment_of(card["stage"], card["study"])
+        experiment, run = self._store.one(place, "warmstart.record", card["record"])
         tags = {
             "warmstart.model": candidate.digest,
             "warmstart.data": card["data"]["digest"],

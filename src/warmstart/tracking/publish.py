@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from warmstart.analysis.summary import read_summary
+from warmstart.analysis.summary import Summary, read_summary
 from warmstart.errors import InputError
 from warmstart.files import read_json
 from warmstart.records import Record, read_records, times_of
@@ -53,13 +53,20 @@ class Project:
             plan.parent: (_written(plan), len(list(plan.parent.glob("*.npz"))))
             for plan in sorted(self.unfinished.glob(f"*/{PLAN}"))
         }
-        for path in sorted(self.results.rglob("records.parquet")):
-            files = path, times_of(path.parent), self.summary(path.parent)
-            found[path.parent] = tuple(map(_written, files))
+        # MLflow lists experiments that were written last first
+        for path in sorted(self.results.rglob("records.parquet"), reverse=True):
+            of = path.parent
+            files = path, times_of(of), self.summary(of), self.figures(of)
+            found[of] = tuple(map(_written, files))
         for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
             if paths := sorted(folder.glob(pattern)):
                 found[folder] = tuple(map(_written, paths))
         return found
+
+    def figures(self, folder: Path) -> Path:
+        """Where the pictures of the study in `folder` are."""
+        place = folder.relative_to(self.results).as_posix()
+        return self.reports / "figures" / place.removeprefix("compare/")
 
     def summary(self, folder: Path) -> Path:
         """Of the records in `folder`."""
@@ -157,7 +164,7 @@ class Publisher:
                 total += Published(new=new, present=len(batch.runs) - new)
                 at_work = [run.digest for run in batch.runs if run.status == "RUNNING"]
                 if at_work and folder not in self._monitors:
-                    _, there = store.one(batch.stage, "warmstart.timings", at_work[0])
+                    _, there = store.one(batch.experiment, "warmstart.timings", at_work[0])
                     self._monitors[folder] = store.watch(there)
         return total
 
@@ -217,22 +224,36 @@ class Publisher:
         """What MLflow should hold of `folder`, each digest once."""
         commit, at_work = runs.head(folder), folder.parent == self._project.unfinished
         if folder == self._project.reports:
-            report = runs.report_run(folder, commit)
-            return [Batch(stage="report", study="", runs=(report,), whole=True)] if report else []
+            found = [report] if (report := runs.report_run(folder, commit)) else []
+            return self._placed(found, True, None)
+        summary: Summary | None = None
         try:
             if at_work:
                 found = self._unfinished(folder, failed, commit)
             else:
-                found = _finished(self._project, folder, commit)
+                found, summary = _finished(self._project, folder, commit)
         except FileNotFoundError:  # the stage has ended, or DVC empties what it will write anew
             return []
-        places: dict[tuple[str, str], dict[str, Run]] = {}
+        return self._placed(found, not at_work, summary)
+
+    @staticmethod
+    def _placed(found: Sequence[Run], whole: bool, summary: Summary | None) -> list[Batch]:
+        places: dict[tuple[str, str, str], dict[str, Run]] = {}
         for run in found:
-            place = run.tags["warmstart.stage"], run.tags.get("warmstart.study", "")
-            places.setdefault(place, {})[run.digest] = run
+            stage, study = run.tags["warmstart.stage"], run.tags.get("warmstart.study", "")
+            pipeline = run.tags["warmstart.kind"] in ("stage", "report")
+            experiment = runs.PIPELINE if pipeline else runs.experiment_of(stage, study)
+            places.setdefault((experiment, stage, study), {})[run.digest] = run
         return [
-            Batch(stage=stage, study=study, runs=tuple(of_place.values()), whole=not at_work)
-            for (stage, study), of_place in places.items()
+            Batch(
+                experiment=experiment,
+                stage=stage,
+                study=study,
+                runs=tuple(of_place.values()),
+                whole=whole,
+                summary=summary,
+            )
+            for (experiment, stage, study), of_place in places.items()
         ]
 
     def _unfinished(self, folder: Path, failed: bool, commit: str) -> list[Run]:
@@ -257,25 +278,29 @@ class Publisher:
         return [runs.with_facts(run, facts) for run in found]
 
 
-def _finished(project: Project, folder: Path, commit: str) -> list[Run]:
+def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], Summary | None]:
     """All that a stage has left in `folder`, and what was judged of it."""
-    records = _read(folder / "records.parquet", read_records)
+    records, summary = _read(folder / "records.parquet", read_records), None
     if not records:
-        return []
+        return [], None
     stage, study, data = records[0].stage, records[0].study, records[0].data_digest
     found = list(runs.trial_runs(records, commit))
     path = project.summary(folder)
     if path.exists():
         hues = project.reports / "colours.json"
         colours = read_json(hues).get(study or stage, {}) if hues.exists() else {}
-        found += runs.summary_runs(_read(path, read_summary), records, colours, commit)
+        summary = _read(path, read_summary)
+        arms = runs.summary_runs(summary, records, colours, commit)
+        # who looks for pictures looks at the best
+        found += [runs.with_figures(arm, project.figures(folder)) for arm in arms[:1]]
+        found += arms[1:]
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
     times = next((path for place in places if (path := times_of(place)).exists()), None)
     facts = _read(times, read_json) if times else {}
     if times == times_of(folder) and "started" in facts:
         found.append(runs.stage_run(stage, study, data, facts, commit))
-    return [runs.with_facts(run, facts) for run in found]
+    return [runs.with_facts(run, facts) for run in found], summary
 
 
 def _read(path: Path, read: Callable[[Path], Any]) -> Any:

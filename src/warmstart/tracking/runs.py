@@ -17,10 +17,12 @@ from typing import Any, Literal
 import numpy as np
 
 from warmstart.analysis.inference import interval
+from warmstart.analysis.labels import label
 from warmstart.analysis.scores import validated
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary
 from warmstart.analysis.words import rates
 from warmstart.records import Record
+from warmstart.tracking import figures
 
 _LONGEST = 200  # letters: MLflow takes 250, in which there is more than the name
 Point = tuple[str, float, int]
@@ -29,6 +31,15 @@ Point = tuple[str, float, int]
 DIGESTS = ("warmstart.trial", "warmstart.summary", "warmstart.timings")
 """Tags by one of which a run is found again."""
 RECORD, CURRENT, COLOUR = "warmstart.record", "warmstart.current", "mlflow.runColor"
+PARENT = "mlflow.parentRunId"
+"""Tag by which MLflow shows a run below another: a trial below its arm."""
+ROOT = "warmstart/"
+"""How the names of our experiments begin."""
+PIPELINE = f"{ROOT}pipeline"
+"""The experiment of what is no arm: stages with their times, and the report."""
+ARM = "warmstart.arm"
+FIGURES = "mlflow.warmstart.figures"
+"""Tag with the digest of the pictures that a run holds, which MLflow does not show."""
 METRIC = "warmstart.metric"
 """Tag of a summary: the metric that decides."""
 
@@ -45,6 +56,9 @@ class Run:
     metrics: tuple[Point, ...] = ()
     artifacts: Path | None = None
     """A folder of files that belong to it."""
+    figures: Path | None = None
+    """A folder with the pictures of its study (`tracking.figures`); they carry the tag `FIGURES`,
+    and are drawn again when they become others."""
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What it was trained on, as `runtime.timings` describes it; empty: not known."""
     status: Literal["FINISHED", "RUNNING", "FAILED"] = "FINISHED"
@@ -55,18 +69,39 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Runs of one stage and study."""
+    """Runs of one stage and study in one experiment."""
 
+    experiment: str
     stage: str
     study: str
     runs: tuple[Run, ...]
     whole: bool
     """Whether these are all: then MLflow's others are history, and half ones are removed."""
+    summary: Summary | None = None
+    """What the experiment's page says; None: as before."""
+
+    @property
+    def arms(self) -> dict[str, Run]:
+        """The summaries by name, best first."""
+        return {run.tags[ARM]: run for run in self.runs if is_arm(run.tags)}
 
     @property
     def metric(self) -> str:
         """What arms are judged by, as far as a summary says."""
-        return next((run.tags[METRIC] for run in self.runs if METRIC in run.tags), "accuracy")
+        return next((run.tags[METRIC] for run in self.arms.values()), "accuracy")
+
+
+def is_arm(tags: Mapping[str, str]) -> bool:
+    """Whether a run with these tags is the summary of an arm."""
+    return tags.get("warmstart.kind") == "summary"
+
+
+def experiment_of(stage: str, study: str) -> str:
+    """Where the arms and trials of a study are: one experiment each, but for the many studies with
+    other labels or pairs of classes, which share two."""
+    if stage == "transfer" and study:
+        return f"{ROOT}transfer by {'labels' if study.startswith('labels_') else 'pairs'}"
+    return f"{ROOT}{study or stage}"
 
 
 def trial_runs(records: Iterable[Record], commit: str) -> tuple[Run, ...]:
@@ -82,7 +117,7 @@ def trial_runs(records: Iterable[Record], commit: str) -> tuple[Run, ...]:
 def _trial_run(record: Record, commit: str) -> Run:
     digest = dataclasses.replace(record, chosen=False, test={}).digest
     tags = {
-        "warmstart.arm": record.arm,
+        ARM: record.arm,
         "warmstart.seed": str(record.seed),
         "warmstart.outcome": record.outcome,
         "warmstart.chosen": str(record.chosen).lower(),
@@ -92,7 +127,9 @@ def _trial_run(record: Record, commit: str) -> Run:
     ours = {"arm": record.arm, "study": record.study, "seed": record.seed}
     return Run(
         digest=digest,
-        name=_prefixed(record.study, record.name),
+        name=_prefixed(
+            record, label(record.arm, record.stage) + record.name.removeprefix(record.arm)
+        ),
         tags=_tags("trial", record.stage, record.study, record.data_digest, commit) | tags,
         params=_params(record.settings | ours | {"learning_rate": record.learning_rate}),
         metrics=_curves(record.epochs)
@@ -108,9 +145,12 @@ def summary_runs(
     chosen = {arm: [r for r in records if r.arm == arm and r.chosen] for arm in summary.arms}
     if not all(_is_of(chosen[arm], found) for arm, found in summary.arms.items()):
         return ()
+    # with one arm all are new, so that the newest are a ranking
+    order = [(name, [record.digest for record in chosen[name]]) for name in summary.arms]
+    ranking = _digest([dataclasses.asdict(summary), order])
     return tuple(
-        _summary_run(summary, name, arm, chosen[name], colours.get(name, ""), commit)
-        for name, arm in summary.arms.items()
+        _summary_run(summary, name, ranking, chosen[name], colours.get(name, ""), commit)
+        for name in summary.arms
     )
 
 
@@ -124,30 +164,26 @@ def _is_of(chosen: Sequence[Record], arm: ArmSummary) -> bool:
 def _summary_run(
     summary: Summary,
     name: str,
-    arm: ArmSummary,
+    ranking: str,
     chosen: Sequence[Record],
     colour: str,
     commit: str,
 ) -> Run:
+    arm, digest = summary.arms[name], _digest([ranking, name])
     contrast = next((c for c in summary.contrasts.values() if c.arm == name), None)
-    digest = _digest(
-        {
-            "place": [summary.stage, summary.study, name, summary.data_digest],
-            "arm": dataclasses.asdict(arm),
-            "contrast": dataclasses.asdict(contrast) if contrast else None,
-            "curves": [record.digest for record in chosen],
-        }
-    )
     tags = {
-        "warmstart.arm": name,
+        ARM: name,
         "warmstart.summary": digest,
         "warmstart.at_edge": arm.at_edge,
         METRIC: summary.metric,
         CURRENT: "true",
         COLOUR: colour,
     }
-    metrics = _numbers(arm, summary.metric)
+    if summary.contrasts and name == summary.reference:
+        tags["warmstart.verdict"] = "reference"
+    metrics = _numbers(arm, summary.metric) | {"low": arm.test.low, "high": arm.test.high}
     if contrast:
+        metrics["difference"] = contrast.difference.mean
         named = ("verdict", "on_new_data", "reference")
         tags |= {f"warmstart.{key}": getattr(contrast, key) for key in named}
         metrics |= _numbers(contrast, summary.metric)
@@ -155,14 +191,14 @@ def _summary_run(
     common = _tags("summary", summary.stage, summary.study, summary.data_digest, commit)
     return Run(
         digest=digest,
-        name=_prefixed(summary.study, name),
+        name=_prefixed(summary, label(name, summary.stage)),
         tags=_filled(common | tags),
         params=_params(
             arm.settings
             | ours
             | {"learning_rate": arm.learning_rate, "learning_rates": rates(arm.rates)}
         ),
-        metrics=_scalars(metrics, 0) + _mean_curves(chosen),
+        metrics=_scalars({k: _short(v) for k, v in metrics.items()}, 0) + _mean_curves(chosen),
     )
 
 
@@ -210,6 +246,12 @@ def report_run(folder: Path, commit: str) -> Run | None:
     tags = _tags("report", "report", "", "", commit)
     tags |= {"warmstart.summary": digest, CURRENT: "true"}
     return Run(digest=digest, name="report", tags=tags, artifacts=folder) if files else None
+
+
+def with_figures(run: Run, folder: Path) -> Run:
+    """`run` with the pictures in `folder`, if there are any."""
+    found = figures.digest(folder)
+    return replace(run, figures=folder, tags=run.tags | {FIGURES: found}) if found else run
 
 
 def with_facts(run: Run, facts: Mapping[str, Any]) -> Run:
@@ -304,8 +346,18 @@ def _numbers(found: ArmSummary | Contrast, metric: str) -> dict[str, float | Non
     return values
 
 
-def _prefixed(study: str, name: str) -> str:
-    return f"{study}: {name}" if study else name
+def _short(value: float | None) -> float | None:
+    """Four decimals; two digits of what is smaller, six of what is larger. MLflow's table shows all
+    that it is given and has no room for more; the summaries below `reports` have the rest."""
+    if value is None:
+        return None
+    form = ".6g" if abs(value) >= 100 else ".4f" if abs(value) >= 0.001 else ".2g"
+    return float(format(value, form))
+
+
+def _prefixed(of: Record | Summary, name: str) -> str:
+    """With the study where its experiment has several."""
+    return f"{of.study.replace('_', ' ')}: {name}" if of.stage == "transfer" and of.study else name
 
 
 def _params(values: Mapping[str, object]) -> dict[str, str]:

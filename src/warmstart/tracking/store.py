@@ -12,12 +12,35 @@ What makes it safe to publish at any time, any number of times, side by side:
 """
 
 import json
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from warmstart.tracking.runs import COLOUR, CURRENT, DIGESTS, RECORD, Batch, Run
+from warmstart.tracking.figures import draw
+from warmstart.tracking.notes import NOTE, about, note
+from warmstart.tracking.runs import (
+    ARM,
+    COLOUR,
+    CURRENT,
+    DIGESTS,
+    FIGURES,
+    PARENT,
+    RECORD,
+    ROOT,
+    Batch,
+    Run,
+    is_arm,
+)
 
+LAYOUT = "mlflow.warmstart.layout"
+"""Tag of our experiments, which MLflow does not show: one experiment for each study."""
+VIEW = "mlflow.sharedViewState.ranking"
+"""Tag of an experiment: what its table shows."""
+_CHANGE = (CURRENT, COLOUR, PARENT, FIGURES)
+"""Tags of a finished run that may become others."""
 BATCH = 800
 """Points in one request; with parameters and tags MLflow takes 1,000."""
 _PAGE = 1000
@@ -46,17 +69,16 @@ class Store:
         """Where it is, absolute."""
         return str(self._client.tracking_uri)
 
-    def one(self, stage: str, tag: str, value: str) -> tuple[str, Any | None]:
-        """The ID of the stage's experiment and its run with that tag."""
-        experiment: str = self._experiment(stage).experiment_id
-        found = self._client.search_runs([experiment], f"tags.`{tag}` = '{value}'", max_results=1)
-        return experiment, found[0] if found else None
+    def one(self, experiment: str, tag: str, value: str) -> tuple[str, Any | None]:
+        """The ID of the experiment and its run with that tag."""
+        place: str = self._experiment(experiment).experiment_id
+        found = self._client.search_runs([place], f"tags.`{tag}` = '{value}'", max_results=1)
+        return place, found[0] if found else None
 
     def summaries(self) -> Iterator[Any]:
         """Of arms, in all our experiments, those that hold."""
         only = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
-        found = self._client.search_experiments(filter_string="name LIKE 'warmstart/%'")
-        if ours := [experiment.experiment_id for experiment in found]:
+        if ours := [e.experiment_id for e in self._ours() if LAYOUT in e.tags]:
             yield from self._client.search_runs(ours, only, max_results=_PAGE)
 
     def bring(self, batch: Batch) -> int:
@@ -80,30 +102,74 @@ class Store:
         """One look, and what it shows to be missing; the digests of that are added to `brought`."""
         wanted = {run.digest: run for run in batch.runs}
         found = self._find(batch)
+        arms = self._arms(batch, found, brought)
+        now = min([_now(), *(arm.info.start_time - 1 for arm in arms.values())])
         late: Exception | None = None
-        for digest, run in wanted.items():
+        # arms first, which somebody looks for
+        for digest, run in sorted(wanted.items(), key=lambda item: not is_arm(item[1].tags)):
+            run = _below(run, arms)
             there = found.get(digest)
             if there is None or _lacks(there, run, batch.whole):
                 try:
-                    self._write(there or self._create(batch.stage, run), run)
+                    self._write(there or self._create(batch, run, run.started or now), run)
                 except Exception as error:
                     if getattr(error, "error_code", None) not in _OVERTAKEN:
                         raise
                     late = error  # the others come first
                 brought.add(digest)
+            else:
+                if there.data.tags.get(FIGURES) != run.tags.get(FIGURES):
+                    self._draw(there, run)
+                self._mark(there, {key: run.tags[key] for key in _CHANGE if key in run.tags})
         if late:
             raise late
         if batch.whole:
-            for digest, there in found.items():
-                self._mark(there, wanted.get(digest))
-        if any(run.metrics for run in batch.runs):
-            self._offer(batch)
+            self._supersede(batch, found, arms)
+        if batch.arms:
+            self._offer(batch, next(iter(arms.values())))
+
+    def _arms(self, batch: Batch, found: dict[str, Any], brought: set[str]) -> dict[str, Any]:
+        """Runs of the arms that hold, by name; where `batch` has others, those, which are added to
+        `found`. MLflow lists the newest first: the best has the last start time, and all are newer
+        than their trials."""
+        if not batch.arms:
+            return {
+                there.data.tags[ARM]: there
+                for there in found.values()
+                if is_arm(there.data.tags) and there.data.tags.get(CURRENT) == "true"
+            }
+        newest = {  # were it to be made, the best of them would start then
+            found[run.digest].info.start_time + place
+            for place, run in enumerate(batch.arms.values())
+            if run.digest in found
+        }
+        begins = max(newest, default=_now())
+        for place, run in enumerate(batch.arms.values()):
+            if run.digest not in found:
+                found[run.digest] = self._create(batch, run, begins - place)
+                brought.add(run.digest)
+        return {name: found[run.digest] for name, run in batch.arms.items()}
+
+    def _supersede(self, batch: Batch, found: dict[str, Any], arms: dict[str, Any]) -> None:
+        """Mark what was found and is not of `batch`: it holds no longer, and is shown below the arm
+        that does. A ranking holds until there is another."""
+        for digest in found.keys() - {run.digest for run in batch.runs}:
+            tags = found[digest].data.tags
+            if not batch.arms if is_arm(tags) else PARENT in tags:
+                continue
+            marks = {CURRENT: "false"} if CURRENT in tags else {}
+            if arms:
+                below = arms.get(tags[ARM], next(iter(arms.values())))
+                marks[PARENT] = below.info.run_id
+            self._mark(found[digest], marks)
 
     def _find(self, batch: Batch) -> dict[str, Any]:
         """Our runs of a stage and study by digest, each once: the oldest, and no half ones of
-        results that are no more."""
-        only = f"tags.`warmstart.study` = '{batch.study}'" if batch.study else ""
-        place, token = [self._experiment(batch.stage).experiment_id], None
+        results that are no more. An arm that holds again is not among them: it is made anew, since
+        the newest arms are the ranking."""
+        key = "study" if batch.study else "stage"
+        only = f"tags.`warmstart.{key}` = '{getattr(batch, key)}'"
+        place, token = [self._experiment(batch.experiment).experiment_id], None
         runs: dict[str, Any] = {}
         while True:  # by ID: pages may overlap while others publish
             page = self._client.search_runs(
@@ -116,24 +182,26 @@ class Store:
             runs |= {run.info.run_id: run for run in page}
             if not (token := page.token):
                 break
-        wanted = {run.digest for run in batch.runs}
+        wanted = {run.digest: run for run in batch.runs}
         found: dict[str, Any] = {}
         for run in sorted(runs.values(), key=lambda r: (r.info.start_time, r.info.run_id)):
             tags = run.data.tags
             digest = next((tags[name] for name in DIGESTS if name in tags), None)
-            if not digest or tags.get("warmstart.study", "") != batch.study:
+            of = tags.get("warmstart.stage"), tags.get("warmstart.study", "")
+            if not digest or of != (batch.stage, batch.study):
                 continue
             half = run.info.status == "RUNNING" and tags.get("warmstart.kind") != "stage"
-            if digest in found or (batch.whole and half and digest not in wanted):
+            again = digest in wanted and is_arm(tags) and tags.get(CURRENT) == "false"
+            if digest in found or again or (batch.whole and half and digest not in wanted):
                 self._client.delete_run(run.info.run_id)
             else:
                 found[digest] = run
         return found
 
-    def _create(self, stage: str, run: Run) -> Any:
-        experiment = self._experiment(stage).experiment_id
+    def _create(self, batch: Batch, run: Run, started: int) -> Any:
+        experiment = self._experiment(batch.experiment).experiment_id
         return self._client.create_run(
-            experiment, start_time=run.started, tags=run.tags, run_name=run.name
+            experiment, start_time=started, tags=run.tags, run_name=run.name
         )
 
     def _write(self, there: Any, run: Run) -> None:
@@ -162,6 +230,7 @@ class Store:
         )
         if finished:
             return
+        self._draw(there, run)
         if run.artifacts:
             self._client.log_artifacts(info.run_id, str(run.artifacts))
         if run.data:
@@ -169,15 +238,21 @@ class Store:
                 info.run_id, datasets=[_input(run.data, run.tags["warmstart.data"])]
             )
         if run.status != "RUNNING":
-            self._client.set_terminated(info.run_id, status=run.status, end_time=run.ended)
+            # how long a trial took, no record says
+            ended = run.ended or (None if run.started else info.start_time)
+            self._client.set_terminated(info.run_id, status=run.status, end_time=ended)
 
-    def _mark(self, there: Any, run: Run | None) -> None:
-        """Bring what changes of a run up to date: whether it holds, and its colour."""
-        tags = {CURRENT: "false"} if run is None else run.tags
-        for key in (CURRENT, COLOUR):
-            kept = there.data.tags.get(key)
-            if key in tags and kept != tags[key] and (run or kept):
-                self._client.set_tag(there.info.run_id, key, tags[key])
+    def _draw(self, there: Any, run: Run) -> None:
+        """The pictures of its study."""
+        if run.figures:
+            with tempfile.TemporaryDirectory() as folder:
+                draw(run.figures, Path(folder))
+                self._client.log_artifacts(there.info.run_id, folder, "figures")
+
+    def _mark(self, there: Any, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            if there.data.tags.get(key) != value:
+                self._client.set_tag(there.info.run_id, key, value)
 
     def watch(self, run: Any) -> Any:
         """MLflow's own monitor, which logs what the machine does to `run` until its `finish()`."""
@@ -189,32 +264,70 @@ class Store:
         monitor.start()
         return monitor
 
-    def _experiment(self, stage: str) -> Any:
-        """The stage's experiment. One that was deleted comes back: it is a view."""
-        if stage not in self._experiments:
+    def _experiment(self, name: str) -> Any:
+        """The experiment of that name. One that was deleted comes back: it is a view."""
+        if name not in self._experiments:
             from mlflow.exceptions import MlflowException
 
-            name = f"warmstart/{stage}"
             experiment = self._client.get_experiment_by_name(name)
-            if experiment is None:
+            if experiment is None or LAYOUT not in experiment.tags:
+                self._retire()
                 try:
-                    self._client.create_experiment(name, self._artifacts)
+                    self._client.create_experiment(
+                        name, self._artifacts, {LAYOUT: "2"} | about(name)
+                    )
                 except MlflowException as error:
                     if error.error_code != "RESOURCE_ALREADY_EXISTS":
                         raise
                 experiment = self._client.get_experiment_by_name(name)
             elif experiment.lifecycle_stage == "deleted":
                 self._client.restore_experiment(experiment.experiment_id)
-            self._experiments[stage] = experiment
-        return self._experiments[stage]
+            self._experiments[name] = experiment
+        return self._experiments[name]
 
-    def _offer(self, batch: Batch) -> None:
-        """A view of the runs table that ranks the arms, opened by `?viewStateShareKey=STUDY`
-        (without a study: the stage). By default MLflow's table shows no metric at all."""
-        experiment = self._experiment(batch.stage)
-        key, view = ranking(batch.stage, batch.study, batch.metric)
-        if experiment.tags.get(key) != view:
-            self._client.set_experiment_tag(experiment.experiment_id, key, view)
+    def _retire(self) -> None:
+        """Rename experiments of releases that had one for all studies: their runs stay as they
+        are, and what is in `results` is published anew."""
+        for experiment in self._ours():
+            if LAYOUT not in experiment.tags:
+                name = f"before/{experiment.name}"
+                self._client.rename_experiment(experiment.experiment_id, name)
+
+    def names(self) -> dict[str, str]:
+        """ID -> name of our experiments."""
+        return {experiment.experiment_id: experiment.name for experiment in self._ours()}
+
+    def _ours(self) -> Iterator[Any]:
+        """Experiments of this package."""
+        yield from self._client.search_experiments(filter_string=f"name LIKE '{ROOT}%'")
+
+    def _offer(self, batch: Batch, best: Any) -> None:
+        """What stands on top of the experiment's page, and the view behind its link "ranking"."""
+        experiment = self._experiment(batch.experiment)
+        tags = {VIEW: ranking(batch.metric)}
+        if batch.summary and batch.experiment == f"{ROOT}{batch.study or batch.stage}":
+            tags[NOTE] = note(
+                batch.summary,
+                experiment.experiment_id,
+                best,
+                drawn=any(run.figures for run in batch.runs),
+            )
+        for key, value in tags.items():
+            if experiment.tags.get(key) != value:
+                self._client.set_experiment_tag(experiment.experiment_id, key, value)
+
+
+def _now() -> int:
+    """ms since 1970."""
+    return round(1000 * time.time())
+
+
+def _below(run: Run, arms: Mapping[str, Any]) -> Run:
+    """A trial with its arm, where that is of the same data."""
+    arm = arms.get(run.tags.get(ARM, ""))
+    if is_arm(run.tags) or not arm or arm.data.tags["warmstart.data"] != run.tags["warmstart.data"]:
+        return run
+    return replace(run, tags=run.tags | {PARENT: arm.info.run_id})
 
 
 def _lacks(there: Any, run: Run, whole: bool) -> bool:
@@ -224,24 +337,18 @@ def _lacks(there: Any, run: Run, whole: bool) -> bool:
     return whole and run.tags.get(RECORD) != there.data.tags.get(RECORD)
 
 
-def ranking(stage: str, study: str, metric: str = "accuracy") -> tuple[str, str]:
-    """Key and value of the experiment's tag that holds a ready-made view of MLflow's runs table:
-    the current summaries of a study by rank, with the columns that matter.
+def ranking(metric: str) -> str:
+    """A view of MLflow's table of runs, in the words of MLflow's pages: the columns that matter.
 
-    This is how MLflow's own button "share" keeps a view. A version that knows another form
-    ignores the tag.
+    This is how MLflow's own button "share" keeps a view, opened by `?viewStateShareKey=ranking`. A
+    version that knows another form ignores it.
     """
-    only = {"kind": "summary", "current": "true"} | ({"study": study} if study else {})
-    test = f"test_{metric}"
-    metrics = ("rank", test, f"{test}_low", f"{test}_high", f"{metric}_difference", "p_value")
-    columns = [f"metrics.`{name}`" for name in metrics]
-    view = {
-        "searchFilter": " AND ".join(f"tags.`warmstart.{k}` = '{v}'" for k, v in only.items()),
-        "orderByKey": "metrics.`rank`",
-        "orderByAsc": True,
-        "selectedColumns": [*columns, "params.`learning_rate`", "tags.`warmstart.verdict`"],
-    }
-    return f"mlflow.sharedViewState.{study or stage}", json.dumps(view)
+    names = f"test_{metric}", "low", "high", "difference"
+    shown = [*(f"metrics.`{name}`" for name in names), "tags.`warmstart.verdict`"]
+    view = {"orderByKey": "attributes.start_time", "orderByAsc": False}
+    widths = {shown[0]: 30 + 8 * len(names[0]), shown[-1]: 160}  # pixels, else 100
+    columns = {"selectedColumns": shown, "columnOrder": shown, "columnWidths": widths}
+    return json.dumps(view | columns)
 
 
 def _input(data: Mapping[str, Any], digest: str) -> Any:

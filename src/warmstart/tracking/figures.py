@@ -1,0 +1,66 @@
+"""The pictures of a study as files of an MLflow run: SVG, and one page where they tell values."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from html import escape
+from pathlib import Path
+
+PAGE = "study.html"
+
+
+def digest(folder: Path) -> str:
+    """Of the pictures in `folder`; empty: there is none."""
+    found = hashlib.sha256()
+    for path in _specifications(folder):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest() if next(_specifications(folder), None) else ""
+
+
+def draw(folder: Path, into: Path) -> None:
+    """Write the pictures, `KIND.json` (Vega-Lite with its data) and `KIND.svg` in `folder`, as SVG
+    and as a page that loads nothing from elsewhere."""
+    drawn = []
+    for path in _specifications(folder):
+        text = path.read_text(encoding="utf-8")
+        title = escape(str(json.loads(text).get("description", path.stem)))
+        # a name may hold what ends a script
+        call = f"vegaEmbed('#{path.stem}', {text.replace('<', chr(92) + 'u003c')}, {_OPTIONS})"
+        drawn.append(
+            f'<figure><div id="{path.stem}"></div><figcaption>{title}</figcaption></figure>'
+            f"<script>{call}</script>"
+        )
+        svg = path.with_suffix(".svg")
+        if svg.exists():
+            shutil.copy(svg, into / svg.name)
+    (into / PAGE).write_text(_PAGE % (_library(), "\n".join(drawn)), encoding="utf-8")
+
+
+_OPTIONS = "{actions: false}"
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Figures</title>
+<style>
+body { font: 16px system-ui, sans-serif; color: black; background: white; margin: 24px }
+figure { margin: 0 0 40px; max-width: 760px } figure > div { width: 100%% }
+figcaption { color: #555 }
+</style>
+<script>%s</script>
+<body>
+%s
+</body></html>
+"""
+
+
+def _specifications(folder: Path) -> Iterator[Path]:
+    """The ranking first."""
+    yield from sorted(folder.glob("*.json"), key=lambda path: (path.stem != "ranking", path.stem))
+
+
+@cache
+def _library() -> str:
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed")
+    return bundle.replace("</script", "<\\/script")

@@ -1,0 +1,85 @@
+"""MLflow's pages as `make mlflow` serves them: whoever opens them for the first time finds
+experiments rather than traces, a table with the numbers that arms are ranked by, and no pane of the
+assistant in front of it. What somebody chooses there stays chosen.
+
+MLflow keeps all of that in the browser alone. It loads this app by its plugin `mlflow.app`.
+"""
+
+import json
+import os
+import socket
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from warmstart.tracking.opening import tracking_uri
+from warmstart.tracking.store import VIEW
+
+HOST, PORT = "127.0.0.1", 5000
+APP = "warmstart"
+"""Name of the plugin, in pyproject.toml."""
+_PORTS = 100
+_DEFAULTS = {
+    "mlflow.workflowType_v1": "machine_learning",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
+}
+"""Key in the browser's storage -> value where there is none."""
+_SCRIPT = r"""
+const defaults = %s;
+const stored = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) {
+  const value = stored.call(this, key);
+  if (value !== null) return value;
+  if (key in defaults) return JSON.stringify(defaults[key]);
+  const [, experiment] = /-ExperimentPage-\["(\d+)"\]-/.exec(key) ?? [];
+  return experiment ? view(experiment) : null;
+};
+// the experiment's own view, which its publisher keeps with it
+function view(experiment) {
+  const request = new XMLHttpRequest();
+  request.open("GET", `ajax-api/2.0/mlflow/experiments/get?experiment_id=${experiment}`, false);
+  request.send();
+  const tags = request.status === 200 ? JSON.parse(request.response).experiment.tags : [];
+  return tags?.find((tag) => tag.key === "%s")?.value ?? null;
+}
+if (!location.hash) location.replace("#/experiments");
+"""
+
+
+def create_app() -> Any:
+    """MLflow's server, whose page has our defaults."""
+    from mlflow.server import app as flask
+    from mlflow.server.fastapi_app import app
+
+    script = _SCRIPT % (json.dumps(_DEFAULTS), VIEW)
+    index = Path(str(flask.static_folder), "index.html").read_text(encoding="utf-8")
+    page = index.replace("<head>", f"<head><script>{script}</script>", 1)
+    flask.view_functions["serve"] = lambda: page
+    return app
+
+
+def free_port(wanted: int = PORT) -> int:
+    """`wanted`, or the next port of this machine that is free.
+
+    Raises:
+        OSError: none of the next 100 is.
+    """
+    for port in range(wanted, wanted + _PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no port from {wanted} to {wanted + _PORTS - 1} is free")
+
+
+def serve(port: int) -> None:
+    """Become MLflow's server, on that port of 127.0.0.1."""
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--host", HOST, "--port", str(port), "--backend-store-uri", tracking_uri()]
+    if entry_points(group="mlflow.app", name=APP):  # not where the package was not installed
+        command += ["--app-name", APP]
+    os.execve(sys.executable, command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ)

@@ -1,0 +1,181 @@
+"""`warmstart mlflow`: a port that is free, MLflow's pages with our defaults."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from made_up_results import made_up, made_up_timings, project_of, publish_all, write
+from warmstart.__main__ import main
+from warmstart.analysis.summary import read_summary
+from warmstart.tracking import pages
+from warmstart.tracking.pages import APP, HOST, free_port
+
+SOON = 60_000  # ms
+PLUGIN = {
+    "METADATA": "Metadata-Version: 2.1\nName: warmstart\nVersion: 0\n",
+    "entry_points.txt": f"[mlflow.app]\n{APP} = warmstart.tracking.pages:create_app\n",
+}
+"""What an installation says of itself: that of this environment may be of another checkout."""
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """A port at which somebody listens."""
+    with closing(socket.socket()) as listening:
+        listening.bind((HOST, 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def test_a_busy_port_gives_the_next_free_one(busy: int) -> None:
+    found = free_port(busy)
+    assert busy < found < busy + 100
+    with closing(socket.socket()) as one:
+        one.bind((HOST, found))
+        assert free_port(found) != found
+    assert free_port(found) == found
+
+
+def test_it_is_said_in_one_line(
+    database: Path, busy: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[int] = []
+    monkeypatch.setattr(pages, "serve", served.append)
+    assert main(["mlflow", "--port", str(busy)]) == 0
+    (port,) = served
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == f"port {busy} is busy, {port} is free"
+    assert last == f"MLflow: http://{HOST}:{port}/#/experiments?workflowType=machine_learning"
+
+
+def test_links_are_those_of_the_server(
+    database: Path, folder: Path, busy: int, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    publish_all(folder.parents[1])
+    capsys.readouterr()
+    monkeypatch.setattr(pages, "serve", lambda port: None)
+    main(["mlflow", "--port", str(busy)])
+    addresses = set(re.findall(r"http://[^/]+", capsys.readouterr().out))
+    assert addresses == {f"http://{HOST}:{free_port(busy)}"}
+
+
+def test_another_server_is_not_served_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/")
+    monkeypatch.setattr(pages, "serve", lambda port: pytest.fail("served"))
+    assert main(["mlflow"]) == 2
+    assert capsys.readouterr().err.startswith("error: http://127.0.0.1:9/: expected an MLflow")
+
+
+@pytest.fixture
+def served(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """Serves MLflow's pages as `make mlflow` does; the address that it prints."""
+    meta = here / "meta/warmstart-0.dist-info"
+    meta.mkdir(parents=True)
+    for name, text in PLUGIN.items():
+        (meta / name).write_text(text)
+    path = os.pathsep.join([str(meta.parent), *sys.path])
+    started: list[subprocess.Popen[Any]] = []
+
+    def serve() -> str:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "warmstart", "mlflow", "--port", "21000"],
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout
+        return next(line.split()[1] for line in process.stdout if line.startswith("MLflow: "))
+
+    yield serve
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # it would wait for the browser
+        process.wait(20)
+        if process.stdout:
+            process.stdout.close()
+
+
+def opened(page: Page, address: str) -> None:
+    """The address, as soon as somebody is there, in a browser that was never there before."""
+    page.set_viewport_size({"width": 1440, "height": 810})
+    for _ in range(600):
+        with (
+            suppress(OSError),
+            socket.create_connection((HOST, int(re.findall(r":(\d+)/", address)[0])), 1),
+        ):
+            break
+        page.wait_for_timeout(100)
+    page.goto(address)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bare", [False, True])
+def test_one_click_shows_the_answer(
+    database: Path, folder: Path, here: Path, page: Page, served: Callable[[], str], bare: bool
+) -> None:
+    """The arms, best first, with the numbers that rank them, and nothing in front of them; also
+    from the address of the server alone."""
+    write(folder, *made_up(), made_up_timings())
+    write(here / "results/compare/depth", *made_up(study="depth", root=1))
+    publish_all(here / "results")
+    address = served()
+    opened(page, address.partition("#")[0] if bare else address)
+    row = page.get_by_role("row").filter(has_text="warmstart/initializer")
+    expect(row).to_contain_text("he_normal: 96.0 %", timeout=SOON)
+    row.get_by_role("link", name="warmstart/initializer").click()
+
+    summary = read_summary(project_of(folder).summary(folder))
+    names = page.locator('[role="gridcell"][col-id*="Run Name"] a')
+    expect(names).to_have_text(list(summary.arms), timeout=SOON)
+    head = page.locator('[role="columnheader"][col-id="metrics.`difference`"]')
+    expect(head).to_be_visible(timeout=SOON)
+    of = {contrast.arm: contrast for contrast in summary.contrasts.values()}
+    for number, (arm, found) in enumerate(summary.arms.items()):
+        contrast = of.get(arm)
+        expected = {
+            "metrics.`test_accuracy`": f"{found.test.mean:.2f}",
+            "metrics.`low`": f"{found.test.low:.2f}",
+            "metrics.`high`": f"{found.test.high:.2f}",
+            "metrics.`difference`": f"{contrast.difference.mean:.2f}" if contrast else "-",
+            "tags.`warmstart.verdict`": contrast.verdict if contrast else "reference",
+        }
+        places = []
+        for column, text in expected.items():
+            cell = page.locator(f'[row-index="{number}"] [col-id="{column}"]')
+            expect(cell).to_have_text(text)
+            expect(cell).to_be_in_viewport()
+            places.append(cell.bounding_box()["x"])
+        assert places == sorted(places)
+    expect(page.get_by_text("he_normal: 96.0 % (94.0 to 98.0) test accuracy")).to_be_visible()
+    expect(page.get_by_text("MLflow Assistant")).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_what_somebody_chose_stays_chosen(
+    database: Path, folder: Path, page: Page, served: Callable[[], str]
+) -> None:
+    publish_all(folder.parents[1])
+    address = served()
+    opened(page, address)
+    page.get_by_role("link", name="warmstart/initializer").wait_for(timeout=SOON)
+    page.evaluate("localStorage['mlflow.workflowType_v1'] = '\"genai\"'")
+    page.goto("about:blank")
+    page.goto(address.partition("?")[0])
+    page.get_by_role("link", name="warmstart/initializer").click(timeout=SOON)
+    expect(page.get_by_text("Evaluation runs")).to_be_visible(timeout=SOON)
