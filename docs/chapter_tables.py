@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from warmstart.analysis.chapter import RULES, Rule
 from warmstart.files import read_json, write_json
+from warmstart.records import times_of
 
 HERE = Path(__file__).resolve().parent
 KEPT, BOOK = HERE / "chapter.json", HERE.parent / "benchmarks/results/book.json"
@@ -92,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
 def own_run(project: Path, command: str) -> dict[str, dict[str, Any]]:
     """What the reports of `project` say, under the name of its data."""
     card = read_json(project / "data/prepared/card.json")
-    timings = read_json(project / "results/pretrain/timings.json")
+    timings = read_json(times_of(project / "results/pretrain"))
     summaries = project / "reports/summaries"
     claims = read_json(project / "reports/claims.json")
     transfer = read_json(path) if (path := summaries / "transfer.json").exists() else {"arms": {}}

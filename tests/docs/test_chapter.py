@@ -257,7 +257,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "reports/claims.json": claims,
         "reports/summaries/compare/clipping.json": clipping,
         "data/prepared/card.json": {"name": "wine", "tasks": {"full": {"train": {"n": 90}}}},
-        "results/pretrain/timings.json": {"machine": {}, "versions": {}},
+        "results/times/pretrain.json": {"machine": {}, "versions": {}},
     }
     for path, content in written.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
