@@ -52,7 +52,7 @@ OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param 'data
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
 	@$(if $(OWN),:,$(BIN)/python -m warmstart check)
 	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) $(if $(OWN),exp run $(OWN),repro)
-	@echo "the report: reports/report.html    every run: make mlflow"
+	@echo "every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side
 	@$(BIN)/python -m warmstart check
@@ -62,7 +62,7 @@ more: setup ## go on where verdicts are open, with up to MOST seeds (30); finish
 	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) exp run --set-param compare.most_seeds=$(MOST)
 
 experiments: setup ## list the experiments: what changed in params.yaml and what it brought
-	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed
+	@COLUMNS=$${COLUMNS:-160} $(BIN)/dvc exp show --no-pager --only-changed --drop Created
 
 plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan

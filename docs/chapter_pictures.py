@@ -11,15 +11,15 @@ import vl_convert
 from PIL import Image
 
 IMAGES = Path(__file__).resolve().parent / "images/chapter"
-REPORTED = Path("reports/pictures")
+REPORTED = Path("reports/figures")
 PICTURES = {
-    "gradients": "depth-gradients-20",
-    "initializer": "initializer-ranking",
-    "activation": "activation-ranking",
-    "batch_norm": "batch_norm-curves",
-    "clipping": "clipping-rates",
-    "labels": "transfer-labels",
-    "transfer": "transfer-seeds",
+    "gradients": "depth/gradients-20",
+    "initializer": "initializer/ranking",
+    "activation": "activation/ranking",
+    "batch_norm": "batch_norm/curves",
+    "clipping": "clipping/rates",
+    "labels": "transfer/labels",
+    "transfer": "transfer/seeds",
 }
 """Name -> that of the report's."""
 

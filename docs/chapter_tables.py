@@ -55,6 +55,8 @@ EXPERIMENTS = {
 """Of the book, which `make book` repeats."""
 NAMED = 6
 """A list of more arms than this is given as their number."""
+NOT_RUN = "which was not run"
+"""What a claim says of its study."""
 Kept = Mapping[str, Mapping[str, Any]]
 """Data -> what a run on them came to."""
 
@@ -188,6 +190,8 @@ def _statement(rule: Rule, language: str) -> str:
 
 def _verdict(claim: Mapping[str, Any], language: str) -> str:
     words = WORDS[language]
+    if NOT_RUN in claim["missing"]:
+        return "–"
     verdict = words["verdicts"][claim["verdict"]]
     if claim["verdict"] != "open":
         verdict = f"**{verdict}**"

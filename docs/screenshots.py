@@ -33,6 +33,8 @@ FIGURES = {
     "labels": "transfer/labels",
 }
 """Picture -> the report's figure."""
+REPORT = {"report": (1400, 900, "light"), "report_phone": (400, 800, "dark")}
+"""Picture -> width and height of the report's first screen in pixels, and its colours."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
         args = [f"--{flag}" for flag in FLAGS.split()]
         browser = playwright.chromium.launch(executable_path=chromium, args=args)
         page = browser.new_page(viewport={"width": 1440, "height": 810})
-        picture_report()
+        picture_report(page)
         picture_mlflow(page)
         picture_prefect(page, Path(folder))
         browser.close()
@@ -53,7 +55,15 @@ def main() -> int:
     return 0
 
 
-def picture_report() -> None:
+def picture_report(page: Page) -> None:
+    for name, (width, height, scheme) in REPORT.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.goto((ROOT / "reports/report.html").as_uri())
+        page.locator("figure.chart svg").first.wait_for()
+        page.screenshot(path=picture(name))
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1440, "height": 810})
     for name, place in FIGURES.items():
         svg = (ROOT / f"reports/figures/{place}.svg").read_text(encoding="utf-8")
         picture(name).write_bytes(vl_convert.svg_to_png(svg, scale=2))

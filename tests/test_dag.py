@@ -201,7 +201,8 @@ def test_an_experiment_changes_what_depends_on_it(project: Path) -> None:
     diff = json.loads(run(project, "dvc", "metrics", "diff", "--json"))
     (path,) = diff
     assert path == "reports/metrics.json"
-    assert diff[path]["trials"]["new"] - diff[path]["trials"]["old"] == 2 * 3  # arms × rates
+    # one seed more of two arms at three learning rates, for two epochs
+    assert diff[path]["epochs"]["new"] - diff[path]["epochs"]["old"] == 2 * 3 * 2
     summary = json.loads((project / "reports/summaries/compare/clipping.json").read_text())
     assert summary["seeds"] == 3
     shown = json.loads(run(project, "dvc", "exp", "show", "--json"))

@@ -124,6 +124,8 @@ def _run(
             if kept is not None:
                 kept += [stage for stage, state in states.items() if state.is_completed()]
             pages.show(stages, states, project.after)
+            if kept:  # DVC takes a while, in which nothing else would be seen
+                pages.log(f"keeping what is new as the DVC experiment {safe_name(flow_run.name)}")
     except ProjectError as error:
         return Failed(name="Refused", message=str(error))
     summary = pages.summary(states, {name: future.state for name, future in others.items()})

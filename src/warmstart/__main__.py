@@ -4,57 +4,93 @@
 Stages are imported when they run: `--help` and a wrong params.yaml answer without TensorFlow.
 """
 
+import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import TextIOWrapper
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
+from rich.console import Console
+from rich.text import Text
 
-from warmstart import __version__
-from warmstart.config import loading as config
+from warmstart import __version__, places
+from warmstart.config.params import KNOWN_CLASSES
 from warmstart.errors import InputError
+from warmstart.places import (
+    MODELS,
+    PARAMS,
+    PREPARED,
+    REPORTS,
+    RESULTS,
+    ByUser,
+    Params,
+    Prepared,
+    Results,
+)
 from warmstart.runtime.lifetime import end_with_parent
+from warmstart.stage_commands import STAGES
 
-PARAMS, PREPARED, RESULTS = Path("params.yaml"), Path("data/prepared"), Path("results")
-MODELS, REPORTS = Path("models"), Path("reports")
-Params = Annotated[Path, Parameter(name="--params", help="parameter file")]
-Prepared = Annotated[Path, Parameter(name="--data", help="folder that `prepare` wrote")]
-Results = Annotated[Path, Parameter(name="--results", help="folder with the results of all stages")]
-Output = Annotated[Path, Parameter(name="--output", help="folder for records and timings")]
 Rest = Annotated[
     tuple[str, ...], Parameter(consume_multiple=True, allow_leading_hyphen=True, negative=())
 ]
 """All that follows on the command line, options included."""
+UNWRITABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+}  # fmt: skip
+"""What a folder or a disk may have against a file that is opened or made."""
 
 app = App(
     name="warmstart",
     version=__version__,
-    help="How should a deep network start? The stages of the pipeline, which `dvc repro` runs, "
-    "and what to do with their results. The default of every path is its place in dvc.yaml.",
+    help="How should a deep network start? Call a command anywhere in the project's folder. "
+    "The default of every path is its place in dvc.yaml; those you give start where you are.",
     help_format="plaintext",
     result_action="return_value",
+    group_commands=Group("For you", sort_key=1),
 )
+_STAGES, _OPTIONS = (
+    Group("Stages of the pipeline, called by `dvc repro`", sort_key=2),
+    Group("Options", sort_key=3),
+)
+for _flag in ("--help", "--version"):
+    app[_flag].group = (_OPTIONS,)
+for _place, _stage in enumerate(STAGES):
+    app.command(_stage, group=_STAGES, sort_key=_place)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     try:
-        code = app(argv, exit_on_error=False, print_error=False)
+        with places.entered():
+            code = app(argv, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        more = " ".join(error.unused_tokens or ())
+        return _failed(f"expected nothing more, received {more}. See `warmstart --help`")
     except CycloptsError as error:
-        print(f"error: {' '.join(str(error).split())} See `warmstart --help`", file=sys.stderr)
-        return 2
+        return _failed(f"{' '.join(str(error).split())} See `warmstart --help`")
     except InputError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
-        return 2
+        return _failed(*error.problems)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is None:
+            raise
+        return _failed(
+            f"{error.filename}: expected a place to read and write in, received: {error.strerror}; "
+            "choose another, or mend this one"
+        )
     except KeyboardInterrupt:
         return 130
     return code or 0
+
+
+def _failed(*problems: str) -> int:
+    """Say a line for each, red where there is a terminal."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for problem in problems:
+        console.print(Text.assemble(("error:", "bold red"), f" {problem}"))
+    return 2
 
 
 def run() -> None:
@@ -73,7 +109,7 @@ def check(*, params: Params = PARAMS) -> None:
 
     Data that would have to be fetched are not looked at.
     """
-    options = config.load(params)
+    options = places.options(params)
     if options.data.name == "fashion_mnist":
         return
     from warmstart.data.sources import load
@@ -84,7 +120,7 @@ def check(*, params: Params = PARAMS) -> None:
 
 @app.command
 def describe(
-    path: str | None = None, /, *, target: str | None = None, params: Params = PARAMS
+    path: ByUser | None = None, /, *, target: str | None = None, params: Params = PARAMS
 ) -> None:
     """Say what is understood of the data, and what settings come to on them; train nothing.
 
@@ -92,9 +128,13 @@ def describe(
         path: file or folder with the data; data.path of the parameter file
         target: column to predict; data.target of the parameter file
     """
-    options = config.load(params)
-    own = {"path": path, "target": target, "name": Path(path).stem if path else None}
-    if own["name"] in config.KNOWN_CLASSES:  # the user's file, not the data of that name
+    options = places.options(params)
+    own = {
+        "path": str(path) if path else None,
+        "target": target,
+        "name": path.stem if path else None,
+    }
+    if own["name"] in KNOWN_CLASSES:  # the user's file, not the data of that name
         own["name"] = "mine"
     given = {key: value for key, value in own.items() if value is not None}
     from warmstart.stages.describe import describe
@@ -108,172 +148,25 @@ def describe(
 
 
 @app.command
-def prepare(*, output: Path = PREPARED, params: Params = PARAMS) -> None:
-    """Read the data, split and standardize them.
-
-    Args:
-        output: folder for the prepared data
-    """
-    options = config.load(params)
-    from warmstart.stages.prepare import prepare
-
-    prepare(options, output)
-
-
-@app.command
-def pretrain(
-    *,
-    data: Prepared = PREPARED,
-    model: Path = MODELS / "a.keras",
-    output: Output = RESULTS / "pretrain",
-    params: Params = PARAMS,
-) -> None:
-    """Train model A on task A, once for each split that model B sees.
-
-    Args:
-        model: where the best on validation is saved (PATH.keras); that of each seed becomes
-            PATH/SEED.keras
-    """
-    options = config.load(params)
-    from warmstart.stages.pretrain import pretrain
-
-    with _file(options.transfer.a if options.transfer else None) as own:
-        pretrain(options, data, model, output, own)
-
-
-@app.command
-def autoencode(
-    *,
-    data: Prepared = PREPARED,
-    models: Path = MODELS / "autoencode",
-    output: Output = RESULTS / "autoencode",
-    params: Params = PARAMS,
-) -> None:
-    """Pretrain encoders without labels.
-
-    Args:
-        models: folder where the encoders are saved (METHOD/SEED.keras)
-    """
-    options = config.load(params)
-    from warmstart.stages.autoencode import autoencode
-
-    autoencode(options, data, models, output)
-
-
-@app.command
-def transfer(
-    *,
-    a: str | None = None,
-    encoders: Path = MODELS / "autoencode",
-    data: Prepared = PREPARED,
-    pretrained: Path = RESULTS / "pretrain",
-    model: Path = MODELS / "b.keras",
-    output: Output = RESULTS / "transfer",
-    params: Params = PARAMS,
-) -> None:
-    """Compare model B from scratch with B on pretrained layers.
-
-    Args:
-        a: model A: a folder with SEED.keras (models/a); or one for all seeds: a .keras file, or
-            models:/NAME@ALIAS or models:/NAME/VERSION in MLflow (models/a.keras, where the
-            parameter file has transfer.a)
-        encoders: folder with further models to start on: folders with SEED.keras, or .keras files
-        pretrained: folder with the records of model A
-        model: where model B is saved (.keras)
-    """
-    options = config.load(params)
-    from warmstart.stages.transfer import transfer
-
-    trained = MODELS / ("a.keras" if options.transfer and options.transfer.a else "a")
-    with _file(a or str(trained)) as path:
-        assert path
-        others = {
-            f"on_{place.stem}": place
-            for place in sorted(encoders.glob("*"))
-            if place.is_dir() or place.suffix == ".keras"
-        }
-        transfer(options, data, {"on_a": path} | others, pretrained, model, output)
-
-
-@app.command
-def compare(
-    study: str,
-    /,
-    *,
-    data: Prepared = PREPARED,
-    model: Path | None = None,
-    output: Path | None = None,
-    params: Params = PARAMS,
-) -> None:
-    """Train the arms of one study, each at its own best learning rate.
-
-    Args:
-        study: one of compare.studies in the parameter file
-        model: where the best network is saved (.keras); models/compare/STUDY.keras
-        output: folder for records and timings; results/compare/STUDY
-    """
-    options = config.load(params)
-    from warmstart.stages.compare import compare
-
-    model = model or MODELS / "compare" / f"{study}.keras"
-    output = output or RESULTS / "compare" / study
-    compare(options, study, data, model, output)
-
-
-@app.command
-def yardsticks(
-    *,
-    data: Prepared = PREPARED,
-    output: Output = RESULTS / "yardsticks",
-    params: Params = PARAMS,
-) -> None:
-    """Measure what does without a network, on the same splits."""
-    options = config.load(params)
-    from warmstart.stages.yardsticks import yardsticks
-
-    yardsticks(options, data, output)
-
-
-@app.command
-def report(
-    *,
-    results: Results = RESULTS,
-    data: Prepared = PREPARED,
-    models: Path = MODELS,
-    output: Path = REPORTS,
-    params: Params = PARAMS,
-) -> None:
-    """Judge the records of all stages: write summaries, claims, cards of models and the report.
-
-    Args:
-        models: folder with the models; their cards go into its subfolder `cards`
-        output: folder for the report
-    """
-    options = config.load(params)
-    from warmstart.stages.report import report
-
-    report(options, results, data, models, output)
-
-
-@app.command
 def advise(
     *, results: Results = RESULTS, data: Prepared = PREPARED, params: Params = PARAMS
 ) -> None:
     """Say what to use on these data, with its Keras code."""
-    options = config.load(params)
+    options = places.options(params)
     from warmstart.analysis.judging import advice_of
 
-    advice = advice_of(options, results, data)
-    print(f"{advice.text}\n\n{advice.code}", end="")
+    advice, console = advice_of(options, results, data), Console(highlight=False)
+    console.print(Text(advice.text), soft_wrap=not console.is_terminal)
+    print(f"\n{advice.code}", end="")
 
 
 @app.command
 def track(
     *,
     results: Results = RESULTS,
-    models: Path = MODELS,
+    models: ByUser = MODELS,
     data: Prepared = PREPARED,
-    reports: Path = REPORTS,
+    reports: ByUser = REPORTS,
     follow: Annotated[bool, Parameter(negative=())] = False,
     during: Rest = (),
 ) -> int:
@@ -328,18 +221,6 @@ def mlflow(*, port: int = 5000) -> None:
     print(f"MLflow: {address}/#/experiments?workflowType=machine_learning", flush=True)
     if not server():  # there is none
         serve(found)
-
-
-@contextmanager
-def _file(model: str | None) -> Iterator[Path | None]:
-    """The file `model`, or what MLflow's registry has of that name: stages know only files."""
-    if model is None or not model.startswith("models:/"):
-        yield Path(model) if model else None
-        return
-    from warmstart.tracking.models import fetch
-
-    with TemporaryDirectory() as folder:
-        yield fetch(model, Path(folder))
 
 
 if __name__ == "__main__":

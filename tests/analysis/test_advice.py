@@ -106,6 +106,33 @@ def test_a_network_of_two_studies_counts_once() -> None:
     assert "Of 3 networks none" in found.text  # relu, silu and norm; none is relu once more
 
 
+def test_a_network_of_two_studies_is_judged_by_all_its_seeds() -> None:
+    few = results_of({"relu": (0.9, BASE[:3]), "silu": (0.8, BASE[:3])})
+    many = results_of({"none": (0.9, BASE), "norm": (0.8, BASE)}, study="clipping")
+    for studies in ((few, many), (many, few)):
+        found = advice(*studies)
+        assert found
+        assert "none (clipping)" in found.text
+        assert f"Test accuracy {100 * np.mean(BASE):.1f} %" in found.text
+
+
+def test_a_study_that_shows_the_default_to_be_worse_is_named() -> None:
+    """Among all networks the noise of the one that validation chooses hides it."""
+    silu, noisy = shifted(0.03, 0.03, 0.03, 0.03, 0.03), shifted(0.05, -0.08, 0.05, -0.09, 0.05)
+    within = results_of({"relu": (0.9, BASE), "silu": (0.94, silu)})
+    other = results_of({"none": (0.9, BASE), "norm": (0.95, noisy)}, study="clipping")
+    found = advice(within, other)
+    assert found
+    assert found.headline.endswith(
+        "of 3 networks none is shown to be better, though silu within the study activation "
+        "alone is."
+    )
+    assert "the fewer arms of one study: silu within the study activation alone." in found.text
+    alone = advice(other)
+    assert alone
+    assert "though" not in alone.headline
+
+
 @pytest.mark.parametrize("changed", [{"epochs": "6"}, {"batch_size": "8"}, {"hidden": "7"}])
 def test_what_was_run_otherwise_is_left_out(changed: dict[str, str]) -> None:
     better = shifted(0.04, 0.05, 0.04, 0.05, 0.04)

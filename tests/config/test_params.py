@@ -359,7 +359,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (None, "error: params.yaml: expected a parameter file, received none"),
+        (None, "error: params.yaml: expected a project in this folder or one above, found none"),
         ("seed: [1", "error: params.yaml line 1: expected YAML, received"),
         ("seed: 1\nseed: 2\n", "error: params.yaml line 2: expected YAML, received"),
         ("- 1\n", "error: params.yaml: expected sections such as `data:`, received list"),

@@ -201,6 +201,14 @@ def test_nothing_at_the_path(tmp_path: Path, name: str, words: str) -> None:
     assert f"received nothing there; {words}" in problem
 
 
+def test_a_path_that_is_almost_right(tmp_path: Path) -> None:
+    """What DVC keeps beside a file is none."""
+    for name in ("wine.csv", "win.csv.dvc"):
+        (tmp_path / name).touch()
+    (problem,) = problems(tmp_path / "win.csv", "mine")
+    assert problem.endswith(f"received nothing there; did you mean {tmp_path / 'wine.csv'}?")
+
+
 def test_all_problems_of_idx_files_at_once(tmp_path: Path) -> None:
     write_idx(tmp_path, {name: IDX[name] for name in list(IDX)[:3]}, packed=True)
     packed = tmp_path / "train-images-idx3-ubyte.gz"

@@ -247,6 +247,7 @@ def test_a_run_beside_a_person_with_all_that_the_page_shows(
     assert found["report-md"] == "# Factor 3\n"
     assert found["progress-report"] == 100.0
     assert states(server, run)["tracker"] == ("COMPLETED", "Ran", "9 published")
+    assert f"keeping what is new as the DVC experiment {run.name}" in run.err
     git(project, "checkout", "report.py")
     dvc(project, "exp", "apply", run.name)
     assert json.loads((project / "score.json").read_text())["score"] == {"mean": 15}

@@ -17,9 +17,9 @@ def publish_report(folder: Path) -> int:
 
 @pytest.fixture
 def reports(here: Path) -> Path:
-    (here / "reports/pictures").mkdir(parents=True)
+    (here / "reports/figures").mkdir(parents=True)
     (here / "reports/report.html").write_text("<p>one</p>")
-    (here / "reports/pictures/activation_ranking.svg").write_text("<svg/>")
+    (here / "reports/figures/activation_ranking.svg").write_text("<svg/>")
     return here / "reports"
 
 
@@ -51,7 +51,7 @@ def test_pages_and_pictures_are_artifacts(
             )
         )
         assert (folder / "report.html").read_text() == f"<p>{text}</p>"
-        assert (folder / "pictures/activation_ranking.svg").read_text() == "<svg/>"
+        assert (folder / "figures/activation_ranking.svg").read_text() == "<svg/>"
 
 
 def test_artifacts_lie_beside_the_database(

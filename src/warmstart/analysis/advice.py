@@ -9,7 +9,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.scores import gains, validated
 from warmstart.analysis.statistics import of_gains
 from warmstart.analysis.summary import Interval
-from warmstart.analysis.words import Wording, wording
+from warmstart.analysis.words import Wording, listed, wording
 from warmstart.analysis.yardsticks import headline_of, held_against, verdict_first
 from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
@@ -92,10 +92,10 @@ def advise(
     Returns:
         None where nothing is left to choose from.
     """
-    candidates = _candidates(compare, studies, features)
-    if not candidates:
+    trained = _trained(compare, studies, features)
+    if not trained:
         return None
-    base = compare.base.resolve(features)
+    candidates, base = _once(trained), compare.base.resolve(features)
     default = next((c for c in candidates if c.network == base), None)
     best = max(candidates, key=lambda c: c.validated)
     if default is None:
@@ -106,6 +106,9 @@ def advise(
         short = f"of {len(candidates)} networks none does better on validation"
     else:
         pick, text, short = _against(default, best, candidates)
+        if pick is default and (within := _better_within(trained, base)):
+            text += f" Better than it among the fewer arms of one study: {listed(within)}."
+            short += f", though {within[0]} is"
     text = f"{text} {_cost(pick, default)}".strip()
     called = "the default" if pick is default else pick.name
     headline = f"Use {called}: {_described(pick)}. {pick.reached}; {short}"
@@ -125,9 +128,9 @@ def advise(
     return Advice(headline=f"{headline}.", text=text, code=code)
 
 
-def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> list[_Candidate]:
-    """Every network once, trained with the settings and the epochs of `compare`."""
-    candidates: dict[str, _Candidate] = {}
+def _trained(compare: Compare, studies: Sequence[Results], features: int) -> list[_Candidate]:
+    """Every network of every study, trained with the settings and the epochs of `compare`."""
+    trained = []
     for study in studies:
         networks = compare.arms(study.name) if study.name in compare.studies else {}
         for arm, network in networks.items():
@@ -145,9 +148,27 @@ def _candidates(compare: Compare, studies: Sequence[Results], features: int) -> 
                 }
             )
             if wanted.items() <= (without | study.summary.arms[arm].settings).items():
-                candidate = _Candidate(study=study, arm=arm, network=resolved)
-                candidates.setdefault(resolved.model_dump_json(), candidate)
-    return list(candidates.values())
+                trained.append(_Candidate(study=study, arm=arm, network=resolved))
+    return trained
+
+
+def _once(trained: Sequence[_Candidate]) -> list[_Candidate]:
+    """Every network once: where several studies have it, as that with the most seeds has it."""
+    networks: dict[str, _Candidate] = {}
+    for candidate in trained:
+        known = networks.setdefault(candidate.network.model_dump_json(), candidate)
+        if len(candidate.gains) > len(known.gains):
+            networks[candidate.network.model_dump_json()] = candidate
+    return list(networks.values())
+
+
+def _better_within(trained: Sequence[_Candidate], base: Arm) -> list[str]:
+    """What studies chose that show the network `base`, one of their arms, to be worse."""
+    return [
+        f"{c.study.summary.reference} within the study {c.study.name} alone"
+        for c in trained
+        if c.network == base and (seen := c.study.contrast(c.arm)) and seen.verdict == "worse"
+    ]
 
 
 def _against(

@@ -19,7 +19,7 @@ def headlines(
         than the best of what does without a network; `b_accuracy`, the same of the best model B on
         pretrained layers, and `b_gain` over B from scratch, both positive where it is better;
         `decided`, the share of arms that are shown to be better, worse or practically equal;
-        `trials`; `epochs` that all of them trained.
+        `epochs` that all trials took. Shares have four decimals, so that a table has room for more.
     """
     found: dict[str, float | None] = {}
     if network := best_network(studies):
@@ -43,6 +43,10 @@ def headlines(
     if verdicts:
         found["decided"] = 1 - verdicts.count("open") / len(verdicts)
     records = [record for one in everything for record in one.records]
-    found["trials"] = len(records)
     found["epochs"] = sum(len(record.epochs["loss"]) for record in records)
-    return {name: value for name, value in found.items() if value is not None}
+    shares = all(METRICS[one.summary.metric].form == "share" for one in everything)
+    return {
+        name: round(value, 4) if shares else value
+        for name, value in found.items()
+        if value is not None
+    }

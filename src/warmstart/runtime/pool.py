@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_EXCEPTION,
     CancelledError,
@@ -16,11 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tqdm import tqdm
-
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.files import replacing
+from warmstart.progress import Bar
 from warmstart.runtime import processes
 from warmstart.runtime.finished import Finished, decided_by
 from warmstart.runtime.store import Store, begin
@@ -30,6 +29,14 @@ from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, 
 
 Job = Literal["train", "evaluate", "profile", "export", "export_encoder", "export_autoencoder"]
 """A function of `training.worker`."""
+SAYS: Mapping[Job, str] = {
+    "train": "training",
+    "evaluate": "testing",
+    "profile": "looking into untrained layers",
+    "export": "saving",
+    "export_encoder": "saving",
+    "export_autoencoder": "saving",
+}
 Work = Callable[[Cohort, Path, Progress], Any]
 """What a worker does with a cohort, whose trials have their files in the folder."""
 
@@ -66,12 +73,15 @@ class Workers:
 
     def __init__(self, place: Place, folder: Path, finished: Finished | None = None) -> None:
         self._place, self._store, self._finished = place, Store(folder), finished
+        self._title = folder.name
         self.trained: list[Result] = []
         """Since the start, none that was finished before; a trial that goes on from a killed run's
         checkpoint counts whole."""
 
     def train(self, cohorts: Sequence[Cohort], label: str) -> dict[str, Result]:
-        """Results of all trials, by their keys, with progress in epochs on standard error."""
+        """Results of all trials, by their keys, with progress on standard error under `label`,
+        which starts with the title of what they are for and a comma."""
+        self._title = label.partition(",")[0]
         epochs = {c.key(trial): c.epochs for c in cohorts for trial in c.trials}
         fetched = self._fetch(epochs)
         results = {key: result for key in epochs if (result := self._store.read(key))}
@@ -80,27 +90,26 @@ class Workers:
         whole = [_unfinished(_only(cohort, epochs), epochs.keys() - fetched) for cohort in cohorts]
         pieces = cut([cohort for cohort in whole if cohort.trials], self._place.count)
         left = [_unfinished(piece, missing) for piece in pieces]
-        before = f" ({len(fetched)} trained before)" if fetched else ""
-        # a bar on a terminal, a line now and then in a log
-        pause = 0.2 if sys.stderr.isatty() else 5
-        with tqdm(
-            total=sum(epochs.values()),
-            initial=sum(epochs[key] for key in results),
-            desc=f"{label}, {len(epochs)} trials{before}",
-            unit="epoch",
-            mininterval=pause,
-            maxinterval=pause,
-        ) as bar:
+        before, waiting, parts = sum(epochs[key] for key in results), set(missing), _parts(cohorts)
 
-            def report(passed: int) -> None:
-                if bar.update(passed):  # whether the bar is drawn anew
-                    self._keep(epochs)
+        def look(bar: Bar) -> None:
+            done = {key for key in waiting if self._store.path(key).exists()}
+            waiting.difference_update(done)
+            bar.counted = f"{len(epochs) - len(waiting):,}/{len(epochs):,} trials"
+            if done and parts:
+                bar.at(parts[done.pop()])
+            self._keep(epochs)
 
+        if fetched:
+            line = f"{label}: {len(fetched):,} of {len(epochs):,} trials were trained before"
+            print(line, file=sys.stderr, flush=True)
+        with Bar(label, sum(epochs.values()), "epochs", initial=before, look=look) as bar:
             try:
                 todo = [piece for piece in left if piece.trials]
-                self._run(partial(_do, "train"), todo, report)
+                self._run(partial(_do, "train"), todo, bar.update)
             finally:
-                self._keep(epochs)
+                look(bar)
+                bar.at("")
         new = {key: result for key in missing if (result := self._store.read(key))}
         if lost := len(missing) - len(new):
             raise RuntimeError(f"{lost} of {len(epochs)} trials left no result")
@@ -126,15 +135,13 @@ class Workers:
         pieces = cut(cohorts, self._place.count)
         return {
             piece.key(trial): score
-            for piece, scores in zip(
-                pieces, self._run(partial(_do, "evaluate"), pieces), strict=True
-            )
+            for piece, scores in zip(pieces, self._all("evaluate", pieces), strict=True)
             for trial, score in zip(piece.trials, scores, strict=True)
         }
 
     def profile(self, cohorts: Sequence[Cohort]) -> list[tuple[LayerProbe, ...]]:
         """What the layers of each cohort's first trial are where it starts."""
-        return self._run(partial(_do, "profile"), cohorts)
+        return self._all("profile", cohorts)
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[float]:
         """Save a trained trial as a plain Keras model; what `worker.export` says of each validation
@@ -152,17 +159,23 @@ class Workers:
 
     def _export(self, job: Job, trained: Sequence[tuple[Cohort, Trial, Path]]) -> list[Any]:
         pieces = [replace(cohort, trials=(trial,)) for cohort, trial, _ in trained]
-        answers = self._run(partial(_do, job), pieces)
+        answers = self._all(job, pieces)
         for cohort, trial, path in trained:
             with replacing(path) as unfinished:
                 shutil.move(self._store.model_path(cohort.key(trial)), unfinished)
         return answers
+
+    def _all(self, job: Job, pieces: Sequence[Cohort]) -> list[Any]:
+        """What `job` returns for each piece, with progress in pieces if it takes its time."""
+        with Bar(f"{self._title}, {SAYS[job]}", len(pieces), "pieces", delay=1) as bar:
+            return self._run(partial(_do, job), pieces, done=bar.update)
 
     def _run(
         self,
         work: Work,
         pieces: Sequence[Cohort],
         report: Callable[[int], object] = lambda epochs: None,
+        done: Callable[[], object] = lambda: None,
     ) -> list[Any]:
         """What `work` returns for each piece; the first failure ends them all."""
 
@@ -178,6 +191,8 @@ class Workers:
             reports = listener.submit(listen)
             try:
                 futures = [self._place.submit(work, piece) for piece in pieces]
+                for future in futures:
+                    future.add_done_callback(lambda _: done())
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
                 answers = [future.result() for future in futures]
@@ -230,6 +245,17 @@ def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
     from warmstart.training import worker  # loads Keras, so in workers only
 
     return getattr(worker, job)(cohort, Store(folder), progress)
+
+
+def _parts(cohorts: Sequence[Cohort]) -> dict[str, str]:
+    """Key of a trial -> the part that it belongs to: its labels, its arm or its seed, whichever
+    tells some of the trials apart. Empty: nothing does."""
+    trials = {c.key(trial): trial for c in cohorts for trial in c.trials}
+    for name in ("{0.labels} labels", "{0.arm}", "seed {0.seed}"):
+        parts = {key: name.format(trial) for key, trial in trials.items()}
+        if len(set(parts.values())) > 1:
+            return parts
+    return {}
 
 
 def _unfinished(cohort: Cohort, missing: Collection[str]) -> Cohort:

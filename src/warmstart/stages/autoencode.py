@@ -153,7 +153,8 @@ class _Trained:
 
 
 def _train(workers: pool.Workers, cohorts: Mapping[str, Cohort]) -> dict[str, _Trained]:
-    results = workers.train(list(cohorts.values()), f"autoencode {', '.join(cohorts)}")
+    title = "autoencode" if len(cohorts) > 1 else f"autoencode, {next(iter(cohorts))}"
+    results = workers.train(list(cohorts.values()), title)
     trained = {
         arm: _Trained(cohort=cohort, results=tuple(results[cohort.key(t)] for t in cohort.trials))
         for arm, cohort in cohorts.items()

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from warmstart.config.arm import Arm
+from warmstart.config.checking import nearest
 from warmstart.config.params import Compare, Params, Splits
 from warmstart.data.split import resplit
 from warmstart.data.view import View
@@ -26,7 +27,7 @@ def compare(params: Params, study: str, data: Path, model: Path, output: Path) -
     if study not in options.studies:
         raise InputError(
             f"study: expected one of compare.studies ({', '.join(options.studies)}), "
-            f"received {study!r}; add it to params.yaml"
+            f"received {study!r}{nearest(study, options.studies)}; add it to params.yaml"
         )
     whole, folder = View.read(data, "full"), UNFINISHED / f"compare@{study}"
     made = make_study(

@@ -15,6 +15,7 @@ from warmstart.data.split import wanted
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import View
 from warmstart.files import write_json
+from warmstart.progress import Bar
 from warmstart.stages.plan import planned
 
 _HOW_TO_READ = (
@@ -38,9 +39,19 @@ def prepare(params: Params, output: Path) -> None:
     Raises:
         InputError: with the problems of the data or of the parameters, before anything is written.
     """
-    dataset, transfer = load(params.data), params.transfer
-    plan = planned(dataset, params)
+    dataset = load(params.data)
+    with Bar("prepare", 3, "steps", delay=1) as bar:
+        card = _write(dataset, params, output, bar)
+    print(_table(card))
+
+
+def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str, Any]:
+    """Write the files of `dataset` -> its card."""
+    bar.at("checking")
+    transfer, plan = params.transfer, planned(dataset, params)
     reason, labels = plan.no_transfer, plan.labels
+    bar.at("splitting")
+    bar.update()
     view = View.of("full", dataset, plan.parts, wanted(dataset, params.data))
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
@@ -53,6 +64,8 @@ def prepare(params: Params, output: Path) -> None:
         },
         "warnings": plan.warnings,
     }
+    bar.at("writing")
+    bar.update()
     view.write(output)
     for name, own in labels.items():
         task = view.task if name == "full" else view.task.only(name, own)
@@ -64,7 +77,9 @@ def prepare(params: Params, output: Path) -> None:
         task = task_b(view.task, pair)  # without files, which would take gigabytes
         card["tasks"][task.name] = _entry(task, pair)
     write_json(output / "card.json", card)
-    print(_table(card))
+    bar.at("")
+    bar.update()
+    return card
 
 
 def _card(dataset: Dataset, params: Params) -> dict[str, Any]:

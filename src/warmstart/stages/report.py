@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from warmstart.analysis.answers import answer, transfer_answer
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
+from warmstart.analysis.screen import show
 from warmstart.config.params import Params
+from warmstart.errors import InputError
+from warmstart.progress import Bar
 
 
 def report(params: Params, results: Path, prepared: Path, models: Path, output: Path) -> None:
@@ -18,11 +20,21 @@ def report(params: Params, results: Path, prepared: Path, models: Path, output: 
         prepared: folder that `prepare` wrote.
         models: folder with the models.
         output: folder to write to.
+
+    Raises:
+        InputError: if no stage has results there.
     """
-    judgement = judge(params, results, prepared)
-    judgement.write(output, models / "cards")
-    write_report(judgement, output)
-    for study in judgement.studies:
-        print(f"{study.summary.title}: {answer(study)}")
-    if judgement.transfer:
-        print(f"transfer: {transfer_answer(judgement.transfer)}")
+    if not any(results.rglob("records.parquet")):
+        raise InputError(
+            f"{results}: expected records of a stage, found none; run `make run` or `dvc repro`"
+        )
+    with Bar("report", 2, "steps") as bar:
+        bar.at("judging")
+        judgement = judge(params, results, prepared)
+        bar.at("drawing")
+        bar.update()
+        judgement.write(output, models / "cards")
+        write_report(judgement, output)
+        bar.at("")
+        bar.update()
+    show(judgement, output / "report.html")

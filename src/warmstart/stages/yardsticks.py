@@ -15,6 +15,7 @@ from warmstart.data.split import resplit
 from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.metrics import classification_scores, regression_scores
+from warmstart.progress import Bar
 from warmstart.records import Record, write_records
 from warmstart.seeds import derive
 from warmstart.stages.study import judged_by
@@ -69,12 +70,18 @@ def measured(
 
     balanced = bool(whole.task.classes) and "balanced" in (weights, metric.split("_")[0])
     records: list[Record] = []
-    with threadpool_limits(1), warnings.catch_warnings():
+    count = 1 if splits == "fixed" else seeds
+    with (
+        threadpool_limits(1),
+        warnings.catch_warnings(),
+        Bar("yardsticks", 3 * count, "models", delay=1) as bar,
+    ):
         # a linear model that has not quite converged is a yardstick all the same
         warnings.filterwarnings("ignore", module="sklearn", category=UserWarning)
-        for number in range(1 if splits == "fixed" else seeds):
+        for number in range(count):
             task = resplit(whole, number, root_seed, splits).task
             for arm, model in _models(task, derive(root_seed, "yardsticks", number), balanced):
+                bar.at(f"seed {number}, {arm.replace('_', ' ')}")
                 weighted = {"class_weight": "balanced"} if balanced and arm in LEARNING else {}
                 model.fit(task.x_train, task.y_train)
                 record = Record(
@@ -93,6 +100,8 @@ def measured(
                 # on one split they do not differ from seed to seed
                 alike = range(seeds) if splits == "fixed" else (number,)
                 records += [replace(record, seed=seed) for seed in alike]
+                bar.update()
+        bar.at("")
     return tuple(records)
 
 

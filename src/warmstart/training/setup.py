@@ -17,13 +17,16 @@ BACKENDS = ("tensorflow", "jax")
 """Keras's backends that compile cohorts."""
 
 VARIABLES = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
     # oneDNN may change the order of sums, and announces that at every start
     "TF_ENABLE_ONEDNN_OPTS": "0",
     # where there can be no file, Keras reads none of the user's, and writes none
     "KERAS_HOME": os.devnull,
 }
 """Environment variables that `enter` sets, whatever they were."""
+# of oneDNN, which TensorFlow announces at any level of its log, there is also none in workers
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+"""Environment variables with which TensorFlow, once it is loaded, says nothing but what ends the
+process. Those that the user has set stay as they are."""
 # Vectors as wide as the processor's, where XLA's default is 256 bits: deep networks gain 4 %.
 # The alternative to Eigen's matrix products, which run on one thread here, is unrolled code
 # for each small one: no faster, and it takes twice as long to compile.
@@ -70,6 +73,7 @@ def enter(backend: str) -> None:
         return
     flags = f"{os.environ.get('XLA_FLAGS', '')} {XLA_FLAGS}".strip()
     os.environ |= VARIABLES | {"KERAS_BACKEND": backend, "XLA_FLAGS": flags}
+    _be_quiet()
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -119,6 +123,7 @@ def load(backend: str) -> None:
     """
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = backend
+        _be_quiet()
     try:
         import keras
     except (ValueError, AttributeError) as error:  # of its reading of the file
@@ -134,6 +139,11 @@ def load(backend: str) -> None:
     for name, value in KERAS.items():
         getattr(keras.config, f"set_{name}")(value)
     keras.config.set_dtype_policy(KERAS["floatx"])
+
+
+def _be_quiet() -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def _file() -> Path:

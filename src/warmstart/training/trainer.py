@@ -220,7 +220,8 @@ class Trainer:
         seed = derive(self.cohort.root_seed, "trial", trial.seed)
         for layer in self.model.layers:
             own = choices.layer_seed(seed, layer.name)
-            if isinstance(layer, keras.layers.Dense) and layer.name not in self.cohort.copied:
+            # dense layers, convolutions: what stands for all arms starts at zero
+            if hasattr(layer, "kernel") and layer.name not in self.cohort.copied:
                 last = layer is self.model.layers[-1]
                 network = trial.network
                 choice = network.head_initializer if last else network.initializer

@@ -15,6 +15,7 @@ from warmstart.config.params import Data
 from warmstart.data.readers import packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
+from warmstart.progress import Bar
 
 _FORMATS = ("PNG", "JPEG")
 _GREY, _DEEP = {"1", "L", "LA"}, {"I;16", "I"}
@@ -163,7 +164,7 @@ def _pixels(folder: Path, files: list[Path], size: tuple[int, int], mode: str) -
         np.uint16 if mode == "I;16" else np.uint8,
     )
     unreadable: dict[Path, str] = {}
-    for place, path in enumerate(files):
+    for place, path in enumerate(Bar.over(files, "reading images", "images", delay=1)):
         try:
             with Image.open(path, formats=_FORMATS) as image:
                 upright = _on_white(ImageOps.exif_transpose(image)).convert(mode)

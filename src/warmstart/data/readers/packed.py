@@ -4,13 +4,14 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import psutil
 
 from warmstart.errors import InputError
+from warmstart.progress import Bar
 
 MOST_GB = 20.0
 """Gigabytes that a file may have once it is unpacked; less where the machine has less memory."""
@@ -75,11 +76,33 @@ def beginning(path: Path, size: int = 4096) -> bytes:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file that `chunks` has read without an error, unpacked."""
-    with path.open("rb") as file:
+    """A file that `chunks` has read without an error, unpacked; with progress on standard error
+    where its reader takes long."""
+    size = path.stat().st_size
+
+    def look(bar: Bar) -> None:
+        bar.counted = f"{bar.n / 1e6:,.0f}/{size / 1e6:,.0f} MB"
+
+    with (
+        Bar(f"reading {path.name}", size, "bytes", look=look, delay=1) as bar,
+        BufferedReader(_Counted(path, bar), _CHUNK) as file,
+    ):
         packed = file.read(2) == GZIP
         file.seek(0)
         yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+
+
+class _Counted(FileIO):
+    """The bytes that are read of `path` are the progress of `bar`."""
+
+    def __init__(self, path: Path, bar: Bar) -> None:
+        super().__init__(path)
+        self._bar = bar
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = super().readinto(buffer)
+        self._bar.update(size)
+        return size
 
 
 def _pieces(file: IO[bytes], where: str) -> Iterator[bytes]:
