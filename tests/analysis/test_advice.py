@@ -124,10 +124,10 @@ def test_a_study_that_shows_the_default_to_be_worse_is_named() -> None:
     found = advice(within, other)
     assert found
     assert found.headline.endswith(
-        "of 3 networks none is shown to be better, though silu within the study activation "
-        "alone is."
+        "of 3 networks none is shown to be better, though among the arms of its own study silu "
+        "(activation) is."
     )
-    assert "the fewer arms of one study: silu within the study activation alone." in found.text
+    assert "among the arms of its own study: silu (activation)." in found.text
     alone = advice(other)
     assert alone
     assert "though" not in alone.headline

@@ -107,8 +107,8 @@ def advise(
     else:
         pick, text, short = _against(default, best, candidates)
         if pick is default and (within := _better_within(trained, base)):
-            text += f" Better than it among the fewer arms of one study: {listed(within)}."
-            short += f", though {within[0]} is"
+            text += f" Better than it among the arms of its own study: {listed(within)}."
+            short += f", though among the arms of its own study {within[0]} is"
     text = f"{text} {_cost(pick, default)}".strip()
     called = "the default" if pick is default else pick.name
     headline = f"Use {called}: {_described(pick)}. {pick.reached}; {short}"
@@ -165,7 +165,7 @@ def _once(trained: Sequence[_Candidate]) -> list[_Candidate]:
 def _better_within(trained: Sequence[_Candidate], base: Arm) -> list[str]:
     """What studies chose that show the network `base`, one of their arms, to be worse."""
     return [
-        f"{c.study.summary.reference} within the study {c.study.name} alone"
+        f"{c.study.summary.reference} ({c.study.name})"
         for c in trained
         if c.network == base and (seen := c.study.contrast(c.arm)) and seen.verdict == "worse"
     ]
