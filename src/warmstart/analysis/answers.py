@@ -73,20 +73,14 @@ def matters(results: Results) -> str:
 
 def transfer_gist(results: Results) -> str:
     """What transfer brought, in two sentences."""
-    contrast, count, arms = results.contrast(CHAPTER_ARM), _counts(results), _by_verdict(results)
+    contrast = results.contrast(CHAPTER_ARM)
     sentences = []
     if contrast:
         ours, theirs = label(CHAPTER_ARM), label(contrast.reference)
         gain = wording(results.summary).difference(contrast.difference)
         sentences.append(f"Pretraining {helps(results)}: {ours}, against {theirs} {gain}.")
-    if count > 1:
-        unlike = [f"{len(arms[v])} {v}" for v in ("better", "worse") if arms[v]]
-        equal = len(arms["practically equal"]) + len(arms["open"])
-        if unlike:
-            kinds = listed([f"{equal} are practically equal or open", *unlike])
-            sentences.append(f"Of {count} pretrained starts {kinds}.")
-        else:
-            sentences.append(f"All {count} pretrained starts are practically equal or open.")
+    if _counts(results) > 1:
+        sentences.append(_others(results, "pretrained starts"))
     return " ".join(sentences)
 
 
@@ -96,15 +90,17 @@ def helps(results: Results) -> str:
     return _BROUGHT[contrast.verdict] if contrast else matters(results)
 
 
-def _others(results: Results) -> str:
+def _others(results: Results, called: str = "others") -> str:
     """`Of 9 others 3 are practically equal, 3 worse and 3 open.`"""
     kinds = {verdict: len(arms) for verdict, arms in _by_verdict(results).items() if arms}
     count, first = _counts(results), next(iter(kinds))
     if len(kinds) == 1:
-        return f"All {count} others are {first}." if count > 1 else f"The other is {first}."
+        return f"All {count} {called} are {first}." if count > 1 else f"The other is {first}."
     number = kinds.pop(first)
     said = [f"{number} {'is' if number == 1 else 'are'} {first}"]
-    return f"Of {count} others {listed(said + [f'{n} {verdict}' for verdict, n in kinds.items()])}."
+    return (
+        f"Of {count} {called} {listed(said + [f'{n} {verdict}' for verdict, n in kinds.items()])}."
+    )
 
 
 def _counts(results: Results) -> int:
