@@ -61,10 +61,14 @@ def gist(results: Results) -> str:
 
 
 def matters(results: Results) -> str:
-    """Whether it matters which arm is taken, in a few words: `worse: silu, relu and sigmoid`."""
+    """Whether it matters which arm is taken, in a few words: `worse: silu, relu and sigmoid`. The
+    test may show an arm to be better than the one that validation chose."""
     arms, counts = _by_verdict(results), _counts(results)
-    if worse := arms["worse"]:
-        return f"worse: {listed(worse)}" if len(worse) < 4 else f"{len(worse)} of {counts} worse"
+    verdicts: tuple[Verdict, ...] = ("better", "worse")
+    for verdict in verdicts:
+        if found := [label(arm, results.summary.stage) for arm in arms[verdict]]:
+            few = len(found) < 4
+            return f"{verdict}: {listed(found)}" if few else f"{len(found)} of {counts} {verdict}"
     if equal := arms["practically equal"]:
         every = len(equal) == counts
         return "all practically equal" if every else f"{len(equal)} of {counts} practically equal"
