@@ -18,6 +18,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from warmstart.analysis.chapter import RULES, Rule
+from warmstart.analysis.summary import Summary, read_summary
+from warmstart.analysis.words import wording
 from warmstart.files import read_json, write_json
 from warmstart.records import times_of
 
@@ -93,64 +95,53 @@ def main(argv: Sequence[str]) -> int:
 def own_run(project: Path, command: str) -> dict[str, dict[str, Any]]:
     """What the reports of `project` say, under the name of its data."""
     card = read_json(project / "data/prepared/card.json")
-    timings = read_json(times_of(project / "results/pretrain"))
+    path = times_of(project / "results/pretrain")
+    timings = read_json(path) if path.exists() else {}  # data without a model B have none
     summaries = project / "reports/summaries"
     claims = read_json(project / "reports/claims.json")
-    transfer = read_json(path) if (path := summaries / "transfer.json").exists() else {"arms": {}}
+    transfer = read_summary(path) if (path := summaries / "transfer.json").exists() else None
     told = ("verdict", "shown", "seeds", "missing")
     return {
         card["name"]: {
             "command": command,
-            "machine": timings["machine"],
-            "versions": timings["versions"],
+            "machine": timings.get("machine"),
+            "versions": timings.get("versions"),
             "training_samples": card["tasks"]["full"]["train"]["n"],
             "claims": {claim["id"]: {key: claim[key] for key in told} for claim in claims},
             "studies": {
-                name: _study(read_json(path))
+                name: _study(read_summary(path))
                 for name in sum(STUDIES.values(), ())
                 if (path := summaries / f"compare/{name}.json").exists()
             },
             "arms": {
                 arm: _arm(transfer, arm)
                 for arm in dict.fromkeys(sum(ARMS.values(), ()))
-                if arm in transfer["arms"]
+                if transfer and arm in transfer.arms
             },
         }
     }
 
 
-def _study(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _study(summary: Summary) -> dict[str, Any]:
     """Which arm validation chooses, and the others by their verdict against it."""
-    chosen, judged = summary["reference"], summary["contrasts"].values()
+    chosen, judged = summary.reference, summary.contrasts.values()
     verdicts = ("practically equal", "better", "worse", "open")
     return {
         "chosen": chosen,
-        "accuracy": _accuracy(summary["arms"][chosen]["test"]),
-        "seeds": summary["arms"][chosen]["test"]["n"],
-        "others": {v: [c["arm"] for c in judged if c["verdict"] == v] for v in verdicts},
+        "accuracy": wording(summary).mean(summary.arms[chosen].test),
+        "seeds": summary.arms[chosen].test.n,
+        "others": {v: [c.arm for c in judged if c.verdict == v] for v in verdicts},
     }
 
 
-def _arm(summary: Mapping[str, Any], arm: str) -> dict[str, Any]:
+def _arm(summary: Summary, arm: str) -> dict[str, Any]:
     """An arm of `transfer`, held against scratch."""
-    contrast = next((c for c in summary["contrasts"].values() if c["arm"] == arm), None)
+    contrast = next((c for c in summary.contrasts.values() if c.arm == arm), None)
     return {
-        "accuracy": _accuracy(summary["arms"][arm]["test"]),
-        "difference": _points(contrast["difference"]) if contrast else "",
-        "verdict": contrast["verdict"] if contrast else "",
+        "accuracy": wording(summary).mean(summary.arms[arm].test),
+        "difference": wording(summary).difference(contrast.difference) if contrast else "",
+        "verdict": contrast.verdict if contrast else "",
     }
-
-
-def _accuracy(value: Mapping[str, Any]) -> str:
-    """`97.1 % (96.6 to 97.6)`."""
-    mean, low, high = (100 * value[key] for key in ("mean", "low", "high"))
-    return f"{mean:.1f} % ({low:.1f} to {high:.1f})"
-
-
-def _points(value: Mapping[str, Any]) -> str:
-    """`+1.1 points (-0.1 to +2.3)`."""
-    mean, low, high = (100 * value[key] for key in ("mean", "low", "high"))
-    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
 def filled(page: str, language: str) -> str:

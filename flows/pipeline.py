@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 
 from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
+from prefect_dvc.place import git_revision
 
 WARMSTART = (sys.executable, "-m", "warmstart")
 CHECK = (*WARMSTART, "check")
@@ -25,7 +26,7 @@ def show_results() -> None:
         create_table_artifact(rows, "dvc-metrics", "Metrics beside the last run's")
     lock = Path("dvc.lock")
     digest = hashlib.md5(lock.read_bytes()).hexdigest() if lock.exists() else "none"
-    commit = _ask("git", "rev-parse", "--quiet", "--verify", "HEAD") or "none"
+    commit = git_revision() or "none"
     lines = [f"- git revision: `{commit}`", f"- digest (MD5) of dvc.lock: `{digest}`"]
     if ".dvc" in Path.cwd().parts:  # a worktree, which is gone afterwards
         lines += [f"- results: `dvc exp apply {safe_name(flow_run.name)}`, if anything has changed"]

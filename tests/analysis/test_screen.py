@@ -53,6 +53,15 @@ def test_a_line_for_each_study(judgement: Judgement, capsys: pytest.CaptureFixtu
     ]
 
 
+def test_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(tmp_path / "prepared")
+    records = finished("[/red]", [0.9, 0.9, 0.9], val_accuracy=[0.99])
+    records += finished("[bold]", [0.8, 0.8, 0.8])
+    write_records(tmp_path / "results/compare/initializer/records.parquet", records)
+    show(judge(parameters.params(), tmp_path / "results", tmp_path / "prepared"), REPORT)
+    assert capsys.readouterr().out.splitlines()[1].startswith("initializer [/red] 90.0 %")
+
+
 def test_verdicts_have_colours_in_a_terminal(
     judgement: Judgement, monkeypatch: pytest.MonkeyPatch
 ) -> None:

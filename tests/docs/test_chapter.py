@@ -14,9 +14,12 @@ from ruamel.yaml import YAML
 
 import parameters
 from docs import chapter_pictures, chapter_tables
+from fabricated import finished
 from warmstart import library
 from warmstart.__main__ import app
 from warmstart.analysis.chapter import RULES
+from warmstart.analysis.results import DataCard, judged
+from warmstart.analysis.summary import write_summary
 from warmstart.config.loading import parse
 from warmstart.files import read_json
 
@@ -242,22 +245,22 @@ def test_every_picture_names_that_of_the_reader_s_own_report(language: str) -> N
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose reports say something of data of one's own, without transfer."""
+    """A project whose reports say something of data of one's own, which have no transfer."""
     claims = [
         {"id": rule.id, "verdict": "open", "shown": "", "seeds": 0, "missing": "seeds"}
         for rule in RULES
     ]
-    interval = {"mean": 0.9, "low": 0.85, "high": 0.95, "n": 7}
-    clipping = {
-        "reference": "none",
-        "arms": {"none": {"test": interval}, "norm": {"test": interval}},
-        "contrasts": {"norm": {"arm": "norm", "verdict": "worse"}},
-    }
+    classes = {"full": {"digest": "d" * 64, "train": {"n": 90}, "test": {"n": 40}}}
+    card = {"name": "wine", "kind": "multiclass", "target": {"name": "sort"}, "tasks": classes}
+    arms = finished("none", [0.85, 0.9, 0.95], val_accuracy=[0.99], study="clipping")
+    arms += finished("norm", [0.25, 0.3, 0.35], study="clipping")
+    clipping = judged(tuple(arms), DataCard(card), 0.01)
+    assert clipping
+    write_summary(tmp_path / "reports/summaries/compare/clipping.json", clipping.summary)
     written = {
         "reports/claims.json": claims,
-        "reports/summaries/compare/clipping.json": clipping,
-        "data/prepared/card.json": {"name": "wine", "tasks": {"full": {"train": {"n": 90}}}},
-        "results/times/pretrain.json": {"machine": {}, "versions": {}},
+        "data/prepared/card.json": card,
+        "results/times/pretrain.json": {"left_out": "the target is a number"},
     }
     for path, content in written.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -272,7 +275,7 @@ def test_a_section_s_tables_of_one_s_own_run(run: Path, capsys: pytest.CaptureFi
     assert rules.splitlines()[0] == "| rule | study | wine |"
     assert rules.count("open: missing: seeds") == 2
     assert studies.splitlines()[2:] == [
-        "| `clipping` | wine | `none` | 90.0 % (85.0 to 95.0) | 7 | worse: `norm` |"
+        "| `clipping` | wine | `none` | 90.0 % (77.6 to 100.0) | 3 | worse: `norm` |"
     ]
 
 

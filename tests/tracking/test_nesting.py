@@ -181,6 +181,19 @@ def test_experiments_of_earlier_releases_are_put_aside(database: Path, folder: P
     check(ARMS)
 
 
+def test_what_was_deleted_or_put_aside_before_is_in_nobody_s_way(
+    database: Path, folder: Path
+) -> None:
+    old = client().create_experiment(STUDY)
+    client().delete_experiment(old)
+    client().create_experiment(f"before/{STUDY}")
+    publish(folder)
+    assert LAYOUT in client().get_experiment_by_name(STUDY).tags
+    kept = client().get_experiment(old)
+    assert (kept.name, kept.lifecycle_stage) == (f"before/{STUDY} {old}", "deleted")
+    check(ARMS)
+
+
 def test_the_description_says_it_all(database: Path, folder: Path) -> None:
     publish(folder)
     experiment = client().get_experiment_by_name(STUDY)

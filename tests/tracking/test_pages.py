@@ -46,6 +46,24 @@ def test_a_busy_port_gives_the_next_free_one(busy: int) -> None:
     assert free_port(found) == found
 
 
+@pytest.mark.parametrize("wanted", [-1, 0, 65536])
+def test_a_port_that_cannot_be_is_refused(
+    database: Path, wanted: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mlflow", f"--port={wanted}"]) == 2
+    assert capsys.readouterr().err.startswith("error: --port: expected a port from 1 to 65535")
+
+
+def test_no_password_is_among_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Any] = []
+    monkeypatch.setattr(os, "execve", lambda *called: ran.append(called))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+psycopg2://me:secret@there/mlflow")
+    pages.serve(5000)
+    ((_, command, settings),) = ran
+    assert "secret" not in " ".join(command)
+    assert settings["MLFLOW_BACKEND_STORE_URI"].endswith("me:secret@there/mlflow")
+
+
 def test_it_is_said_in_one_line(
     database: Path, busy: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,10 +61,14 @@ def gist(results: Results) -> str:
 
 
 def matters(results: Results) -> str:
-    """Whether it matters which arm is taken, in a few words: `worse: silu, relu and sigmoid`."""
+    """Whether it matters which arm is taken, in a few words: `worse: silu, relu and sigmoid`. The
+    test may show an arm to be better than the one that validation chose."""
     arms, counts = _by_verdict(results), _counts(results)
-    if worse := arms["worse"]:
-        return f"worse: {listed(worse)}" if len(worse) < 4 else f"{len(worse)} of {counts} worse"
+    verdicts: tuple[Verdict, ...] = ("better", "worse")
+    for verdict in verdicts:
+        if found := [label(arm, results.summary.stage) for arm in arms[verdict]]:
+            few = len(found) < 4
+            return f"{verdict}: {listed(found)}" if few else f"{len(found)} of {counts} {verdict}"
     if equal := arms["practically equal"]:
         every = len(equal) == counts
         return "all practically equal" if every else f"{len(equal)} of {counts} practically equal"
@@ -185,19 +189,21 @@ def compared(results: Results, contrast: Contrast) -> str:
 def warnings(results: Results) -> list[str]:
     """What a careful reader should know before believing the table."""
     summary, sentences = results.summary, []
+    stage = summary.stage
     for edge, word in (("lowest", "lower"), ("highest", "higher")):
         rates = {arm: s.learning_rate for arm, s in summary.arms.items() if s.at_edge == edge}
         if rates:
-            arms = listed([f"{arm} ({rate:g})" for arm, rate in rates.items()])
+            arms = listed([f"{label(arm, stage)} ({rate:g})" for arm, rate in rates.items()])
             sentences.append(
                 f"The {edge} learning rate was best even in a grid extended once for {arms}: "
                 f"a {word} one might be better still."
             )
     if shares := {a: s.diverged_share for a, s in summary.arms.items() if s.diverged_share}:
-        lost = listed([f"{arm} ({share:.0%})" for arm, share in shares.items()])
+        lost = listed([f"{label(arm, stage)} ({share:.0%})" for arm, share in shares.items()])
         sentences.append(f"Diverged at the best learning rate there is: {lost} of the seeds.")
     for arm, why in summary.aside.items():
         sentences.append(
-            f"{arm} {why}: it shares no error with the other arms and is judged by its own."
+            f"{label(arm, stage)} {why}: it shares no error with the other arms and is judged by "
+            "its own."
         )
     return sentences

@@ -11,10 +11,9 @@ from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeAlias
 
-import vl_convert
-
 from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.looks import Look
+from warmstart.analysis.figures.scripts import inert, library
 from warmstart.config.names import visible
 
 
@@ -202,15 +201,10 @@ def chart(figure: Figure, caption: Text = "") -> Block:
     spec = json.dumps(figure.spec(), ensure_ascii=False, separators=(",", ":"))
     return Block(
         '<figure class="chart">\n<div></div>\n'
-        f'<script type="application/json">{_inert(spec)}</script>\n'
+        f'<script type="application/json">{inert(spec)}</script>\n'
         f"<figcaption>{_words(caption or figure.caption).html}</figcaption>\n</figure>",
         "",
     )
-
-
-def _inert(text: str) -> str:
-    """JSON that ends no `<script>` element."""
-    return text.replace("<", "\\u003c")
 
 
 def code(text: str, language: str) -> Block:
@@ -230,9 +224,6 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
     css, script = (
         files("warmstart.analysis").joinpath(f"page.{kind}").read_text(encoding="utf-8")
         for kind in ("css", "js")
-    )
-    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed").replace(
-        "</script", "<\\/script"
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -255,7 +246,7 @@ def to_html(title: str, first: Block, links: Block, rest: Block) -> str:
 {rest.html}
 </div>
 </main>
-<script>{library}</script>
+<script>{library()}</script>
 <script>{script}</script>
 </body>
 </html>

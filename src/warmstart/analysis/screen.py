@@ -45,7 +45,7 @@ def _table(judgement: Judgement) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("study", no_wrap=True, overflow="ellipsis")
     table.add_column("chosen", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(f"test {title}", no_wrap=True)
+    table.add_column(Text(f"test {title}"), no_wrap=True)  # names are no markup of rich
     for verdict, head in HEADS.items():
         table.add_column(head, justify="right", no_wrap=True, style=COLOURS.get(verdict, ""))
     for study in results:
@@ -63,12 +63,13 @@ def _transfer(results: Results | None) -> Text | None:
     return Text.assemble(f"{label(CHAPTER_ARM)}: ", verdict, f", {gain}")
 
 
-def _row(study: Results) -> list[str]:
+def _row(study: Results) -> list[Text]:
     summary = study.summary
     counts = Counter(contrast.verdict for contrast in summary.contrasts.values())
-    return [
+    cells = [
         summary.study or summary.stage,
         label(summary.reference, summary.stage),
         wording(summary).mean(summary.arms[summary.reference].test),
         *(str(counts[verdict] or "") for verdict in HEADS),
     ]
+    return [Text(cell) for cell in cells]

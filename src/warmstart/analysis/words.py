@@ -23,11 +23,6 @@ class Wording:
         of = f" of {self.predicted}" if self.metric.form == "target" and self.predicted else ""
         return f"{self.metric.title}{of}"
 
-    @property
-    def head(self) -> str:
-        """The same at the head of a sentence."""
-        return f"{self.title[:1].upper()}{self.title[1:]}"
-
     def value(self, value: float) -> str:
         """`97.1 %`, `0.127`, `12,300`; a dash for what is no finite number."""
         if not math.isfinite(value):

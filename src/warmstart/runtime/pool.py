@@ -93,7 +93,8 @@ class Workers:
         before, waiting, parts = sum(epochs[key] for key in results), set(missing), _parts(cohorts)
 
         def look(bar: Bar) -> None:
-            done = {key for key in waiting if self._store.path(key).exists()}
+            # tqdm's monitor looks, too, from a thread of its own
+            done = {key for key in tuple(waiting) if self._store.path(key).exists()}
             waiting.difference_update(done)
             bar.counted = f"{len(epochs) - len(waiting):,}/{len(epochs):,} trials"
             if done and parts:

@@ -4,9 +4,10 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from functools import cache
 from html import escape
 from pathlib import Path
+
+from warmstart.analysis.figures.scripts import inert, library
 
 PAGE = "study.html"
 
@@ -26,8 +27,7 @@ def draw(folder: Path, into: Path) -> None:
     for path in _specifications(folder):
         text = path.read_text(encoding="utf-8")
         title = escape(str(json.loads(text).get("description", path.stem)))
-        # a name may hold what ends a script
-        call = f"vegaEmbed('#{path.stem}', {text.replace('<', chr(92) + 'u003c')}, {_OPTIONS})"
+        call = f"vegaEmbed('#{path.stem}', {inert(text)}, {_OPTIONS})"
         drawn.append(
             f'<figure><div id="{path.stem}"></div><figcaption>{title}</figcaption></figure>'
             f"<script>{call}</script>"
@@ -35,7 +35,7 @@ def draw(folder: Path, into: Path) -> None:
         svg = path.with_suffix(".svg")
         if svg.exists():
             shutil.copy(svg, into / svg.name)
-    (into / PAGE).write_text(_PAGE % (_library(), "\n".join(drawn)), encoding="utf-8")
+    (into / PAGE).write_text(_PAGE % (library(), "\n".join(drawn)), encoding="utf-8")
 
 
 _OPTIONS = "{actions: false}"
@@ -56,11 +56,3 @@ figcaption { color: #555 }
 def _specifications(folder: Path) -> Iterator[Path]:
     """The ranking first."""
     yield from sorted(folder.glob("*.json"), key=lambda path: (path.stem != "ranking", path.stem))
-
-
-@cache
-def _library() -> str:
-    import vl_convert
-
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed")
-    return bundle.replace("</script", "<\\/script")

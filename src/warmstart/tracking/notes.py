@@ -89,7 +89,9 @@ def _answer(summary: Summary) -> Iterator[str]:
             yield f"{verdict.capitalize()}{within}: {listed(of_verdict)}."
     if summary.contrasts:
         yield f"Each is held against {held}."
-    if equal := arms["practically equal"]:
+    if summary.stage == "transfer" and arms["better"]:  # elsewhere validation chose the reference
+        yield f"Use {arms['better'][0]}."
+    elif equal := arms["practically equal"]:
         yield f"Use {held}, or whichever of {listed(equal)} suits you better."
     elif summary.contrasts and not arms["better"]:
         yield f"Use {held}; `make more` decides what is open." if arms["open"] else f"Use {held}."

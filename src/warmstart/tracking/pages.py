@@ -13,13 +13,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from warmstart.errors import InputError
 from warmstart.tracking.opening import tracking_uri
 from warmstart.tracking.store import VIEW
 
 HOST, PORT = "127.0.0.1", 5000
 APP = "warmstart"
 """Name of the plugin, in pyproject.toml."""
-_PORTS = 100
+_PORTS, _LAST = 100, 65535
 _DEFAULTS = {
     "mlflow.workflowType_v1": "machine_learning",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
@@ -63,9 +64,10 @@ def free_port(wanted: int = PORT) -> int:
     """`wanted`, or the next port of this machine that is free.
 
     Raises:
-        OSError: none of the next 100 is.
+        InputError: none of the next 100 is.
     """
-    for port in range(wanted, wanted + _PORTS):
+    ports = range(wanted, min(wanted + _PORTS, _LAST + 1)) if wanted > 0 else range(0)
+    for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -73,13 +75,19 @@ def free_port(wanted: int = PORT) -> int:
             except OSError:
                 continue
             return port
-    raise OSError(f"no port from {wanted} to {wanted + _PORTS - 1} is free")
+    raise InputError(
+        f"--port: expected a port from 1 to {_LAST} that is free, or one of the {_PORTS - 1} after "
+        f"it, received {wanted}; choose another"
+    )
 
 
 def serve(port: int) -> None:
     """Become MLflow's server, on that port of 127.0.0.1."""
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-    command += ["--host", HOST, "--port", str(port), "--backend-store-uri", tracking_uri()]
+    command += ["--host", HOST, "--port", str(port)]
     if entry_points(group="mlflow.app", name=APP):  # not where the package was not installed
         command += ["--app-name", APP]
-    os.execve(sys.executable, command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ)
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
+    # no argument, which every user of the machine sees: it may hold a password
+    settings |= {"MLFLOW_BACKEND_STORE_URI": tracking_uri()}
+    os.execve(sys.executable, command, settings)

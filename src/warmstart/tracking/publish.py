@@ -288,7 +288,8 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
     path = project.summary(folder)
     if path.exists():
         hues = project.reports / "colours.json"
-        colours = read_json(hues).get(study or stage, {}) if hues.exists() else {}
+        known = read_json(hues) if hues.exists() else {}
+        colours = known.get(study, known.get(stage, {}))  # with other labels arms keep theirs
         summary = _read(path, read_summary)
         arms = runs.summary_runs(summary, records, colours, commit)
         # who looks for pictures looks at the best

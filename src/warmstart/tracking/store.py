@@ -286,20 +286,30 @@ class Store:
         return self._experiments[name]
 
     def _retire(self) -> None:
-        """Rename experiments of releases that had one for all studies: their runs stay as they
-        are, and what is in `results` is published anew."""
-        for experiment in self._ours():
-            if LAYOUT not in experiment.tags:
-                name = f"before/{experiment.name}"
-                self._client.rename_experiment(experiment.experiment_id, name)
+        """Rename experiments of releases that had one for all studies, deleted ones too, which keep
+        their names: their runs stay as they are, and what is in `results` is published anew."""
+        from mlflow.entities import ViewType
+
+        for experiment in self._ours(view_type=ViewType.ALL):
+            if LAYOUT in experiment.tags:
+                continue
+            place, name = experiment.experiment_id, f"before/{experiment.name}"
+            if self._client.get_experiment_by_name(name):  # of an earlier time
+                name = f"{name} {place}"
+            deleted = experiment.lifecycle_stage == "deleted"
+            if deleted:  # those cannot be renamed
+                self._client.restore_experiment(place)
+            self._client.rename_experiment(place, name)
+            if deleted:
+                self._client.delete_experiment(place)
 
     def names(self) -> dict[str, str]:
         """ID -> name of our experiments."""
         return {experiment.experiment_id: experiment.name for experiment in self._ours()}
 
-    def _ours(self) -> Iterator[Any]:
+    def _ours(self, **how: Any) -> Iterator[Any]:
         """Experiments of this package."""
-        yield from self._client.search_experiments(filter_string=f"name LIKE '{ROOT}%'")
+        yield from self._client.search_experiments(filter_string=f"name LIKE '{ROOT}%'", **how)
 
     def _offer(self, batch: Batch, best: Any) -> None:
         """What stands on top of the experiment's page, and the view behind its link "ranking"."""

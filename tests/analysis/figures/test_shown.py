@@ -7,7 +7,7 @@ import altair as alt
 import pytest
 from made_up import ERRORS, drawn, looked_into, results, texts
 
-from fabricated import predicted
+from fabricated import finished, predicted, trial
 from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.looks import palette
 from warmstart.analysis.figures.shown import Shown
@@ -124,6 +124,21 @@ def test_a_notebook_gets_what_it_can_show_without_a_network(figures: dict[str, F
     assert len(drawn(bundle["application/vnd.vegalite.v5+json"], "5.8")) == len(
         drawn(figures["curves"].spec())
     )
+
+
+def test_what_diverges_at_once_has_no_curve() -> None:
+    """In every arm a seed diverges in its first epoch: then no mean over all seeds is there."""
+    lost = {"val_accuracy": [math.nan], "val_loss": [math.nan], "outcome": "diverged"}
+    tested = {"test_accuracy": 0.1, "test_loss": math.nan}
+    records = [trial(arm, 0, test=tested, **lost) for arm in "ab"]  # type: ignore[arg-type]
+    records += [record for arm in "ab" for record in finished(arm, [0.9, 0.8])[1:]]
+    kinds = Shown(results(records), palette({"s": ["a", "b"]})["s"]).figures
+    assert list(kinds) == ["ranking", "seeds"]
+
+
+def test_every_rate_tells_whether_it_was_chosen(figures: dict[str, Figure]) -> None:
+    told = [row["chosen"] for row in figures["rates"].spec()["data"]["values"]]
+    assert {True, False} == set(told)
 
 
 def test_names_that_people_write_are_shown_as_they_are() -> None:

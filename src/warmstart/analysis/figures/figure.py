@@ -81,11 +81,12 @@ class Figure:
 
 def inline(chart: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
     """The chart, whose data are called `rows`, with these. Of each it holds what it draws or tells,
-    so that a page holds nothing else: what is None or false is left out, and what the text of an
-    axis asks of the first row is there only."""
+    so that a page holds nothing else: what is None is left out, so is what is false where only an
+    expression asks for it, and what the text of an axis asks of the first row is there only."""
     text = json.dumps(chart.to_dict(validate=False))
     of_first = set(re.findall(r"data\('rows'\)\[0\]\.(\w+)", text))
-    drawn = {name for pair in _FIELDS.findall(text) for name in pair}
+    fields, asked = map(set, zip(*_FIELDS.findall(text), strict=True))
+    drawn = fields | asked
     chart.data = alt.InlineData(
         name="rows",
         values=[
@@ -93,7 +94,7 @@ def inline(chart: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
                 key: value
                 for key, value in row.items()
                 if value is not None
-                and value is not False
+                and (value is not False or key in fields)
                 and (key in drawn or (number == 0 and key in of_first))
             }
             for number, row in enumerate(rows)

@@ -99,7 +99,7 @@ def _chart(rows: list[Row], title: str, factor: float) -> Any:
         axis=alt.Axis(
             titleAnchor="end",
             values=sorted(ticks),
-            labelExpr=f"datum['value'] ? format(datum['value'] * {factor:g}, '+,~g') : '0'",
+            labelExpr=f"datum['value'] ? format(datum['value'] * {factor:g}, '+,.3~r') : '0'",
         ),
     )
     where: Any = {

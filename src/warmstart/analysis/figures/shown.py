@@ -64,6 +64,7 @@ class Shown:
                     title=_axis(test, said.metric, "right"),
                 ),
             )
+        if "seeds" in known:
             yield self._figure(
                 "seeds",
                 f"{test}, seed by seed",
@@ -84,14 +85,15 @@ class Shown:
                     title=_axis(test, said.metric, "up"),
                 ),
             )
-        yield self._figure(
-            "curves",
-            f"validation {every_epoch} by epoch",
-            f"Validation {every_epoch} at each arm's own learning rate, mean over seeds; with 95 % "
-            "band of the reference and of what is picked in the legend.",
-            known["learning_curves"],
-            partial(charts.curves, x=charts.along("epoch", "epoch"), title=followed_axis),
-        )
+        if "learning_curves" in known:  # else each arm has a seed that diverged in its first epoch
+            yield self._figure(
+                "curves",
+                f"validation {every_epoch} by epoch",
+                f"Validation {every_epoch} at each arm's own learning rate, mean over seeds; with "
+                "95 % band of the reference and of what is picked in the legend.",
+                known["learning_curves"],
+                partial(charts.curves, x=charts.along("epoch", "epoch"), title=followed_axis),
+            )
         if "times" in known and len(self.results.arms) > 1:
             yield self._figure(
                 "times",
