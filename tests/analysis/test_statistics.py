@@ -223,7 +223,7 @@ def test_of_equal_arms_the_one_that_training_chose_comes_first():
         *finished("first", [0.9, 0.91], val_accuracy=[0.9626740694]),
         *finished("chosen", [0.9, 0.91], val_accuracy=[0.9626740813]),
     ]
-    summary = summarize(records, data_name="x", n_test=100, chance=0.1, reference=None)
+    summary = summarize(records, data_name="x", n_test=100, chance=0.1, margin=0.01, reference=None)
     assert summary.reference == "chosen"
     assert {arm: found.rank for arm, found in summary.arms.items()} == {"chosen": 1, "first": 1}
     assert [*summary.arms] == ["chosen", "first"]
