@@ -217,6 +217,18 @@ def test_equal_arms_share_the_lower_rank():
     assert found.contrasts["a against b"].difference.sd == 0
 
 
+def test_of_equal_arms_the_one_that_training_chose_comes_first():
+    """Means of 32-bit numbers differ by less than is shown."""
+    records = [
+        *finished("first", [0.9, 0.91], val_accuracy=[0.9626740694]),
+        *finished("chosen", [0.9, 0.91], val_accuracy=[0.9626740813]),
+    ]
+    summary = summarize(records, data_name="x", n_test=100, chance=0.1, margin=0.01, reference=None)
+    assert summary.reference == "chosen"
+    assert {arm: found.rank for arm, found in summary.arms.items()} == {"chosen": 1, "first": 1}
+    assert [*summary.arms] == ["chosen", "first"]
+
+
 def test_pairs_are_matched_by_seed_and_not_by_position():
     accuracies = [0.5, 0.7, 0.9]
     a = finished("a", accuracies)

@@ -147,6 +147,7 @@ def test_tables(tmp_path: Path, name: str, damage: tuple[str, float, int]) -> No
 
 @bounded
 @given(damage=DAMAGE)
+@example(damage=("flip", 0.655, 120))  # within the pixels, which can be unpacked all the same
 def test_an_image(tmp_path: Path, damage: tuple[str, float, int]) -> None:
     pixels = {"a": X[0], "b": X[1]}
     for label, own in pixels.items():

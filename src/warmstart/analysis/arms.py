@@ -79,9 +79,11 @@ def _edge(chosen: Sequence[Record], tried: Sequence[Record]) -> str:
     return next((edge for edge in at if at[edge] > len(chosen) / 2), "")
 
 
-def rank(arms: Mapping[str, ArmSummary], gains: Mapping[str, float]) -> dict[str, ArmSummary]:
-    """Ordered by validation, to four decimals of a share and four digits of other metrics; ties in
-    order of appearance."""
+def rank(
+    arms: Mapping[str, ArmSummary], gains: Mapping[str, float], best: str
+) -> dict[str, ArmSummary]:
+    """Ordered by validation, to four decimals of a share and four digits of other metrics; of ties
+    the `best`, which training chose by more digits, then order of appearance."""
     score = {
         arm: float(f"{gain:.4g}" if abs(gain) > 1 else f"{gain:.4f}") for arm, gain in gains.items()
     }
@@ -89,7 +91,7 @@ def rank(arms: Mapping[str, ArmSummary], gains: Mapping[str, float]) -> dict[str
         arm: ArmSummary(
             **vars(arms[arm]) | {"rank": 1 + sum(s > score[arm] for s in score.values())}
         )
-        for arm in sorted(arms, key=lambda arm: -score[arm])
+        for arm in sorted(arms, key=lambda arm: (-score[arm], arm != best))
     }
 
 

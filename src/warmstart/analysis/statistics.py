@@ -76,11 +76,13 @@ def summarize(
         level=level_of(seeds, first.first_round),
     )
     ranks = mean_ranks(values)
+    best = best_arm([trial for trials in chosen.values() for trial in trials])
     arms = rank(
         {arm: summarize_arm(trials, records, target, ranks[arm]) for arm, trials in chosen.items()},
         {arm: mean(_validated_gain(t) for t in trials) for arm, trials in chosen.items()},
+        best,
     )
-    against = reference or best_arm([trial for trials in chosen.values() for trial in trials])
+    against = reference or best
     between = {
         (arm, other): table.between(arm, other) for arm, other in itertools.combinations(arms, 2)
     }

@@ -167,6 +167,8 @@ def _pixels(folder: Path, files: list[Path], size: tuple[int, int], mode: str) -
     for place, path in enumerate(Bar.over(files, "reading images", "images", delay=1)):
         try:
             with Image.open(path, formats=_FORMATS) as image:
+                image.verify()  # a PNG's checksums, at which decoding does not look
+            with Image.open(path, formats=_FORMATS) as image:
                 upright = _on_white(ImageOps.exif_transpose(image)).convert(mode)
         except _UNREADABLE as error:
             unreadable[path] = _reason(error)
