@@ -61,7 +61,7 @@ class Comparison:
                 {
                     "rank": found.rank,
                     "arm": arm,
-                    f"test_{self.results.summary.metric}": test.mean,
+                    f"test_{self.results.summary.metric}": test.known,
                     "low": test.low,
                     "high": test.high,
                     "difference": difference.mean if difference else None,

@@ -1,6 +1,8 @@
 """The numbers of `dvc exp show`, from planted truth."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -69,3 +71,11 @@ def test_less_error_is_a_gain() -> None:
 
 def test_what_was_not_run_has_no_number() -> None:
     assert headlines([], None, None) == {"epochs": 0}
+
+
+def test_a_network_that_always_diverged_reached_no_number() -> None:
+    lost = [
+        replace(record, test=dict.fromkeys(record.test, math.nan), outcome="diverged")
+        for record in predicted("lost", [4.0, 5.0])
+    ]
+    assert "rmse" not in headlines([results_of(lost, 20.0)], None, None)

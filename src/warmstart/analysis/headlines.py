@@ -25,7 +25,7 @@ def headlines(
     if network := best_network(studies):
         study, arm = network
         test, metric = study.summary.arms[arm].test, METRICS[study.summary.metric]
-        found |= {metric.name: test.mean, "low": test.low, "high": test.high}
+        found |= {metric.name: test.known, "low": test.low, "high": test.high}
         if yardsticks:
             held = held_against(yardsticks, study, arm)
             best = max(held, key=lambda one: metric.gain(one.reached.mean))
@@ -34,7 +34,7 @@ def headlines(
         summary, metric = transfer.summary, METRICS[transfer.summary.metric]
         arm = next((arm for arm in summary.arms if arm != summary.reference), "")
         if contrast := transfer.contrast(arm):
-            found[f"b_{metric.name}"] = summary.arms[arm].test.mean
+            found[f"b_{metric.name}"] = summary.arms[arm].test.known
             found["b_gain"] = metric.gain(contrast.difference.mean)
     everything = [*studies, *([transfer] if transfer else [])]
     verdicts: list[Verdict] = [

@@ -32,6 +32,7 @@ def rows(summaries: Mapping[int, Summary]) -> list[Row]:
         | {f"test_{summaries[count].metric}": summaries[count].arms[arm].test.mean}
         for arm in sorted(common, key=lambda arm: (arm != BASELINE, arm))
         for count in sorted(summaries)
+        if summaries[count].arms[arm].test.n
     ]
 
 
@@ -42,7 +43,8 @@ def answers(label_rows: Sequence[Row], metric: str = "accuracy") -> list[str]:
     for row in label_rows:
         gain = METRICS[metric].gain(row[f"test_{metric}"])
         gains.setdefault(row["arm"], {})[row["labels"]] = gain
-    baseline = gains.pop(BASELINE, {})
+    if not (baseline := gains.pop(BASELINE, {})):
+        return []
     return [
         f"{label(arm)}: "
         + ", ".join(

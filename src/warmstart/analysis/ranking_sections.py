@@ -92,7 +92,7 @@ def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
             f"test {said.title}{unit}",
             "r",
             lambda row: said.in_column(said.mean(row[1].test)),
-            lambda row: row[1].test.mean,
+            lambda row: row[1].test.known,
         ),
         Column(
             f"difference{apart}",
@@ -149,6 +149,9 @@ def _training(shown: Shown, rows: Sequence[Row]) -> Block:
     def epochs(row: Row) -> float | None:
         return row[1].epochs_to_target.mean if row[1].epochs_to_target else None
 
+    def reached(row: Row) -> float | None:
+        return row[1].best_validation.known
+
     def timed(title: str, seconds: Any, form: str, scale: float = 1) -> Column:
         return Column(
             title,
@@ -165,13 +168,13 @@ def _training(shown: Shown, rows: Sequence[Row]) -> Block:
             f"validation {said.title}, last epoch (95 %)",
             "r",
             lambda row: said.mean(row[1].validation),
-            lambda row: row[1].validation.mean,
+            lambda row: row[1].validation.known,
         ),
         Column(
             "best epoch’s" if kin.title != "loss" else "best epoch’s loss",
             "r",
-            lambda row: every_epoch.value(row[1].best_validation.mean),
-            lambda row: row[1].best_validation.mean,
+            lambda row: every_epoch.value(best) if (best := reached(row)) is not None else None,
+            reached,
         ),
         Column(
             "best of all epochs",
@@ -205,7 +208,7 @@ def _others(shown: Shown, rows: Sequence[Row], others: Sequence[str]) -> Block:
             f"test {said.title}",
             "r",
             lambda row: said.mean(row[1].others[metric]),
-            lambda row: row[1].others[metric].mean,
+            lambda row: row[1].others[metric].known,
         )
 
     caption = "Other metrics of the test, which decide nothing, with 95 % intervals"

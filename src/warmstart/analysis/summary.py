@@ -24,6 +24,11 @@ class Interval:
     sd: float | None
     n: int
 
+    @property
+    def known(self) -> float | None:
+        """The mean; None where no value was a finite number, since every seed diverged."""
+        return self.mean if self.n else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArmSummary:

@@ -339,7 +339,7 @@ def _numbers(found: ArmSummary | Contrast, metric: str) -> dict[str, float | Non
     values: dict[str, float | None] = {}
     for name, value in fields.items():
         if isinstance(value, Interval):
-            values |= {name: value.mean, f"{name}_low": value.low}
+            values |= {name: value.known, f"{name}_low": value.low}
             values |= {f"{name}_high": value.high, f"{name}_sd": value.sd}
         elif isinstance(value, int | float) and name != "learning_rate":
             values[name] = value

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.looks import palette
 from warmstart.analysis.figures.shown import Shown
 
+NAMES = ["lost", "good"]
 LOOKS = palette({"initializer": [*ERRORS, "profile"]})["initializer"]
 
 
@@ -134,6 +136,17 @@ def test_what_diverges_at_once_has_no_curve() -> None:
     records += [record for arm in "ab" for record in finished(arm, [0.9, 0.8])[1:]]
     kinds = Shown(results(records), palette({"s": ["a", "b"]})["s"]).figures
     assert list(kinds) == ["ranking", "seeds"]
+
+
+def test_an_arm_without_any_test_is_not_drawn_as_perfect() -> None:
+    """All its seeds diverged: its RMSE is no number, and no 0 either."""
+    lost = [
+        replace(record, test=dict.fromkeys(record.test, math.nan), outcome="diverged")
+        for record in predicted("lost", [4.0, 5.0, 6.0])
+    ]
+    made = Shown(results(lost + predicted("good", [4.0, 5.0, 6.0])), palette({"s": NAMES})["s"])
+    assert {row["label"] for row in made.rows["ranking"]} == {"good"}
+    assert len(drawn(made.figures["ranking"].spec())) == 1
 
 
 def test_every_rate_tells_whether_it_was_chosen(figures: dict[str, Figure]) -> None:

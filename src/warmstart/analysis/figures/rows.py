@@ -21,7 +21,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.scores import curve, followed, tested
 from warmstart.analysis.summary import Interval, Summary
 from warmstart.analysis.words import Wording, wording
-from warmstart.metrics import METRICS, Metric
+from warmstart.metrics import Metric
 from warmstart.training.selection import rate_scores
 
 Row = dict[str, Any]
@@ -114,20 +114,23 @@ def error(metric: Metric, value: float, smallest: float) -> float:
 
 
 def _ranking(results: Results) -> Iterator[Row]:
-    """The test of every arm, the best on validation first; `near_low` to `near_high` are the places
-    that are practically equal to the reference."""
+    """The test of every arm that has one, the best on validation first; `near_low` to `near_high`
+    are the places that are practically equal to the reference."""
     summary, said = results.summary, wording(results.summary)
-    known = METRICS[summary.metric], results.smallest
-    reference = summary.arms[summary.reference].test.mean
-    near = [error(known[0], reference + sign * summary.margin, known[1]) for sign in (-1, 1)]
+    reference, near = summary.arms[summary.reference].test, list[float]()
+    if reference.n:
+        ends = (reference.mean - summary.margin, reference.mean + summary.margin)
+        near = sorted(error(said.metric, end, results.smallest) for end in ends)
     for arm, found in summary.arms.items():
+        if not found.test.n:
+            continue
         contrast = results.contrast(arm)
         yield {
             "arm": arm,
             "rank": found.rank,
             **placed(said, found.test, results.smallest),
-            "near_low": min(near),
-            "near_high": max(near),
+            "near_low": min(near, default=None),
+            "near_high": max(near, default=None),
             "verdict": contrast.verdict if contrast else "reference",
             "difference": said.difference(contrast.difference) if contrast else "–",
             "learning_rate": found.learning_rate,
@@ -191,8 +194,9 @@ def _labels(summaries: Mapping[int, Summary], transfer: Results) -> Iterator[Row
     for arm in (arm for arm in transfer.arms if arm in common):
         for count in sorted(summaries):
             summary = summaries[count]
-            point = placed(wording(summary), summary.arms[arm].test, transfer.smallest)
-            yield {"arm": arm, "labels": count, **point, "reference": arm == summary.reference}
+            if summary.arms[arm].test.n:
+                point = placed(wording(summary), summary.arms[arm].test, transfer.smallest)
+                yield {"arm": arm, "labels": count, **point, "reference": arm == summary.reference}
 
 
 def _alone(value: float) -> Interval:
