@@ -209,17 +209,17 @@ def mlflow(*, port: int = 5000) -> None:
     Args:
         port: where; if it is busy, the next one that is free
     """
-    from warmstart.tracking.links import server
+    from warmstart.tracking.links import links, server
     from warmstart.tracking.pages import HOST, free_port, serve
 
-    address, found = server(), port
-    if not address:
-        if (found := free_port(port)) != port:
-            print(f"port {port} is busy, {found} is free")
-        address = f"http://{HOST}:{found}"
-    links(server=address)
+    there, found = server(), port
+    if there:
+        links(there)  # does it answer?
+    elif (found := free_port(port)) != port:
+        print(f"port {port} is busy, {found} is free")
+    address = there or f"http://{HOST}:{found}"
     print(f"MLflow: {address}/#/experiments?workflowType=machine_learning", flush=True)
-    if not server():  # there is none
+    if not there:
         serve(found)
 
 

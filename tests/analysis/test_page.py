@@ -157,6 +157,8 @@ def test_both_forms_have_the_same_headings_and_tables(reports: Path) -> None:
     html, markdown = both(reports)
     main, _, details = markdown.partition("\n## Details\n")
     headings = re.findall(r"<h([12])[^>]*>(.*?)</h", html)
+    assert headings.pop() == ("2", "About this run")  # all of it is folded
+    assert "\n### About this run\n" in details
     ours = re.findall(r"(?m)^(##?) (.*)$", re.sub(r"(?s)```.*?```", "", main))
     assert headings == [(str(len(signs)), title) for signs, title in ours]
     folds = [t for t in re.findall(r"<summary>(.*?)</summary>", html) if t[:8] != "Pictures"]

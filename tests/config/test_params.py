@@ -180,6 +180,10 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
             "most_seeds, most_trial_epochs, metric, equivalence, learning_rates, epochs, patience, "
             "batch_size, base, studies; rename or remove it",
         ),
+        (
+            {"transfer.seedz": 3},
+            "transfer.seedz: unknown key; did you mean 'seeds'?; expected task_b, ",
+        ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
         ({"seed": None}, "seed: expected a value, received nothing; add the key"),
         ({"compare.seeds": "three"}, 'compare.seeds: expected a valid integer, received "three"'),
@@ -329,6 +333,14 @@ def test_each_problem_has_its_line(changes: dict[str, Any], line: str) -> None:
     found = problems(changes)
     assert any(line in problem for problem in found), found
     assert all(problem.startswith("params.yaml: ") for problem in found)
+
+
+def test_a_misspelt_key_is_named_once_and_one_that_is_left_out_too() -> None:
+    (line,) = problems({"transfer.seeds": None, "transfer.seedz": 3})
+    assert line.startswith("params.yaml: transfer.seedz: unknown key; did you mean 'seeds'?")
+    unlike, missing = sorted(problems({"transfer.seeds": None, "transfer.xyz": 3}), reverse=True)
+    assert missing.startswith("params.yaml: transfer.seeds: expected a value, received nothing")
+    assert unlike.startswith("params.yaml: transfer.xyz: unknown key; expected task_b, ")
 
 
 def test_all_problems_at_once() -> None:

@@ -77,15 +77,13 @@ def test_it_is_said_in_one_line(
 
 
 def test_links_are_those_of_the_server(
-    database: Path, folder: Path, busy: int, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    database: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     publish_all(folder.parents[1])
     capsys.readouterr()
-    monkeypatch.setattr(pages, "serve", lambda port: None)
-    main(["mlflow", "--port", str(busy)])
+    main(["links", "--server", f"http://{HOST}:4321"])
     addresses = set(re.findall(r"http://[^/]+", capsys.readouterr().out))
-    assert addresses == {f"http://{HOST}:{free_port(busy)}"}
+    assert addresses == {f"http://{HOST}:4321"}
 
 
 def test_another_server_is_not_served_again(

@@ -99,9 +99,11 @@ def stacked(blocks: Iterable[Block]) -> Block:
 
 def section(title: str, anchor: str, blocks: Iterable[Block]) -> Block:
     """A part of the page with a heading, which links point at by `anchor`."""
-    content = stacked([heading(2, title, anchor), *blocks])
+    head, content = heading(2, title, anchor), stacked(blocks)
+    html = f"<section>\n{head.html}\n{content.html}\n</section>"
+    markdown = f"{head.markdown}\n\n{content.markdown}" if content.markdown else ""
     later = f"### {_words(title).markdown}\n\n{content.later}" if content.later else ""
-    return Block(f"<section>\n{content.html}\n</section>", content.markdown, later)
+    return Block(html, markdown, later)
 
 
 def folded(summary: Text, blocks: Iterable[Block]) -> Block:

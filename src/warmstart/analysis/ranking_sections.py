@@ -87,6 +87,7 @@ def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
         "Best on validation first; 95 % intervals",
         rows,
         _name(shown),
+        Column("verdict", "l", lambda row: _verdict(row), lambda row: ORDER.index(_verdict(row))),
         Column(
             f"test {said.title}{unit}",
             "r",
@@ -99,7 +100,6 @@ def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
             lambda row: row[2] and said.in_column(said.difference(row[2].difference)),
             lambda row: row[2].difference.mean if row[2] else 0.0,
         ),
-        Column("verdict", "l", lambda row: _verdict(row), lambda row: ORDER.index(_verdict(row))),
         Column(
             "learning rate",
             "r",

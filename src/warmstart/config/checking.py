@@ -4,7 +4,8 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -33,6 +34,11 @@ def nearest(received: Any, valid: Any) -> str:
 def _lines(error: ValidationError, root: type[BaseModel]) -> Iterator[str]:
     """pydantic's findings as `key: expected …, received …; what to do`."""
     findings = [(_keys(f["loc"]), f) for f in error.errors(include_url=False)]
+    meant = {
+        (*keys[:-1], *difflib.get_close_matches(keys[-1], _fields_at(keys[:-1], root), n=1))
+        for keys, finding in findings
+        if finding["type"] == "extra_forbidden"
+    }
     for keys, finding in findings:
         # a union reports each branch that did not fit: keep the one that got furthest
         if any(other[: len(keys)] == keys and len(other) > len(keys) for other, _ in findings):
@@ -47,6 +53,8 @@ def _lines(error: ValidationError, root: type[BaseModel]) -> Iterator[str]:
                 f"{where}: unknown key{nearest(keys[-1], valid)}; expected {', '.join(valid)}; "
                 "rename or remove it"
             )
+        elif finding["type"] == "missing" and tuple(keys) in meant:
+            continue  # misspelt, as another line says
         elif finding["type"] == "missing":
             yield f"{where}: expected a value, received nothing; add the key"
         else:
@@ -87,6 +95,8 @@ def _fields_at(keys: list[str], root: type[BaseModel]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    return (
-        annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    """The model that `annotation` is, or may be, as in `Transfer | None`."""
+    branches = (
+        get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     )
+    return next((b for b in branches if isinstance(b, type) and issubclass(b, BaseModel)), None)
