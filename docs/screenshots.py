@@ -1,4 +1,5 @@
-"""`make screenshots`: the pictures in README.md and docs/, of the pages as they are now.
+"""`make screenshots`: the pictures in README.md and docs/, of the pages as they are now; below
+.warmstart/screenshots the same pages on a phone.
 
 Needs the results of `make run` and Chromium; the flow that is pictured trains everything anew, with
 another seed, in a git worktree.
@@ -20,17 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
+LOOKED_AT = ROOT / ".warmstart/screenshots"
+DESK: ViewportSize = {"width": 1440, "height": 810}
 # a browser that calls nobody
 FLAGS = "no-sandbox disable-gpu disable-quic disable-background-networking disable-component-update"
 FIGURES = {
     "ranking": "activation/ranking",
-    "learning_curves": "activation/curves",
     "gradients": "depth/gradients-20",
-    "labels": "transfer/labels",
 }
 """Picture -> the report's figure."""
 REPORT = {"report": (1400, 900, "light"), "report_phone": (400, 800, "dark")}
@@ -46,10 +47,11 @@ def main() -> int:
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         args = [f"--{flag}" for flag in FLAGS.split()]
         browser = playwright.chromium.launch(executable_path=chromium, args=args)
-        page = browser.new_page(viewport={"width": 1440, "height": 810})
+        page = browser.new_page(viewport=DESK)
         picture_report(page)
         picture_mlflow(page)
-        picture_prefect(page, Path(folder))
+        picture_dvc(page, Path(folder) / "plots")
+        picture_prefect(page, Path(folder) / "prefect")
         browser.close()
     print(*sorted(path.name for path in IMAGES.glob("*.png")))
     return 0
@@ -63,7 +65,7 @@ def picture_report(page: Page) -> None:
         page.locator("figure.chart svg").first.wait_for()
         page.screenshot(path=picture(name))
     page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1440, "height": 810})
+    page.set_viewport_size(DESK)
     for name, place in FIGURES.items():
         svg = (ROOT / f"reports/figures/{place}.svg").read_text(encoding="utf-8")
         picture(name).write_bytes(vl_convert.svg_to_png(svg, scale=2))
@@ -79,7 +81,34 @@ def picture_mlflow(page: Page) -> None:
                 page.goto(f"{page.url}&compareRunsMode={mode}")
             page.get_by_role("link", name="selu").first.wait_for()
             page.wait_for_timeout(5000)
-            page.screenshot(path=picture(name))
+            shoot(page, name)
+
+
+def picture_dvc(page: Page, folder: Path) -> None:
+    """`dvc plots show`. Its page loads Vega from elsewhere: here from this environment."""
+    show = [sys.executable, "-m", "dvc", "plots", "show", "--out", str(folder)]
+    subprocess.run(show, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version="5.20")
+
+    def answer(route: Route) -> None:
+        body = vega if "vega-embed" in route.request.url else ""
+        route.fulfill(content_type="text/javascript", body=body)
+
+    page.route("https://**", answer)
+    page.goto((folder / "index.html").as_uri())
+    page.locator("svg, canvas").first.wait_for()
+    page.wait_for_timeout(5000)
+    shoot(page, "dvc_plots")
+
+
+def shoot(page: Page, name: str) -> None:
+    """At both sizes: a desk's for the docs, and a phone's to be looked at."""
+    page.screenshot(path=picture(name))
+    LOOKED_AT.mkdir(parents=True, exist_ok=True)
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.wait_for_timeout(1000)
+    page.screenshot(path=LOOKED_AT / f"{name}_phone.png")
+    page.set_viewport_size(DESK)
 
 
 def picture_prefect(page: Page, home: Path) -> None:
@@ -94,17 +123,9 @@ def picture_prefect(page: Page, home: Path) -> None:
             subprocess.run([*flows, *how], cwd=ROOT, env=known, check=True)
             ended = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
             (run,) = read(f"{url}/api/flow_runs/filter", ended)
-            tables = {"artifacts": {"key": {"any_": ["dvc-stages"]}}}
-            (table,) = read(f"{url}/api/artifacts/filter", tables)
-            nightly = read(f"{url}/api/deployments/name/dvc-pipeline/nightly")
-            for name, path in {
-                "prefect_run": f"runs/flow-run/{run['id']}",
-                "prefect_stages": f"artifacts/artifact/{table['id']}",
-                "prefect_deployment": f"deployments/deployment/{nightly['id']}",
-            }.items():
-                page.goto(f"{url}/{path}")
-                page.wait_for_timeout(5000)
-                page.screenshot(path=picture(name))
+            page.goto(f"{url}/runs/flow-run/{run['id']}")
+            page.wait_for_timeout(5000)
+            shoot(page, "prefect_run")
         finally:
             served.terminate()
             served.wait(60)

@@ -184,6 +184,11 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
             {"transfer.seedz": 3},
             "transfer.seedz: unknown key; did you mean 'seeds'?; expected task_b, ",
         ),
+        (
+            {"compare.studies.transfer": {"arms": TWO}},
+            "compare.studies.transfer: expected a name that no stage or model of the pipeline has, "
+            "received 'transfer'; rename it",
+        ),
         ({"compre": {}}, "compre: unknown key; did you mean 'compare'?"),
         ({"seed": None}, "seed: expected a value, received nothing; add the key"),
         ({"compare.seeds": "three"}, 'compare.seeds: expected a valid integer, received "three"'),

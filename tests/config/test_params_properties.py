@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 import parameters
 from warmstart.config import loading
+from warmstart.config.study import RESERVED
 from warmstart.errors import InputError
 
 bounded = settings(
@@ -73,6 +74,7 @@ ARM = st.fixed_dictionaries(
     },
 )
 NAMES = st.from_regex(r"[a-z0-9_][a-z0-9_.+-]{0,8}", fullmatch=True)
+STUDY_NAMES = NAMES.filter(lambda name: name not in RESERVED)
 STUDY = st.fixed_dictionaries(
     {"arms": st.dictionaries(NAMES, ARM, min_size=2, max_size=4)},
     optional={"base": ARM, "epochs": COUNT, "seeds": st.integers(2, 50)},
@@ -86,7 +88,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     content["data"]["validation_fraction"] = draw(st.floats(0.01, 0.49))
     content["compare"] |= {
         "base": draw(ARM),
-        "studies": draw(st.dictionaries(NAMES, STUDY, min_size=1, max_size=2)),
+        "studies": draw(st.dictionaries(STUDY_NAMES, STUDY, min_size=1, max_size=2)),
         "learning_rates": draw(st.lists(POSITIVE, min_size=1, max_size=3)),
     }
     labels = st.lists(st.integers(0, 9), min_size=2, max_size=8, unique=True)

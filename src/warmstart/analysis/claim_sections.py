@@ -58,7 +58,7 @@ def _parts(
     undecided: Sequence[Claim],
     known: Sequence[Claim],
 ) -> Iterator[Block]:
-    yield paragraph(f"Of {len(counted)} rules of the chapter these data leave {tally(judged)}.")
+    yield paragraph(f"Of {len(counted)} rules of the chapter: {tally(judged)}.")
     if decided:
         yield table("Rules that are decided here", decided, _RULE, _VERDICT, _EFFECT)
     if undecided:

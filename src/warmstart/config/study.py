@@ -15,6 +15,9 @@ from warmstart.metrics import METRICS, Kind, automatic, kind_of
 LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
 Repetitions = Annotated[int, Field(ge=2)]
 Arms = dict[Label, Arm]
+RESERVED = ("a", "autoencode", "b", "pipeline", "pretrain", "transfer", "yardsticks")
+"""Names of stages, of models A and B and of MLflow's experiments: a study of such a name would take
+their place."""
 
 
 class Study(Frozen):
@@ -112,6 +115,11 @@ class Compare(Frozen):
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
 
     def problems(self) -> Iterator[str]:
+        for study in sorted(self.studies.keys() & set(RESERVED)):
+            yield (
+                f"studies.{study}: expected a name that no stage or model of the pipeline has, "
+                f"received {study!r}; rename it"
+            )
         for study, options in self.studies.items():
             trained = "cross" if options.cross else "arms"
             for where, networks in (
