@@ -1,6 +1,7 @@
 """docs/extending.md, applied to a copy of the project and run as it is written."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -198,10 +199,12 @@ def test_the_new_metric_decides(extended: Path) -> None:
     others = frame.loc[["linear", "gradient_boosting", "forest"]]
     above = others["test_balanced_accuracy"] - others["test_geometric_mean"]
     assert above.between(0, 0.02).all()
-    assert others["val_geometric_mean"].gt(0.8).all()
-    # a forest of digits errs less than half as often as a linear model
-    errors = 1 - frame["test_accuracy"].groupby("arm").mean()
-    assert errors["forest"] < errors["linear"] < 0.1
+    validation = [json.loads(text)["val_geometric_mean"] for text in others["validation"]]
+    assert min(validation) > 0.8
+    # which of them is ahead on digits differs from split to split; a forest knows what it has seen
+    assert others["test_accuracy"].gt(0.9).all()
+    assert set(frame.loc["forest", "accuracy"]) == {1.0}
+    assert frame.groupby("arm")["test_loss"].mean().round(6).is_unique
     said(extended, "warmstart report")
     text = (extended / "reports/report.md").read_text(encoding="utf-8")
     assert "a random forest" in text
