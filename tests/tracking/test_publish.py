@@ -28,20 +28,20 @@ from warmstart.tracking.store import Store
 TRIALS, SUMMARIES = 18, 3
 
 
-def client(database: Path | str = "mlflow.db") -> MlflowClient:
-    return MlflowClient(f"sqlite:///{Path(database).absolute()}")
+def client() -> MlflowClient:
+    return MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
 
 
-def runs(kind: str = "", stage: str = "compare", database: Path | str = "mlflow.db") -> list[Any]:
-    api = client(database)
+def runs(kind: str = "", stage: str = "compare") -> list[Any]:
+    api = client()
     places = api.search_experiments(filter_string="name LIKE 'warmstart/%'")
     only = f"tags.`warmstart.stage` = '{stage}'"
     only += f" AND tags.`warmstart.kind` = '{kind}'" if kind else ""
     return list(api.search_runs([e.experiment_id for e in places], only, max_results=1000))
 
 
-def curve(run: Any, metric: str, database: Path | str = "mlflow.db") -> dict[int, float]:
-    history = client(database).get_metric_history(run.info.run_id, metric)
+def curve(run: Any, metric: str) -> dict[int, float]:
+    history = client().get_metric_history(run.info.run_id, metric)
     values = {point.step: point.value for point in history}
     assert len(values) == len(history), "a point was logged twice"
     return values
