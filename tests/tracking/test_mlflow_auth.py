@@ -139,7 +139,7 @@ def test_a_user_publishes_and_a_reader_cannot(
 
     join(team, monkeypatch)
     assert publish(folder) == Published(new=0, present=21)  # it only looks
-    other = write(here / "results/other", *made_up(stage="pretrain", study="two"))
+    other = write(here / "results/other", *made_up(stage="pretrain", study="one", root=1))
     with pytest.raises(InputError, match=r"expected permission, received .* 403 "):
         publish(other)
-    assert active(postgres, "two") == 0
+    assert active(postgres, "one") == 21

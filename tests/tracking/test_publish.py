@@ -17,6 +17,7 @@ import pytest
 from mlflow import MlflowClient
 
 from made_up_results import ARMS, made_up, project_of, publish, publish_all, publish_quietly, write
+from seen import Seen, seen
 from warmstart.errors import InputError
 from warmstart.records import EPOCH_METRICS, Record, read_records, times_of
 from warmstart.tracking import store
@@ -27,20 +28,20 @@ from warmstart.tracking.store import Store
 TRIALS, SUMMARIES = 18, 3
 
 
-def client(database: Path | str = "mlflow.db") -> MlflowClient:
-    return MlflowClient(f"sqlite:///{Path(database).absolute()}")
+def client() -> MlflowClient:
+    return MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
 
 
-def runs(kind: str = "", stage: str = "compare", database: Path | str = "mlflow.db") -> list[Any]:
-    api = client(database)
+def runs(kind: str = "", stage: str = "compare") -> list[Any]:
+    api = client()
     places = api.search_experiments(filter_string="name LIKE 'warmstart/%'")
     only = f"tags.`warmstart.stage` = '{stage}'"
     only += f" AND tags.`warmstart.kind` = '{kind}'" if kind else ""
     return list(api.search_runs([e.experiment_id for e in places], only, max_results=1000))
 
 
-def curve(run: Any, metric: str, database: Path | str = "mlflow.db") -> dict[int, float]:
-    history = client(database).get_metric_history(run.info.run_id, metric)
+def curve(run: Any, metric: str) -> dict[int, float]:
+    history = client().get_metric_history(run.info.run_id, metric)
     values = {point.step: point.value for point in history}
     assert len(values) == len(history), "a point was logged twice"
     return values
@@ -56,23 +57,9 @@ def python(code: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def shown(database: Path | str = "mlflow.db") -> dict[str, tuple[Any, ...]]:
-    """Everything that MLflow shows of a study, by digest; fails if a digest has two runs."""
-    found = runs(database=database)
-    digests = [
-        run.data.tags.get("warmstart.record") or run.data.tags["warmstart.summary"] for run in found
-    ]
-    assert max(Counter(digests).values()) == 1
-    return {
-        digest: (
-            run.info.run_name,
-            run.info.status,
-            run.data.params,
-            run.data.tags,
-            {metric: curve(run, metric, database) for metric in run.data.metrics},
-        )
-        for digest, run in zip(digests, found, strict=True)
-    }
+def shown(database: Path | str = "mlflow.db") -> Seen:
+    """Everything that MLflow shows of the study, by digest."""
+    return seen(f"sqlite:///{Path(database).absolute()}")
 
 
 def test_a_trial_reads_back_exactly(database: Path, folder: Path) -> None:
@@ -231,15 +218,15 @@ def test_many_runs_and_many_points_pass_the_limits_of_a_request(
 @pytest.mark.slow
 def test_a_deleted_database_gets_everything_back(here: Path, folder: Path) -> None:
     """Also from nothing at all, and without a word on the console."""
-    seen = []
+    found = []
     for _ in range(2):
         process = python(f"from made_up_results import publish; publish(Path({str(folder)!r}))")
         assert process.communicate() == ("", "")
         assert process.returncode == 0
-        shutil.move("mlflow.db", f"database{len(seen)}.db")
-        seen.append(shown(f"database{len(seen)}.db"))
-    assert seen[0] == seen[1]
-    assert len(seen[0]) == TRIALS + SUMMARIES
+        shutil.move("mlflow.db", f"database{len(found)}.db")
+        found.append(shown(f"database{len(found)}.db"))
+    assert found[0] == found[1]
+    assert len(found[0]) == TRIALS + SUMMARIES
     ours = {path.name for path in here.iterdir() if not path.name.endswith(("-wal", "-shm"))}
     assert ours == {"results", "reports", "database0.db", "database1.db", "mlflow.db.lock"}
 
@@ -264,36 +251,50 @@ def test_a_database_replaced_under_a_living_process_is_noticed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dies_in", ["log_batch", "set_terminated"])
+@pytest.mark.parametrize(
+    ("dies_in", "call", "unfinished"),
+    [  # all arms are there before the first one has a point
+        pytest.param("log_batch", 6, SUMMARIES, id="log_batch"),
+        pytest.param("log_batch", 38, 1, id="log_batch of a trial"),
+        pytest.param("set_terminated", 6, 1, id="set_terminated"),
+    ],
+)
 def test_a_half_published_run_is_mended(
-    database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, dies_in: str
+    database: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dies_in: str,
+    call: int,
+    unfinished: int,
 ) -> None:
     complete = MlflowClient.__dict__[dies_in]
     calls = []
 
     def killed(self: MlflowClient, *args: Any, **kwargs: Any) -> None:
         calls.append(args)
-        if len(calls) == 6:
+        if len(calls) == call:
             raise KeyboardInterrupt
         complete(self, *args, **kwargs)
 
-    # 16 points in batches of 7, so that the kill leaves a run with some of its points
+    # a trial's 16 points in batches of 7, so that the kill leaves a run with some of its points
     with monkeypatch.context() as patch:
         patch.setattr(store, "BATCH", 7)
         patch.setattr(MlflowClient, dies_in, killed)
         with pytest.raises(KeyboardInterrupt):
             publish(folder)
-    statuses = Counter(run.info.status for run in runs())
-    assert statuses["RUNNING"] == 1
-    finished = statuses["FINISHED"]
+    left = runs()
+    half = [run for run in left if run.info.status == "RUNNING"]
+    assert len(half) == unfinished
+    assert sum(bool(run.data.metrics) for run in half) == 1
+    finished = len(left) - unfinished
     publisher = publish(folder)
     assert publisher == Published(new=TRIALS + SUMMARIES - finished, present=finished)
 
+    assert {run.info.run_id for run in left} <= {run.info.run_id for run in runs()}
     mended = shown()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///reference.db")
     publish(folder)
     assert mended == shown("reference.db")
-    assert all(status == "FINISHED" for _, status, *_ in mended.values())
 
 
 def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder: Path) -> None:
