@@ -101,6 +101,11 @@ def test_it_is_short_on_paper_and_to_read(opened: Open) -> None:
     page.emulate_media(media="print")
     uncut = "[...document.querySelectorAll('figure')].map((f) => getComputedStyle(f).breakInside)"
     assert set(page.evaluate(uncut)) == {"avoid"}
+    page.set_viewport_size({"width": 710, "height": 1000})  # the width of A4 within its margins
+    shown = "[...document.querySelectorAll('.wide')].filter((t) => t.offsetParent)"
+    assert page.evaluate(f"{shown}.length") > 5
+    assert page.evaluate(f"{shown}.filter((t) => t.scrollWidth > t.clientWidth + 1).length") == 0
+    page.set_viewport_size(WIDE)
     expect(page.locator("summary").first).to_be_hidden()
     page.emulate_media(media="screen")
 
