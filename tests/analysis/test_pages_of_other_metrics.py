@@ -74,7 +74,7 @@ def test_a_regression_is_told_in_the_unit_of_its_target(tmp_path: Path) -> None:
     assert "Test RMSE of price 4.40 (4.31 to 4.49); -0.800 (" in text
     assert "; it beats a linear model and gradient boosting.**\n" in text
     assert "| silu | reference | 4.40 (4.31…4.49) | – | 0.1 | 5 |" in text
-    assert "| relu | 5.20 (5.11…5.29) | +0.800 (" in text
+    assert "| relu | worse | 5.20 (5.11…5.29) | +0.800 (" in text
     chosen = "validation chooses silu: test RMSE of price 4.40 (4.31 to 4.49); always predicting "
     assert f"{chosen}the mean gives 20.0. Worse: arm relu." in text
     assert "“Practically equal” is within 0.2; of all differences" in text
