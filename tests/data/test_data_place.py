@@ -64,19 +64,20 @@ def test_the_one_table_in_a_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_a_folder_of_images(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
     for name in "ab":
-        (tmp_path / name).mkdir()
-        Image.new("L", (2, 2)).save(tmp_path / name / "1.jpeg")
-    place = find(options(tmp_path))
-    assert (place.path, place.kind, place.read) == (tmp_path, "images", images.read)
-    FRAME.to_csv(tmp_path / "labels.csv")
-    line = refused(tmp_path)
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (2, 2)).save(folder / name / "1.jpeg")
+    place = find(options(folder))
+    assert (place.path, place.kind, place.read) == (folder, "images", images.read)
+    FRAME.to_csv(folder / "labels.csv")
+    line = refused(folder)
     assert "expected one data set, received labels.csv, folders of images (a, b); keep one" in line
-    assert "received folders of folders of images (" in refused(tmp_path.parent)
+    assert "received folders of folders of images (" in refused(tmp_path)
     for name in "ab":
-        (tmp_path / name / "1.jpeg").rename(tmp_path / f"{name}.jpeg")
-    (tmp_path / "labels.csv").unlink()
-    assert "received images without a folder for each class; move them" in refused(tmp_path)
+        (folder / name / "1.jpeg").rename(folder / f"{name}.jpeg")
+    (folder / "labels.csv").unlink()
+    assert "received images without a folder for each class; move them" in refused(folder)
 
 
 @pytest.mark.parametrize(
