@@ -88,7 +88,7 @@ def test_a_killed_run_is_marked_as_crashed_and_told_of(project: Path, server: Se
         name = (project / "log").read_text().split("Beginning flow run '")[1].split("'")[0]
         wait_until(lambda: state_of(server, name) == CRASHED, lambda: state_of(server, name))
         wait_until(lambda: bool(webhook.said), (project / "log").read_text)
-    assert f"{name}: Crashed, its process is gone" in webhook.said[0]["text"]
+    assert f"{name!r}: Crashed, its process is gone" in webhook.said[0]["text"]
 
 
 def test_a_run_whose_machine_went_down_is_marked_by_the_next(
