@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -65,7 +66,6 @@ SETS = (
     "seed=1,2",
     "seed=range(1,3)",
     "seed=glob(*)",
-    "seed=" + "9" * 900,
     "seed=" + "[" * 900,
     "seed=" + "x" * 100_000,
     "sed=1",
@@ -223,7 +223,8 @@ def main(asked: Sequence[Asked]) -> Iterator[Became]:
     deployment.entrypoint = "hostile.py:pipeline"
     path = f"{os.environ['PREFECT_API_URL']}/deployments/{deployment.apply()}/create_flow_run"
     for each in asked:
-        answer = httpx.post(path, json=asdict(each), timeout=60)
+        while (answer := httpx.post(path, json=asdict(each), timeout=60)).status_code == 503:
+            time.sleep(0.5)  # another writer has SQLite
         if answer.is_error:
             yield Became(str(answer.status_code), answer.text)
             continue
