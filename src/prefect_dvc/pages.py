@@ -132,8 +132,9 @@ def mark_dead(flow: str) -> None:
     dead: State[Any] = Crashed(message=GONE)
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(**ours, flow_run_filter=_that_are(ALIVE)):
-            where = str(run.labels.get(PROCESS, ""))
-            if where.startswith(HERE) and not is_alive(*where.removeprefix(HERE).split(":")):
+            # a label is nothing but text: whoever starts a run may give it one
+            where = re.fullmatch(rf"{re.escape(HERE)}(\d{{1,9}}):([\d.]{{1,30}})", _process(run))
+            if where and not is_alive(*where.groups()):
                 client.set_flow_run_state(run.id, dead, force=True)
                 below = _that_are(OPEN | {"parent_flow_run_id": {"any_": [run.id]}})
                 for other in client.read_flow_runs(flow_run_filter=below):
@@ -145,6 +146,10 @@ def mark_dead(flow: str) -> None:
             task_run_filter=TaskRunFilter.model_validate(OPEN),
         ):
             client.set_task_run_state(task.id, dead, force=True)
+
+
+def _process(run: FlowRun) -> str:
+    return str(run.labels.get(PROCESS, ""))
 
 
 def _that_are(which: Mapping[str, Any]) -> FlowRunFilter:

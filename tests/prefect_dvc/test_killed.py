@@ -16,26 +16,13 @@ from foreign_project import (
     Webhook,
     environment,
     flow_command,
-    is_running,
+    processes_with,
     wait_until,
 )
 from prefect_dvc.pages import HERE, PROCESS
 
 pytestmark = pytest.mark.slow
 COMMAND = flow_command("more")
-
-
-def processes_with(entry: str) -> list[str]:
-    """The command lines of all live processes that inherited this NAME=VALUE."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            inherited = (path / "environ").read_bytes().split(b"\0")
-            if entry.encode() in inherited and is_running(path.name):
-                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            pass  # gone in the meantime
-    return found
 
 
 def runs(name: str, entry: str) -> bool:
