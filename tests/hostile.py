@@ -128,7 +128,9 @@ REFUSED: tuple[dict[str, Any], ...] = (
     {"tracker": "touch pwned"},
     {"beside": {"x": ["touch", "pwned"]}},
 )
-"""Parameters that are refused: by the server, or by the run."""
+"""Parameters that are refused: by the server, by the run, or by Prefect's engine before it."""
+NAMED = {"targets": ["says"], "set": ["seed=2"]}
+"""Those of a run with a hostile name, which ends well and leaves an experiment."""
 SECRET = "open sesame"
 PARAMS = "seed: 1\npath: raw.txt\nword: plain\nexecutor: {address: null}\n"
 SAYS = "  says: {cmd: 'echo ${word} > says.txt', params: [seed, path], outs: [says.txt]}\n"
@@ -211,6 +213,7 @@ def attempts(project: Path, url: str, asked: Sequence[Asked]) -> list[Became]:
 def main(asked: Sequence[Asked]) -> Iterator[Became]:
     """As a worker does it; the deployment is made first."""
     from prefect.client.orchestration import get_client
+    from prefect.exceptions import SignatureMismatchError
     from prefect.flow_engine import run_flow
 
     from prefect_dvc import dvc_flow
@@ -230,8 +233,12 @@ def main(asked: Sequence[Asked]) -> Iterator[Became]:
             continue
         with get_client(sync_client=True) as client:
             run = client.read_flow_run(answer.json()["id"])
-        state: Any = run_flow(flow, flow_run=run, return_type="state")
-        yield Became(state.name, state.message)
+        try:
+            state: Any = run_flow(flow, flow_run=run, return_type="state")
+        except SignatureMismatchError as error:  # before our code has a say; nothing has begun
+            yield Became("Crashed", str(error))
+        else:
+            yield Became(state.name, state.message)
 
 
 if __name__ == "__main__":
