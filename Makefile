@@ -20,7 +20,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow more experiments plan serve prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow more experiments plan serve worker prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,11 +68,14 @@ plan: setup ## print what make flow would run, wave by wave, and start nothing
 	@$(BIN)/python -m flows --plan
 
 # runs work in git worktrees: the code is theirs, the comparison is this checkout's
-serve: export PYTHONPATH := src
-serve: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
-serve: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+serve worker: export PYTHONPATH := src
+serve worker: export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/mlflow.db
+serve worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 serve: setup ## serve the flow with its schedules (make prefect in another terminal first)
 	@$(BIN)/python -m flows --serve
+
+worker: setup ## run what Prefect's server hands to the work pool `local`, here or on further machines (docs/prefect.md)
+	@$(BIN)/prefect worker start --pool local --limit 1
 
 prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
 	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200

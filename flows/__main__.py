@@ -1,6 +1,7 @@
 """`python -m flows`: run the flow, print its plan, or serve the deployments of prefect.yaml."""
 
 import argparse
+import asyncio
 import re
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from prefect import serve
 from prefect.client.orchestration import get_client
-from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ParameterTypeError
 from prefect.logging import get_logger
+from prefect.runner import Runner
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
@@ -53,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         _find_server(needed=how == "serve")
         if how == "serve":
-            # This limit is the process's own: a killed run cannot hold a slot on the server.
-            serve(*_deployments(), limit=1)
-            return 0
+            return _serve()
         state = pipeline(**given, return_state=True)
     except ProjectError as error:
         print(error, file=sys.stderr)
@@ -94,20 +92,27 @@ def _check(given: dict[str, Any]) -> None:
         log.disabled = False
 
 
-def _deployments() -> list[Any]:
-    """Those of prefect.yaml, without their work pool."""
+def _serve() -> int:
+    """Serve the deployments of prefect.yaml, without their work pool, until we are told to end.
+
+    The flow is given, not its place: what is run is this process's own, whatever code, steps and
+    environment the server's record of a deployment names.
+    """
     if not DEPLOYMENTS.exists():
         raise ProjectError(f"{DEPLOYMENTS}: expected deployments, found no such file; write one")
-    return [
-        RunnerDeployment.from_entrypoint(
-            known["entrypoint"],
+    # This limit is the process's own: a killed run cannot hold a slot on the server.
+    runner = Runner(limit=1)
+    for known in yaml.safe_load(DEPLOYMENTS.read_bytes())["deployments"]:
+        runner.add_flow(
+            pipeline,
             known["name"],
             description=known["description"],
             parameters=known["parameters"],
             schedules=[Cron(s["cron"], timezone=s["timezone"]) for s in known["schedules"]],
         )
-        for known in yaml.safe_load(DEPLOYMENTS.read_bytes())["deployments"]
-    ]
+        print(f"serving {pipeline.name}/{known['name']}", flush=True)
+    asyncio.run(runner.start())
+    return 0
 
 
 def _find_server(*, needed: bool) -> None:

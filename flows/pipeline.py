@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.runtime import flow_run
 
-from prefect_dvc import dvc_flow, safe_name
+from prefect_dvc import dvc_flow
 from prefect_dvc.pages import tag
 from prefect_dvc.place import git_revision
 
@@ -29,7 +28,7 @@ def show_results() -> None:
     commit = git_revision() or "none"
     lines = [f"- git revision: `{commit}`", f"- digest (MD5) of dvc.lock: `{digest}`"]
     if ".dvc" in Path.cwd().parts:  # a worktree, which is gone afterwards
-        lines += [f"- results: `dvc exp apply {safe_name(flow_run.name)}`, if anything has changed"]
+        lines += [f"- results: `dvc exp apply {Path.cwd().name}`, if anything has changed"]
     if (tracking := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("http"):
         lines += [f"- runs: [MLflow]({tracking})"]
     create_markdown_artifact("\n".join(lines), "dvc-revision", "Where it came from")
@@ -54,6 +53,6 @@ def _ask(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-@dvc_flow("dvc-pipeline", beside=BESIDE, explain=CHECK, after=show_results)
+@dvc_flow("dvc-pipeline", beside=BESIDE, explain=CHECK, after=show_results, fixed=["executor"])
 def pipeline() -> None:
     """Bring data, models, studies and the report up to date."""

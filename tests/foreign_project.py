@@ -213,6 +213,19 @@ def is_running(pid: str) -> bool:
         return False
 
 
+def processes_with(entry: str) -> list[str]:
+    """The command lines of all live processes that inherited this NAME=VALUE."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            inherited = (path / "environ").read_bytes().split(b"\0")
+            if entry.encode() in inherited and is_running(path.name):
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            pass  # gone in the meantime
+    return found
+
+
 def wait_until(condition: Callable[[], bool], found: Callable[[], object]) -> None:
     for _ in range(1200):
         if condition():

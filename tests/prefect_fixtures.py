@@ -2,14 +2,35 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foreign_project import ADD, DVC_YAML, ROOT, FlowRun, Server, dvc, environment, flow_command
+from foreign_project import (
+    ADD,
+    DVC_YAML,
+    ROOT,
+    FlowRun,
+    Server,
+    dvc,
+    environment,
+    flow_command,
+    git,
+    wait_until,
+)
 from prefect_serving import prefect_server
+
+SLOW = """\
+  slow:
+    cmd: sleep ${seconds}; touch slow.txt
+    params: [seconds]
+    outs: [slow.txt]
+"""
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +105,50 @@ def copy_flows(project: Path) -> None:
     text, ours = pipeline.read_text(), "beside=BESIDE, explain=CHECK, "
     assert ours in text
     pipeline.write_text(text.replace(ours, ""))
+
+
+def served_project(fresh: Path, folder: Path) -> Path:
+    project = Path(shutil.copytree(fresh, folder / "project"))
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(SLOW)
+    (project / "params.yaml").write_text("seconds: 0\n")
+    shutil.copy(ROOT / "prefect.yaml", project)
+    with (project / ".gitignore").open("a") as file:
+        file.write("__pycache__\n.prefect\nlog\n")
+    copy_flows(project)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "served")
+    return project
+
+
+@contextmanager
+def serving(
+    project: Path, server: Server, names: list[str], **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """What `make serve` starts; what it says is in `project / "log"`."""
+    settings = {
+        "PREFECT_API_URL": server.url,
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # seconds; the default is 10
+        **more,
+    }
+    with (project / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows", "--serve"],
+            cwd=project,
+            env=environment(**settings),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            for name in names:
+                said = f"serving dvc-pipeline/{name}\n"
+                wait_until(partial(_said, project, said), (project / "log").read_text)
+            yield process
+        finally:
+            # Prefect's runner, when told to end, sometimes loses that in a callback and stays
+            process.kill()
+            process.wait(60)
+
+
+def _said(project: Path, line: str) -> bool:
+    return line in (project / "log").read_text()

@@ -5,8 +5,9 @@ import os
 # Prefect reads it when it is imported; its temporary server needs more than 20 s on a busy machine
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
-from prefect_dvc.graph import ProjectError, Stage, read_stages, waves
+from prefect_dvc.errors import ProjectError
+from prefect_dvc.graph import Stage, read_stages, waves
 from prefect_dvc.orchestrate import dvc_flow
-from prefect_dvc.place import occupied, safe_name
+from prefect_dvc.place import occupied
 
-__all__ = ["ProjectError", "Stage", "dvc_flow", "occupied", "read_stages", "safe_name", "waves"]
+__all__ = ["ProjectError", "Stage", "dvc_flow", "occupied", "read_stages", "waves"]

@@ -115,8 +115,9 @@ class Processes:
         """See Executor."""
         started, said = time.monotonic(), Said(log)
         # --single-item: the order is the caller's; shared ancestors would block each other
-        commands = [["repro", "--single-item", *self._options, stage]]
-        commands += [["push", "--run-cache", stage]] * self._push
+        # --: whatever stages are called
+        commands = [["repro", "--single-item", *self._options, "--", stage]]
+        commands += [["push", "--run-cache", "--", stage]] * self._push
         code = 0
         for command in commands:
             code = code or self._dvc(command, said, progress)

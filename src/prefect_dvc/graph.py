@@ -6,6 +6,7 @@ our own could only disagree with it. It is internal API: DVC is pinned, the test
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from graphlib import TopologicalSorter
@@ -18,14 +19,14 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import apply_overrides
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import load_yaml, modify_yaml
 from dvc_data.hashfile.hash_info import HashInfo
+from omegaconf import OmegaConf
+
+from prefect_dvc.changes import PARAMS, Changed, Reach
+from prefect_dvc.errors import ProjectError, quoted
 
 logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
-
-
-class ProjectError(Exception):
-    """The user's input is wrong; the message has one line per problem."""
 
 
 @dataclass(frozen=True)
@@ -66,32 +67,40 @@ def waves(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
         order.done(*wave)
 
 
-def _read_project() -> tuple[Stage, ...]:
+@contextmanager
+def _project() -> Iterator[Any]:
+    """The project here, while no other DVC works in it. Raises ProjectError for what DVC cannot
+    read."""
     try:
         with Repo(_wait_for_lock=True) as repo, repo.lock:
-            # Its edges go from a stage to what it depends on; a frozen stage depends on nothing.
-            graph, root = get_active_graph(repo.index.graph), repo.root_dir
-            if root != str(Path.cwd()):  # elsewhere names, and where Prefect keeps its data, differ
-                raise ProjectError(
-                    f"working directory: expected {root}, received {Path.cwd()}; go there"
-                )
-            above: dict[Any, set[str]] = {}
-            stages: list[Stage] = []
-            for node in plan_repro(graph):
-                # A `.dvc` data source has no command: order goes through it to what is above it.
-                ups = ({up.addressing} if up.cmd else above[up] for up in graph.successors(node))
-                above[node] = set().union(*ups)
-                if node.cmd:
-                    old = {stage.name for stage in stages if stage.state != "unchanged"}
-                    state = "unknown" if old & above[node] else _state(node)
-                    pages = [str(out) for out in node.outs if str(out).endswith(".md")]
-                    upper = tuple(sorted(above[node]))
-                    stages.append(Stage(node.addressing, upper, state, tuple(pages)))
+            yield repo
     except DvcException as error:
         raise ProjectError(
             f"dvc.yaml: expected what DVC can read, received: {_line(error)}; "
             "`dvc dag` may tell more"
         ) from None
+
+
+def _read_project() -> tuple[Stage, ...]:
+    with _project() as repo:
+        # Its edges go from a stage to what it depends on; a frozen stage depends on nothing.
+        graph, root = get_active_graph(repo.index.graph), repo.root_dir
+        if root != str(Path.cwd()):  # elsewhere names, and where Prefect keeps its data, differ
+            raise ProjectError(
+                f"working directory: expected {root}, received {Path.cwd()}; go there"
+            )
+        above: dict[Any, set[str]] = {}
+        stages: list[Stage] = []
+        for node in plan_repro(graph):
+            # A `.dvc` data source has no command: order goes through it to what is above it.
+            ups = ({up.addressing} if up.cmd else above[up] for up in graph.successors(node))
+            above[node] = set().union(*ups)
+            if node.cmd:
+                old = {stage.name for stage in stages if stage.state != "unchanged"}
+                state = "unknown" if old & above[node] else _state(node)
+                pages = [str(out) for out in node.outs if str(out).endswith(".md")]
+                upper = tuple(sorted(above[node]))
+                stages.append(Stage(node.addressing, upper, state, tuple(pages)))
     if not stages:
         raise ProjectError("dvc.yaml: expected a stage in this project, received none; add one")
     return tuple(stages)
@@ -115,16 +124,53 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def override(changes: Sequence[str]) -> None:
-    """Change values of params.yaml, NAME=VALUE, as `dvc exp run -S` does."""
+@contextmanager
+def changed(changes: Sequence[str], reach: Reach | None = None) -> Iterator[None]:
+    """Values of params.yaml become others, NAME=VALUE, as `dvc exp run -S` does, and stay so unless
+    the block refuses the run.
+
+    Raises ProjectError for what hydra cannot read, and where `reach` does not allow it.
+    """
+    if not changes:
+        yield
+        return
+    before = PARAMS.read_bytes() if PARAMS.exists() else None
+    values, commands = _values(), _commands() if reach else frozenset()
+    try:
+        _override(changes)
+        if reach:
+            reach.check(Changed(values, _values()), _commands() - commands)
+        yield
+    except ProjectError:
+        if before is not None:
+            PARAMS.write_bytes(before)
+        raise
+
+
+def _override(changes: Sequence[str]) -> None:
+    OmegaConf.clear_resolver("oc.env")  # would bring the environment's secrets into a file
     for path, values in to_path_overrides(changes).items():
         try:
             apply_overrides(path, values)
-        except (DvcException, OSError, KeyError) as error:
+        # hydra, OmegaConf and the writer of YAML have a class for each way in which a value is bad
+        except Exception as error:
             raise ProjectError(
-                f"set: expected NAME=VALUE with a name of {path}, received {' '.join(values)} "
-                f"({_line(error)}); `dvc exp run -S` takes the same"
+                f"set: expected NAME=VALUE with a name of {path}, received {quoted(*values)} "
+                f"({quoted(_line(error))}); `dvc exp run -S` takes the same"
             ) from None
+
+
+def _values() -> Any:
+    try:
+        return load_yaml(str(PARAMS)) if PARAMS.exists() else {}
+    except DvcException as error:
+        raise ProjectError(f"{PARAMS}: expected YAML, received: {_line(error)}") from None
+
+
+def _commands() -> frozenset[str]:
+    with _project() as repo:
+        commands = [stage.cmd for stage in repo.index.stages if stage.cmd]
+    return frozenset(line for cmd in commands for line in ([cmd] if isinstance(cmd, str) else cmd))
 
 
 def can_read_lock() -> bool:
@@ -166,7 +212,7 @@ def _resolve(targets: Sequence[str], stages: Sequence[Stage]) -> set[str]:
     found = {t: {n for n in names if n == t or n.startswith(f"{t}@")} for t in targets}
     known = {*names, *(name.split("@")[0] for name in names)}
     if problems := [
-        f"target: expected a stage of dvc.yaml, received '{target}'; did you mean "
+        f"target: expected a stage of dvc.yaml, received {quoted(target)}; did you mean "
         f"'{get_close_matches(target, sorted(known), n=1, cutoff=0)[0]}'?"
         for target in targets
         if not found[target]

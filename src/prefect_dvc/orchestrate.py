@@ -11,26 +11,33 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from functools import partial
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import Flow, State
 from prefect.futures import PrefectFuture, as_completed
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from prefect.utilities.annotations import allow_failure
 from pydantic import Field
 
 from prefect_dvc import pages, tasks
+from prefect_dvc.changes import Reach
+from prefect_dvc.errors import ProjectError
 from prefect_dvc.execute import Outcome, Processes
-from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_lock
-from prefect_dvc.place import occupied, safe_name, worktree
+from prefect_dvc.graph import Stage, changed, read_stages, sort_lock
+from prefect_dvc.place import occupied, worktree
 
-Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
+# the server, too, refuses what these refuse, before there is a run
+Target = Annotated[str, Field(max_length=200)]
+Change = Annotated[str, Field(max_length=1000, pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
+Targets = Annotated[Sequence[Target], Field(max_length=100)]
+Changes = Annotated[Sequence[Change], Field(max_length=100)]
 # no parameter may be None: Prefect's form would ask for the type first; and a text that is emptied
 # there is not sent at all, so that the deployment's own would hold
 CHECKOUT = "."
-Revision = Annotated[str, Field(pattern=r"^(\.|[A-Za-z0-9_][\w./@^~{}+-]*)$")]
-Width = Annotated[int, Field(ge=0)]
+Revision = Annotated[str, Field(max_length=200, pattern=r"^(\.|[A-Za-z0-9_][\w./@^~{}+-]*)$")]
+Width = Annotated[int, Field(ge=0, le=1000)]
 Place = AbstractContextManager[list[str] | None]
 
 
@@ -49,6 +56,8 @@ class dvc_flow:  # noqa: N801, a decorator
         after: called in the project when its stages have ended, to show more of the run
         minutes: time limit of a stage; 0: none
         wait: for another flow that works in the checkout to end; else this one is refused
+        fixed: names of params.yaml that a run of a deployment may not change, with all below them,
+            since they belong to the machine
         elsewhere: run each stage as a run of this deployment, FLOW/NAME, on whichever machine has a
             worker for it; all of them need a common DVC remote
     """
@@ -59,12 +68,13 @@ class dvc_flow:  # noqa: N801, a decorator
     after: Callable[[], None] = lambda: None
     minutes: float = 0
     wait: bool = False
+    fixed: Sequence[str] = ()
     elsewhere: str | None = None
 
     def __call__(self, named: Callable[[], None]) -> Flow[..., State]:
         def flow(
-            targets: Sequence[str] = (),
-            set: Sequence[Change] = (),
+            targets: Targets = (),
+            set: Changes = (),
             force: bool = False,
             width: Width = 0,
             pull: bool = False,
@@ -89,7 +99,7 @@ class dvc_flow:  # noqa: N801, a decorator
             if revision == CHECKOUT:
                 here: Place = occupied(self.wait, pull=bring)
             else:
-                here = worktree(revision, safe_name(flow_run.name))
+                here = worktree(revision, flow_run.name, flow_run.id)
             return _run(self, here, targets, set, ours, force or push, width)
 
         # Prefect finds the flow again, in another process, by these
@@ -110,10 +120,12 @@ def _run(
     width: int,
 ) -> State:
     pages.mark_dead(project.name)
+    # who starts it by hand has a shell here anyway
+    reach = Reach(project.fixed) if deployment.id else None
     try:
         with pages.watched(project.name), place as kept:
-            override(changes)
-            stages = read_stages(targets)
+            with changed(changes, reach):
+                stages = read_stages(targets)
             bring: tasks.Bring = partial(tasks.here, processes)
             if project.elsewhere:
                 bring = partial(tasks.elsewhere, project.elsewhere, [*changes], bring)
@@ -125,7 +137,7 @@ def _run(
                 kept += [stage for stage, state in states.items() if state.is_completed()]
             pages.show(stages, states, project.after)
             if kept:  # DVC takes a while, in which nothing else would be seen
-                pages.log(f"keeping what is new as the DVC experiment {safe_name(flow_run.name)}")
+                pages.log(f"keeping what is new as the DVC experiment {Path.cwd().name}")
     except ProjectError as error:
         return Failed(name="Refused", message=str(error))
     summary = pages.summary(states, {name: future.state for name, future in others.items()})

@@ -17,14 +17,15 @@ import httpx
 import psutil
 from prefect import State, artifacts, get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, TaskRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FailedRun
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_UI_URL
-from prefect.states import Crashed
+from prefect.states import Cancelling, Crashed
 
+from prefect_dvc.errors import quoted
 from prefect_dvc.graph import Stage
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
@@ -32,6 +33,9 @@ PROCESS = "prefect_dvc.process"
 """Label of a flow's run: HERE, and pid and start of its process."""
 HERE = f"{socket.gethostname()}:{MACHINE.exists() and MACHINE.read_text()[:8]}:"
 ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
+CRASHED = {"state": {"type": {"any_": ["CRASHED"]}}}
+OPEN = {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"]}}}
+GONE = "its process is gone"
 HITS = ("Restored", "Unchanged")
 # A file, not a module: the package would be imported, which takes seconds, and only to wait.
 WATCHER = (sys.executable, "-P", str(Path(__file__).with_name("watcher.py")))
@@ -120,18 +124,36 @@ def watched(flow: str) -> Iterator[None]:
 def mark_dead(flow: str) -> None:
     """Mark as crashed the runs of `flow` whose process on this machine is gone, and tell of it.
 
-    Nobody else does where a kill took worker and flow: they would be running for ever.
+    Nobody else does where a kill took worker and flow: they would be running for ever. And so would
+    their tasks, of which some may become known only later, and the runs elsewhere that they wait
+    for.
     """
-    ours = FlowFilter.model_validate({"name": {"any_": [flow]}})
+    ours: dict[str, Any] = {"flow_filter": FlowFilter.model_validate({"name": {"any_": [flow]}})}
+    dead: State[Any] = Crashed(message=GONE)
     with get_client(sync_client=True) as client:
-        for run in client.read_flow_runs(
-            flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
-        ):
-            where = str(run.labels.get(PROCESS, ""))
-            if where.startswith(HERE) and not is_alive(*where.removeprefix(HERE).split(":")):
-                dead: State[Any] = Crashed(message="its process is gone")
+        for run in client.read_flow_runs(**ours, flow_run_filter=_that_are(ALIVE)):
+            # a label is nothing but text: whoever starts a run may give it one
+            where = re.fullmatch(rf"{re.escape(HERE)}(\d{{1,9}}):([\d.]{{1,30}})", _process(run))
+            if where and not is_alive(*where.groups()):
                 client.set_flow_run_state(run.id, dead, force=True)
+                below = _that_are(OPEN | {"parent_flow_run_id": {"any_": [run.id]}})
+                for other in client.read_flow_runs(flow_run_filter=below):
+                    client.set_flow_run_state(other.id, Cancelling(message=GONE))
                 tell_of_failure(None, run, dead)
+        for task in client.read_task_runs(
+            **ours,
+            flow_run_filter=_that_are(CRASHED),
+            task_run_filter=TaskRunFilter.model_validate(OPEN),
+        ):
+            client.set_task_run_state(task.id, dead, force=True)
+
+
+def _process(run: FlowRun) -> str:
+    return str(run.labels.get(PROCESS, ""))
+
+
+def _that_are(which: Mapping[str, Any]) -> FlowRunFilter:
+    return FlowRunFilter.model_validate(which)
 
 
 def is_alive(pid: str, created: str) -> bool:
@@ -163,7 +185,7 @@ def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
     """Send a line to the webhook of FLOW_ALERT_URL, if set: `{"text": …}`, as chats take it."""
     if not (url := os.environ.get("FLOW_ALERT_URL")):
         return
-    text = f"DVC flow {run.name}: {state.name}, {state.message} {_address(run.id)}"
+    text = f"DVC flow {quoted(run.name)}: {state.name}, {state.message} {_address(run.id)}"
     try:
         httpx.post(url, json={"text": text}, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -176,4 +198,4 @@ def _address(run: object) -> str:
 
 
 def _key(name: str) -> str:
-    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "page"

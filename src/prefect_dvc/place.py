@@ -14,7 +14,8 @@ from itertools import product
 from pathlib import Path
 from typing import TextIO
 
-from prefect_dvc.graph import ProjectError, cache_folder, can_read_lock, missing_sources
+from prefect_dvc.errors import ProjectError, quoted
+from prefect_dvc.graph import cache_folder, can_read_lock, missing_sources
 
 FOLDER = Path(".dvc/tmp")
 FLOW_LOCK, WORKTREES = FOLDER / "flow.lock", FOLDER / "flows"
@@ -73,29 +74,41 @@ def _mend() -> None:
         print(f"{LOCK}: unreadable since a flow was killed, now as before it; the other is {kept}")
 
 
-def safe_name(name: str) -> str:
-    """What of `name` can be that of a folder and of a git ref."""
-    return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") or "run"
+def safe_name(run: str, identity: str) -> str:
+    """Name of a run's folder, branch and experiment: what of its own can be in all of them, and of
+    its id the part that is random, since two runs may be called the same."""
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", run)[:40].strip("-")
+    return f"{readable or 'run'}-{identity[-12:]}"
 
 
 @contextmanager
-def worktree(revision: str, name: str) -> Iterator[list[str]]:
+def worktree(revision: str, run: str, identity: str) -> Iterator[list[str]]:
     """Work in a git worktree of `revision` that shares DVC's cache, and is gone afterwards.
 
-    What the stages that are put into the list have made is kept as the DVC experiment `name`, where
-    it differs from `revision`.
+    What the stages that are put into the list have made is kept as a DVC experiment with the name
+    of the folder, where it differs from `revision`.
+
+    Args:
+        revision: a branch, tag or commit
+        run: what the flow run is called, which may be anything
+        identity: its UUID
     """
-    place, local = (WORKTREES / name).resolve(), Path(".dvc/config.local")
     commit = _ask("git", "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     if not commit:
         raise ProjectError(
-            f"revision: expected a branch, tag or commit of this repository, received "
-            f"'{revision}'; `git log --oneline --all` lists them"
+            "revision: expected a branch, tag or commit of this repository, received "
+            f"{quoted(revision)}; `git log --oneline --all` lists them"
+        )
+    place, local = Path.cwd() / WORKTREES / safe_name(run, identity), Path(".dvc/config.local")
+    if place.resolve() != place:
+        raise ProjectError(
+            f"{WORKTREES}: expected a folder of this project, received a link to "
+            f"{place.parent.resolve()}; remove it"
         )
     cache, stages = cache_folder(), list[str]()
     with ExitStack() as stack:
         with _flock(WORKTREES.with_suffix(".lock"), wait=True):  # else it may look like a dead one
-            for dead in WORKTREES.glob("*"):
+            for dead in _worktrees():
                 with suppress(BlockingIOError), _flock(dead / FLOW_LOCK, wait=False):
                     _remove(dead)
             _run("git", "worktree", "add", "--detach", str(place), commit)
@@ -109,7 +122,17 @@ def worktree(revision: str, name: str) -> Iterator[list[str]]:
         fetch_sources()
         yield stages
         if stages and _run("git", "status", "--porcelain"):
-            _run(*DVC, "exp", "save", "--force", "--name", name, *stages, env=_with_author())
+            save = ("exp", "save", "--force", "--name", place.name, "--", *stages)
+            _run(*DVC, *save, env=_with_author())
+
+
+def _worktrees() -> list[Path]:
+    """Those of flows of this repository which no link leads out of: what is dead is removed, and
+    nothing else is ever touched."""
+    listed = _run("git", "worktree", "list", "--porcelain").splitlines()
+    paths = [Path(line.removeprefix("worktree ")) for line in listed]
+    ours = [path for path in paths if path.parent == Path.cwd() / WORKTREES and path.is_dir()]
+    return [path for path in ours if (path / FOLDER).resolve() == path / FOLDER]
 
 
 def fetch_sources() -> None:
@@ -117,7 +140,7 @@ def fetch_sources() -> None:
     it says so: what is run may not need them, or be restored, and DVC refuses a stage that does."""
     if missing := missing_sources():
         try:
-            _run(*DVC, "pull", "--quiet", *missing)
+            _run(*DVC, "pull", "--quiet", "--", *missing)
         except ProjectError as error:
             print(
                 f"{', '.join(missing)}: expected data in DVC's cache or on its remote, received "
@@ -154,7 +177,9 @@ def _with_author() -> dict[str, str]:
 
 def _remove(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    _run("git", "worktree", "prune")
+    # not `prune`, which would forget a worktree on a disk that is not mounted now; twice: also one
+    # that was killed while it was made
+    _ask("git", "worktree", "remove", "--force", "--force", str(place))
 
 
 def git_revision() -> str:

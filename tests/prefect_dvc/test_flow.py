@@ -338,7 +338,7 @@ def test_a_stage_has_a_time_limit_and_a_failure_is_told(
     (said,) = webhook.said
     address = f"{server.url.removesuffix('/api')}/runs/flow-run/{server.flow_run(run)['id']}"
     why = "1 Failed\nslow: ended after 0.05 minutes, its limit"
-    assert said == {"text": f"DVC flow {run.name}: Failed, {why} {address}"}
+    assert said == {"text": f"DVC flow {run.name!r}: Failed, {why} {address}"}
 
 
 def test_a_webhook_that_is_away_costs_a_line(project: Path, flow: Flow) -> None:

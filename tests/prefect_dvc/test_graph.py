@@ -1,12 +1,15 @@
 """DVC's graph as it is, node by node and edge by edge; also the contract with DVC's internals."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from foreign_project import STAGES, dvc
-from prefect_dvc.graph import ProjectError, Stage, override, read_stages, waves
+from prefect_dvc.changes import Reach
+from prefect_dvc.errors import ProjectError
+from prefect_dvc.graph import Stage, changed, read_stages, waves
 
 # DVC's own, inside the trie of its outputs
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -150,13 +153,63 @@ def test_pages_are_the_outputs_in_markdown(here: Path) -> None:
 
 def test_parameters_change_as_dvc_changes_them(here: Path) -> None:
     (here / "params.yaml").write_text("a: {b: 1} # why\nc: [x]\n")
-    override(["a.b=2", "c=[y,z]"])
-    assert YAML(typ="safe").load(here / "params.yaml") == {"a": {"b": 2}, "c": ["y", "z"]}
-    for wrong in ("a.e=1", "a.b"):
-        with pytest.raises(
-            ProjectError, match=f"^set: expected NAME=VALUE .* received .*{wrong[-3:]}"
-        ):
-            override([wrong])
+    with changed(["a.b=2", "c=[y,z]"]):
+        assert params(here) == {"a": {"b": 2}, "c": ["y", "z"]}
+    assert params(here) == {"a": {"b": 2}, "c": ["y", "z"]}
+
+
+def params(project: Path) -> Any:
+    return YAML(typ="safe").load(project / "params.yaml")
+
+
+def change(*changes: str) -> None:
+    with changed(changes, Reach()):
+        pass
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["a.e=1", "a.b", "c=1,2", "c=range(1,3)", "c=glob(*)", "c=" + "9" * 5000, "c=" + "[" * 900],
+)
+def test_what_cannot_be_a_value_is_one_line_and_changes_nothing(here: Path, wrong: str) -> None:
+    (here / "params.yaml").write_text(text := "a: {b: 1} # why\nc: [x]\n")
+    with pytest.raises(
+        ProjectError, match=r"^set: expected NAME=VALUE .* received '.*; `dvc exp"
+    ) as caught:
+        change("c=[y]", wrong)
+    assert (here / "params.yaml").read_text() == text
+    assert len(str(caught.value)) < 700
+
+
+def test_a_run_that_is_refused_leaves_the_parameters_as_they_were(here: Path) -> None:
+    (here / "params.yaml").write_text("a: 1\n")
+    with pytest.raises(ProjectError, match=r"^target: "), changed(["a=2"]):
+        read_stages(["nowhere"])
+    assert params(here) == {"a": 1}
+
+
+@pytest.mark.parametrize("value", ["${oc.env:SECRET}", "'${oc.env:SECRET}'", r"$\{oc.env:SECRET\}"])
+def test_no_value_brings_the_environment_into_the_file(
+    here: Path, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "open sesame")
+    (here / "params.yaml").write_text("a: 1\n")
+    with pytest.raises(ProjectError, match=r"^set: expected NAME=VALUE") as caught:
+        change(f"a={value}")
+    assert "sesame" not in str(caught.value) + (here / "params.yaml").read_text()
+
+
+def test_a_value_within_a_command_is_one_word(here: Path) -> None:
+    """It is a value like others where it is none; and who starts a run by hand has a shell."""
+    (here / "dvc.yaml").write_text("stages: {a: {cmd: 'echo ${a} > a.txt', outs: [a.txt]}}\n")
+    (here / "params.yaml").write_text("a: x\nb: y\n")
+    for word in ("'; touch pwned'", "'$(touch pwned)'", "--help", "'a b'", "'größe'"):
+        with pytest.raises(ProjectError, match=r"^set: expected ASCII letters.* a command of"):
+            change(f"a={word}")
+    assert params(here) == {"a": "x", "b": "y"}
+    change("a=lr-0.1/x", "b='; touch pwned'")
+    with changed(["a='x; touch made'"]):
+        assert params(here) == {"a": "x; touch made", "b": "; touch pwned"}
 
 
 def made_of(**above: str) -> tuple[Stage, ...]:

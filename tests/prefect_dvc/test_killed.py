@@ -16,26 +16,13 @@ from foreign_project import (
     Webhook,
     environment,
     flow_command,
-    is_running,
+    processes_with,
     wait_until,
 )
 from prefect_dvc.pages import HERE, PROCESS
 
 pytestmark = pytest.mark.slow
 COMMAND = flow_command("more")
-
-
-def processes_with(entry: str) -> list[str]:
-    """The command lines of all live processes that inherited this NAME=VALUE."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            inherited = (path / "environ").read_bytes().split(b"\0")
-            if entry.encode() in inherited and is_running(path.name):
-                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            pass  # gone in the meantime
-    return found
 
 
 def runs(name: str, entry: str) -> bool:
@@ -54,7 +41,7 @@ def test_nothing_outlives_a_killed_flow_and_the_next_run_recovers(
     with (project / "log").open("w") as log:
         killed = subprocess.Popen(COMMAND, cwd=project, env=env, stdout=log, stderr=log)
     wait_until((project / "more.txt").exists, (project / "log").read_text)
-    for name in ["uvicorn", "--single-item more", "bash more.sh", "sleep 600", "sleep 601"]:
+    for name in ["uvicorn", "--single-item -- more", "bash more.sh", "sleep 600", "sleep 601"]:
         wait_until(partial(runs, name, entry), lambda: processes_with(entry))
 
     os.kill(killed.pid, signal.SIGKILL)
@@ -73,6 +60,12 @@ def state_of(server: Server, name: str) -> tuple[str, str]:
     return run["state"]["type"], run["state"]["message"]
 
 
+def tasks_of(server: Server, name: str) -> dict[str, str]:
+    """The type of state of each of its tasks."""
+    tasks = server.post("task_runs/filter", {"flow_runs": {"name": {"any_": [name]}}})
+    return {task["name"]: task["state"]["type"] for task in tasks}
+
+
 CRASHED = ("CRASHED", "its process is gone")
 
 
@@ -87,8 +80,10 @@ def test_a_killed_run_is_marked_as_crashed_and_told_of(project: Path, server: Se
         killed.wait()
         name = (project / "log").read_text().split("Beginning flow run '")[1].split("'")[0]
         wait_until(lambda: state_of(server, name) == CRASHED, lambda: state_of(server, name))
+        ended = {"more": "CRASHED"}
+        wait_until(lambda: tasks_of(server, name) == ended, lambda: tasks_of(server, name))
         wait_until(lambda: bool(webhook.said), (project / "log").read_text)
-    assert f"{name}: Crashed, its process is gone" in webhook.said[0]["text"]
+    assert f"{name!r}: Crashed, its process is gone" in webhook.said[0]["text"]
 
 
 def test_a_run_whose_machine_went_down_is_marked_by_the_next(
@@ -105,3 +100,45 @@ def test_a_run_whose_machine_went_down_is_marked_by_the_next(
     server.post("flow_runs/", run)
     assert flow(project, "alone").states == {"alone": "Ran"}
     assert state_of(server, name) == CRASHED
+
+
+def test_so_are_its_tasks_and_the_runs_elsewhere_that_they_wait_for(
+    project: Path, flow: Callable[..., FlowRun], server: Server
+) -> None:
+    name = uuid4().hex
+    foreign = server.post("flows/", {"name": "foreign"})["id"]
+    running = {"type": "RUNNING", "message": "at work"}
+    run = {"flow_id": foreign, "name": name, "state": running}
+    parent = server.post("flow_runs/", {**run, "labels": {PROCESS: f"{HERE}1:1.0"}})["id"]
+    other = server.post("flows/", {"name": "other"})["id"]
+    for task, state in (("begun", "RUNNING"), ("next", "PENDING"), ("done", "COMPLETED")):
+        given = {"flow_run_id": parent, "task_key": task, "name": task, "dynamic_key": "0"}
+        made = server.post("task_runs/", {**given, "state": {"type": state}})["id"]
+        below = {"flow_id": other, "name": f"{name}-{task}", "parent_task_run_id": made}
+        if task == "begun":
+            server.post("flow_runs/", {**below, "state": {"type": "SCHEDULED"}})
+    assert flow(project, "alone").states == {"alone": "Ran"}
+    assert state_of(server, name) == CRASHED
+    assert tasks_of(server, name) == {"begun": "CANCELLED", "next": "CRASHED", "done": "COMPLETED"}
+    assert state_of(server, f"{name}-begun")[0] == "CANCELLED"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_reaches_the_whole_tree_and_leaves_no_state_open(
+    project: Path, server: Server, how: signal.Signals
+) -> None:
+    with (project / "dvc.yaml").open("a") as file:
+        file.write("  more: {cmd: bash more.sh, outs: [more.txt]}\n")
+    (project / "more.sh").write_text("echo half > more.txt; setsid sleep 600 & sleep 601; true\n")
+    entry = f"TEST_OF_KILL={uuid4().hex}"
+    env = environment(PREFECT_API_URL=server.url, **dict([entry.split("=")]))
+    with (project / "log").open("w") as log:
+        ended = subprocess.Popen(COMMAND, cwd=project, env=env, stdout=log, stderr=log)
+    wait_until((project / "more.txt").exists, (project / "log").read_text)
+    ended.send_signal(how)
+    assert ended.wait(60) != 0
+    wait_until(lambda: not processes_with(entry), lambda: processes_with(entry))
+    name = (project / "log").read_text().split("Beginning flow run '")[1].split("'")[0]
+    over = {"CRASHED", "FAILED", "CANCELLED"}
+    wait_until(lambda: state_of(server, name)[0] in over, lambda: state_of(server, name))
+    wait_until(lambda: {*tasks_of(server, name).values()} <= over, lambda: tasks_of(server, name))

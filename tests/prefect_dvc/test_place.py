@@ -8,15 +8,19 @@ import sys
 import threading
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
+from hostile import NAMES
 
 from foreign_project import STAGES, dvc, git
 from prefect_dvc import dvc_process
+from prefect_dvc.errors import ProjectError
 from prefect_dvc.execute import Processes
-from prefect_dvc.graph import ProjectError
 from prefect_dvc.place import git_revision, occupied, safe_name, worktree
+
+ID = "0192e4a8-7c1e-7f3a-9b1d-5f6e7a8b9c0d"
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_a_worktree_and_a_person_do_not_disturb_each_other(here: Path) -> None:
     committed = git_revision()
     (here / "add.py").write_text("a person is at work\n")
     (here / "left.txt").unlink()
-    with worktree("HEAD", "nightly") as stages:
+    with worktree("HEAD", "nightly", ID) as stages:
         place = Path.cwd()
         assert git_revision() == committed
         assert Path("left.txt").read_text() == "6\n"  # out of the cache that both share
@@ -52,23 +56,23 @@ def test_a_worktree_and_a_person_do_not_disturb_each_other(here: Path) -> None:
     assert git(here, "status", "--porcelain") == " M add.py"
     (here / "left.txt").write_text("6\n")
     git(here, "checkout", "add.py")
-    assert "nightly" in dvc(here, "exp", "list")
-    dvc(here, "exp", "apply", "nightly")
+    assert f"nightly-{ID[-12:]}" in dvc(here, "exp", "list")
+    dvc(here, "exp", "apply", f"nightly-{ID[-12:]}")
     assert (here / "scale-2.txt").read_text() == "50\n"
 
 
 def test_what_went_well_is_kept_though_another_stage_failed(here: Path) -> None:
-    with worktree("HEAD", "half") as stages:
+    with worktree("HEAD", "half", ID) as stages:
         Path("raw.txt").write_text("5\n")
         dvc(Path.cwd(), "repro", "left")
         Path("right.txt").unlink()
         stages += ["split", "left"]
-    dvc(here, "exp", "apply", "half")
+    dvc(here, "exp", "apply", f"half-{ID[-12:]}")
     assert (here / "left.txt").read_text() == "10\n"
 
 
 def test_where_nothing_has_changed_there_is_no_experiment(here: Path) -> None:
-    with worktree("HEAD", "idle") as stages:
+    with worktree("HEAD", "idle", ID) as stages:
         dvc(Path.cwd(), "repro")
         stages += STAGES
     assert dvc(here, "exp", "list") == ""
@@ -83,7 +87,7 @@ def test_a_revision_whose_outputs_were_made_elsewhere_trains_once(here: Path) ->
     git(here, "commit", "--quiet", "--all", "-m", "made elsewhere")
     became = []
     for name in ("first", "second"):
-        with worktree("HEAD", name), closing(Processes()) as processes:
+        with worktree("HEAD", name, ID), closing(Processes()) as processes:
             became.append(processes.run("left", print).name)
             assert Path("left.txt").read_text() == "6\n"
     assert became == ["Ran", "Restored"]
@@ -112,14 +116,14 @@ def test_data_that_are_only_on_the_remote_come_into_the_worktree(here: Path) -> 
     dvc(here, "remote", "add", "--default", "--local", "shelf", str(here.parent / "shelf"))
     dvc(here, "push", "--quiet")
     shutil.rmtree(here / ".dvc/cache")
-    with worktree("HEAD", "one"):
+    with worktree("HEAD", "one", ID):
         assert Path("raw.txt").read_text() == "3\n"
 
 
 def test_data_that_are_nowhere_are_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is run may not need them; a stage that does is refused by DVC."""
     shutil.rmtree(here / ".dvc/cache")
-    with worktree("HEAD", "lost"):
+    with worktree("HEAD", "lost", ID):
         said = capsys.readouterr().out
         assert re.fullmatch(r"raw\.txt\.dvc: expected data in DVC's cache or [^\n]*\n", said)
         assert not Path("raw.txt").exists()
@@ -127,7 +131,7 @@ def test_data_that_are_nowhere_are_one_line(here: Path, capsys: pytest.CaptureFi
 
 def test_a_failure_removes_the_worktree_too(here: Path) -> None:
     def fail() -> None:
-        with worktree("HEAD", "broken"):
+        with worktree("HEAD", "broken", ID):
             Path("raw.txt").write_text("5\n")
             raise ZeroDivisionError
 
@@ -139,12 +143,12 @@ def test_a_failure_removes_the_worktree_too(here: Path) -> None:
 
 def test_what_a_dead_flow_has_left_is_removed_and_what_a_live_one_uses_is_not(here: Path) -> None:
     git(here, "worktree", "add", "--detach", ".dvc/tmp/flows/dead")
-    with worktree("HEAD", "living"):
+    with worktree("HEAD", "living", ID):
         living = Path.cwd()
         assert not (here / ".dvc/tmp/flows/dead").exists()
         with pytest.MonkeyPatch.context() as elsewhere:
             elsewhere.chdir(here)
-            with worktree("HEAD", "second"):
+            with worktree("HEAD", "second", ID):
                 assert living.exists()
                 assert worktrees(here) == 3
     assert worktrees(here) == 1
@@ -158,7 +162,7 @@ def enter(place: AbstractContextManager[object]) -> None:
 def test_an_unknown_revision_is_one_line(here: Path) -> None:
     for unknown in ("nowhere", "--detach", "HEAD^{tree}"):
         with pytest.raises(ProjectError) as caught:
-            enter(worktree(unknown, "lost"))
+            enter(worktree(unknown, "lost", ID))
         assert str(caught.value).startswith(
             f"revision: expected a branch, tag or commit of this repository, received '{unknown}'; "
         )
@@ -173,20 +177,69 @@ def test_an_unknown_revision_is_one_line(here: Path) -> None:
         ("my run", "my-run"),
         ("--force", "force"),
         ("a..b.lock", "a-b-lock"),
+        ("größe", "gr-e"),
+        ("a\nb", "a-b"),
         ("/", "run"),
+        ("", "run"),
+        ("x" * 10_000, "x" * 40),
     ],
 )
 def test_a_runs_name_makes_no_path_and_no_option(name: str, safe: str) -> None:
-    assert safe_name(name) == safe
+    assert safe_name(name, ID) == f"{safe}-{ID[-12:]}"
+
+
+def test_whatever_a_run_is_called_git_can_have_such_a_branch_and_no_two_share_it() -> None:
+    names = {safe_name(name, str(uuid4())) for name in [*NAMES, *NAMES]}
+    assert len(names) == 2 * len(NAMES)
+    for name in names:
+        assert re.fullmatch(r"\w[\w-]{,52}", name, re.ASCII)
+    refs = [f"refs/exps/ab/cdef/{name}" for name in names]
+    for ref in refs[:3]:
+        subprocess.run(["git", "check-ref-format", ref], check=True)
 
 
 def test_an_experiment_can_have_such_a_name(here: Path) -> None:
-    with worktree("HEAD", safe_name("../../my run")) as stages:
-        assert Path.cwd().parent == here / ".dvc/tmp/flows"
-        Path("raw.txt").write_text("5\n")
-        dvc(Path.cwd(), "repro", "split")
-        stages += ["split"]
-    assert "my-run" in dvc(here, "exp", "list")
+    """And the one before it of this name stays."""
+    for number in "57":
+        with worktree("HEAD", "../../my run", f"{number}{ID[1:-1]}{number}") as stages:
+            assert Path.cwd().parent == here / ".dvc/tmp/flows"
+            Path("raw.txt").write_text(f"{number}\n")
+            dvc(Path.cwd(), "repro", "split")
+            stages += ["split"]
+    listed = dvc(here, "exp", "list")
+    assert listed.count("my-run-") == 2
+    assert worktrees(here) == 1
+
+
+def test_nothing_is_removed_but_worktrees_of_flows(here: Path) -> None:
+    """Neither what a person has put there, nor what a link leads to, nor a worktree that is away
+    just now, on a disk that is not mounted."""
+    beside, away = here.parent / "beside", here.parent / "away"
+    for folder in (beside, away):
+        git(here, "worktree", "add", "--quiet", "--detach", str(folder))
+    (beside / "unsaved.txt").write_text("work\n")
+    flows = here / ".dvc/tmp/flows"
+    (flows / "mine").mkdir(parents=True)
+    (flows / "link").symlink_to(beside)
+    away.rename(here.parent / "unmounted")
+    git(here, "worktree", "add", "--quiet", "--detach", str(flows / "dead"))
+    git(here, "worktree", "lock", str(flows / "dead"))  # as one is that git makes just now
+    with worktree("HEAD", "next", ID):
+        pass
+    assert sorted(path.name for path in flows.iterdir()) == ["link", "mine"]
+    assert (beside / "unsaved.txt").exists()
+    assert not (beside / ".dvc/tmp/flow.lock").exists()
+    listed = git(here, "worktree", "list").splitlines()
+    assert [Path(line.split()[0]).name for line in listed] == [here.name, "away", "beside"]
+
+
+def test_a_link_in_the_place_of_the_worktrees_is_refused(here: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (here / ".dvc/tmp/flows").symlink_to(elsewhere)
+    with pytest.raises(ProjectError, match=r"^\.dvc/tmp/flows: expected a folder of this project"):
+        enter(worktree("HEAD", "one", ID))
+    assert [*elsewhere.iterdir()] == []
 
 
 def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
@@ -204,7 +257,7 @@ def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
 
 def test_a_remote_that_only_this_checkout_knows_is_known_there(here: Path) -> None:
     dvc(here, "remote", "add", "--local", "shelf", "/shelf")
-    with worktree("HEAD", "one"):
+    with worktree("HEAD", "one", ID):
         assert "/shelf" in dvc(Path.cwd(), "remote", "list")
 
 
@@ -214,4 +267,4 @@ def test_without_a_commit_there_is_no_revision(
     monkeypatch.chdir(fresh)
     assert git_revision() == ""
     with pytest.raises(ProjectError, match=r"^revision: expected"):
-        enter(worktree("HEAD", "none"))
+        enter(worktree("HEAD", "none", ID))
