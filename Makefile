@@ -74,8 +74,8 @@ serve: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 serve: setup ## serve the flow with its schedules (make prefect in another terminal first)
 	@$(BIN)/python -m flows --serve
 
-prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
-	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+prefect: setup ## start Prefect's server and UI, which ask for a login, on 127.0.0.1:4200
+	@$(BIN)/python -m flows.server
 
 mlflow: setup ## publish what MLflow lacks, then serve its pages on 127.0.0.1:5000 or the next free port
 	@-$(BIN)/$(TRACK)

@@ -2,14 +2,33 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foreign_project import ADD, DVC_YAML, ROOT, FlowRun, Server, dvc, environment, flow_command
+from foreign_project import (
+    ADD,
+    DVC_YAML,
+    ROOT,
+    FlowRun,
+    Server,
+    dvc,
+    environment,
+    flow_command,
+    git,
+)
 from prefect_serving import prefect_server
+
+SLOW = """\
+  slow:
+    cmd: sleep ${seconds}; touch slow.txt
+    params: [seconds]
+    outs: [slow.txt]
+"""
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +103,42 @@ def copy_flows(project: Path) -> None:
     text, ours = pipeline.read_text(), "beside=BESIDE, explain=CHECK, "
     assert ours in text
     pipeline.write_text(text.replace(ours, ""))
+
+
+@contextmanager
+def serving(
+    fresh: Path, place: Path, known: Collection[str], server: Server, **more: str
+) -> Iterator[Path]:
+    """A committed project in `place` whose deployments, `known` by name, are served to `server`,
+    without our own tracker, and with `more` in the environment."""
+    project = Path(shutil.copytree(fresh, place))
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(SLOW)
+    (project / "params.yaml").write_text("seconds: 0\n")
+    shutil.copy(ROOT / "prefect.yaml", project)
+    with (project / ".gitignore").open("a") as file:
+        file.write("__pycache__\n.prefect\nlog\n")
+    copy_flows(project)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "-m", "served")
+    settings = {
+        "PREFECT_API_URL": server.url,
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # seconds; the default is 10
+        **more,
+    }
+    with (project / "log").open("w") as log:
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "flows", "--serve"],
+            cwd=project,
+            env=environment(**settings),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            named = {"deployments": {"name": {"any_": [*known]}}}
+            server.wait_for("deployments/filter", lambda found: len(found) == len(known), **named)
+            yield project
+        finally:
+            # Prefect's runner, when told to end, sometimes loses that in a callback and stays
+            serving.kill()
+            serving.wait(60)

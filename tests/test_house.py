@@ -30,7 +30,17 @@ tests/runtime holds that one worker, two workers and Dask give the same bytes.""
 LAYERS = ("config", "data", "networks", "training", "records", "analysis", "tracking")
 """A module imports from its own layer and from those before it; LEAVES from nothing, and everybody
 from them. `runtime` and `stages`, which have a place beside the arrow, are in BESIDE."""
-LEAVES = ("contrasts", "errors", "files", "metrics", "predictor", "progress", "seeds")
+LEAVES = (
+    "contrasts",
+    "door",
+    "errors",
+    "files",
+    "login",
+    "metrics",
+    "predictor",
+    "progress",
+    "seeds",
+)
 BESIDE = {
     "runtime": {"config", "data", "training", "runtime"},
     "stages": {"config", "data", "networks", "training", "records", "runtime", "stages"},

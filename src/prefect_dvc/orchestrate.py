@@ -24,6 +24,7 @@ from prefect_dvc import pages, tasks
 from prefect_dvc.execute import Outcome, Processes
 from prefect_dvc.graph import ProjectError, Stage, override, read_stages, sort_lock
 from prefect_dvc.place import occupied, safe_name, worktree
+from prefect_dvc.temporary import GuardedFlow
 
 Change = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\[\]-]*=")]
 # no parameter may be None: Prefect's form would ask for the type first; and a text that is emptied
@@ -97,7 +98,9 @@ class dvc_flow:  # noqa: N801, a decorator
         flow.__name__ = named.__name__
         hooks: list[Any] = pages.hooks()
         about = inspect.getdoc(named)
-        return Flow(flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks)
+        return GuardedFlow(
+            flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks
+        )
 
 
 def _run(
