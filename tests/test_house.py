@@ -23,7 +23,7 @@ DVC = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"
 PARAMS = parameters.content()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-NO_DEPENDENCY = ("progress.py", "runtime")
+NO_DEPENDENCY = ("login.py", "progress.py", "runtime")
 """What a stage imports and what decides no byte of what it writes: where and how trials run.
 tests/runtime holds that one worker, two workers and Dask give the same bytes."""
 
