@@ -62,7 +62,8 @@ class Request:
         lines += [] if any(k == "Connection" for k, _ in self.headers) else ["Connection: close"]
         with socket.create_connection((known.hostname, known.port), timeout=30) as wire:
             wire.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-            first = wire.makefile("rb").readline().split()
+            with wire.makefile("rb") as said:
+                first = said.readline().split()
         return int(first[1]) if len(first) > 1 else 0
 
     def as_ours(self, login: str = "") -> "Request":

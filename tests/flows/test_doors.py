@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from playwright.sync_api import Page, expect
 from prefect_fixtures import serving
 
 from flows.server import main, settings_for
-from foreign_project import ROOT, wait_until
+from foreign_project import ROOT, environment, wait_until
 from hostile_requests import Request, browser, elsewhere, got_in, page_attacks, refused, sockets
 from prefect_serving import Guarded, own_server
 
@@ -196,6 +198,19 @@ def listening(folder: Path) -> list[Any]:
     assert working
     doors = [door for one in working for door in one.net_connections("inet")]
     return [door.laddr for door in doors if door.status == psutil.CONN_LISTEN]
+
+
+@pytest.mark.slow
+def test_a_login_of_another_server_is_said_in_one_line(served_to_own: Path, own: Guarded) -> None:
+    command = [sys.executable, "-m", "flows", "--serve"]
+    for login in ("", "admin:wrong"):
+        wrong = {"PREFECT_API_URL": own.url, "PREFECT_API_AUTH_STRING": login}
+        run = subprocess.run(
+            command, cwd=served_to_own, env=environment(**wrong), capture_output=True, text=True
+        )
+        assert (run.returncode, run.stdout) == (2, "")
+        (line,) = run.stderr.splitlines()
+        assert line.startswith(f"PREFECT_API_AUTH_STRING: expected a login of {own.url}")
 
 
 def log_in(page: Page, address: str, login: str) -> None:
