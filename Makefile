@@ -75,10 +75,11 @@ serve: setup ## serve the flow with its schedules (make prefect in another termi
 	@$(BIN)/python -m flows --serve
 
 worker: setup ## run what Prefect's server hands to the work pool `local`, here or on further machines (docs/prefect.md)
-	@$(BIN)/prefect worker start --pool local --limit 1
+	@PREFECT_API_AUTH_STRING=$$($(BIN)/python -c 'import os, flows; print(os.environ.get("PREFECT_API_AUTH_STRING", ""))') \
+		$(BIN)/prefect worker start --pool local --limit 1
 
-prefect: setup ## start Prefect's server and UI on 127.0.0.1:4200
-	@$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+prefect: setup ## start Prefect's server and UI, which ask for a login, on 127.0.0.1:4200
+	@$(BIN)/python -m flows.server
 
 mlflow: setup ## publish what MLflow lacks, then serve its pages on 127.0.0.1:5000 or the next free port
 	@-$(BIN)/$(TRACK)

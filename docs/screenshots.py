@@ -5,6 +5,7 @@ Needs the results of `make run` and Chromium; the flow that is pictured trains e
 another seed, in a git worktree.
 """
 
+import base64
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from typing import Any
 
 import vl_convert
 from playwright.sync_api import Page, Route, ViewportSize, sync_playwright
+
+from warmstart.login import known
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
@@ -75,6 +78,8 @@ def picture_report(page: Page) -> None:
 def picture_mlflow(page: Page) -> None:
     """What somebody sees who opens the address that `make mlflow` prints, and clicks."""
     with serving("warmstart", "mlflow") as url:
+        coded = base64.b64encode(known().encode()).decode()  # asked for where others have accounts
+        page.set_extra_http_headers({"Authorization": f"Basic {coded}"})
         page.goto(url)
         page.get_by_role("link", name="warmstart/activation").click(timeout=60_000)
         for name, mode in {"mlflow_ranking": "TABLE", "mlflow_curves": "CHART"}.items():
@@ -83,6 +88,7 @@ def picture_mlflow(page: Page) -> None:
             page.get_by_role("link", name="selu").first.wait_for()
             page.wait_for_timeout(5000)
             shoot(page, name)
+    page.set_extra_http_headers({})
 
 
 def picture_dvc(page: Page, folder: Path) -> None:
@@ -147,6 +153,8 @@ def serving(*command: str, **settings: str) -> Iterator[str]:
             for _ in range(300):
                 try:
                     urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except urllib.error.HTTPError:  # it asks for a login
                     break
                 except (urllib.error.URLError, OSError):
                     time.sleep(0.2)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ParameterTypeError
 from prefect.logging import get_logger
@@ -21,7 +22,7 @@ from prefect.utilities.callables import parameter_schema
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, occupied, read_stages, waves
 
-START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
+START = "run `make prefect` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")
 KINDS: dict[str, dict[str, Any]] = {
     "boolean": {"action": "store_true"},
@@ -123,6 +124,13 @@ def _find_server(*, needed: bool) -> None:
         with get_client(sync_client=True) as client:
             if problem := client.api_healthcheck():
                 raise ProjectError(f"PREFECT_API_URL: nobody at {url} ({problem}); {START}")
+            try:
+                client.api_version()
+            except HTTPStatusError as error:
+                raise ProjectError(
+                    f"PREFECT_API_AUTH_STRING: expected a login of {url}, received none that it "
+                    f"takes ({error.response.status_code}); set it to NAME:PASSWORD of that server"
+                ) from None
 
 
 if __name__ == "__main__":

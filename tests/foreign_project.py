@@ -108,8 +108,8 @@ class Server:
         return self.post(path, body)
 
     def post(self, path: str, body: Any) -> Any:
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/{path}", json.dumps(body).encode(), headers)
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/{path}", data, self.headers())
         for _ in range(20):
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
@@ -121,6 +121,9 @@ class Server:
                     raise AssertionError(problem) from error
                 time.sleep(0.5)
         raise AssertionError(problem)
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": "application/json"}
 
     def flow_run(self, run: FlowRun) -> dict[str, Any]:
         (found,) = self.read("flow_runs/filter", flow_runs={"name": {"any_": [run.name]}})

@@ -1,5 +1,7 @@
 """Prefect's own server on a free port of 127.0.0.1, as long as a test needs it."""
 
+import base64
+import json
 import socket
 import subprocess
 import sys
@@ -7,9 +9,27 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from foreign_project import Server, environment
+from foreign_project import ROOT, Server, environment
+
+
+@dataclass
+class Guarded(Server):
+    """The same API of a server that asks for a login, and for a token with each change."""
+
+    login: str
+    home: Path = Path()
+    """Of its settings, and of its login."""
+
+    def headers(self) -> dict[str, str]:
+        coded = base64.b64encode(self.login.encode()).decode()
+        known = super().headers() | {"Authorization": f"Basic {coded}"}
+        asked = urllib.request.Request(f"{self.url}/csrf-token?client=tests", headers=known)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            token = json.load(answer)["token"]
+        return known | {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
 
 
 @contextmanager
@@ -39,6 +59,29 @@ def prefect_server(home: Path, **settings: str) -> Iterator[Server]:
         )
         try:
             yield answering(f"http://127.0.0.1:{port}/api", home / "log")
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@contextmanager
+def own_server(home: Path) -> Iterator[Guarded]:
+    """As `make prefect` starts it, but for the port and the folder of its settings."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    settings = {"PREFECT_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", "--port", port],
+            cwd=ROOT,
+            env=environment(**settings),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            url = answering(f"http://127.0.0.1:{port}/api", home / "log").url
+            yield Guarded(url, (home / "warmstart/login").read_text().strip(), home)
         finally:
             process.terminate()
             process.wait(30)

@@ -25,8 +25,9 @@ from compose import ROOT, Here, MissingError, each, filled_in, free_port, image_
 from mutations import copy
 
 import parameters
-from foreign_project import ENDED, Server, git
+from foreign_project import ENDED, git
 from postgres import programs, running
+from prefect_serving import Guarded
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -297,19 +298,6 @@ def ask(url: str, body: Any = None, user: str = "", **headers: str) -> tuple[int
         return error.code, None
 
 
-class Prefect(Server):
-    """The same API, to whom it lets in."""
-
-    def __init__(self, url: str, user: str) -> None:
-        super().__init__(url)
-        self.user = user
-
-    def post(self, path: str, body: Any) -> Any:
-        status, found = ask(f"{self.url}/{path}", body, self.user)
-        assert status < 300, path
-        return found
-
-
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     """MLflow and Prefect, by the commands of compose.yaml, on a Postgres with its databases."""
@@ -335,7 +323,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
         own = {"PREFECT_HOME": str(home / "prefect"), "HOME": str(home)}
         with (
             here.running("mlflow", home, **own) as log,
-            here.running("prefect", home, **own) as other,
+            here.running("prefect", ROOT, **own) as other,
         ):
             yield here
         for text in (log.read_text(), other.read_text()):
@@ -349,9 +337,12 @@ def test_strangers_are_let_in_nowhere(here: Here) -> None:
     prefect = f"http://127.0.0.1:{here.prefect}/api/deployments/filter"
     for user, expected in (("", 401), ("admin:wrong", 401)):
         assert ask(mlflow, user=user)[0] == expected
-        assert ask(prefect, {}, user)[0] == expected
+        assert ask(prefect.replace("filter", "name/a/b"), user=user)[0] == expected
+        assert ask(prefect, {}, user)[0] == 403  # no token, which only a login gets
     assert ask(mlflow, user=f"admin:{here.variables['MLFLOW_ADMIN_PASSWORD']}")[0] == 200
-    assert ask(prefect, {}, f"admin:{here.variables['PREFECT_PASSWORD']}") == (200, [])
+    admin = f"admin:{here.variables['PREFECT_PASSWORD']}"
+    assert ask(prefect, {}, admin)[0] == 403
+    assert Guarded(prefect.partition("/deployments")[0], admin).read("deployments/filter") == []
 
 
 @pytest.mark.slow
@@ -387,7 +378,7 @@ def test_the_worker_runs_a_stage_and_mlflow_has_it(here: Here, tmp_path: Path) -
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "-m", "as in the image")
     url = f"http://127.0.0.1:{here.prefect}/api"
-    prefect = Prefect(url, f"admin:{here.variables['PREFECT_PASSWORD']}")
+    prefect = Guarded(url, f"admin:{here.variables['PREFECT_PASSWORD']}")
     own = {"PREFECT_HOME": str(tmp_path / "prefect"), "HOME": str(here.home)}
     with here.running("worker", project, PREFECT_RUNNER_POLL_FREQUENCY="1", **own) as log:
         deployed = prefect.wait_for("deployments/filter", lambda found: len(found) == 3)

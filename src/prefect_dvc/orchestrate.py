@@ -27,6 +27,7 @@ from prefect_dvc.errors import ProjectError
 from prefect_dvc.execute import Outcome, Processes
 from prefect_dvc.graph import Stage, changed, read_stages, sort_lock
 from prefect_dvc.place import occupied, worktree
+from prefect_dvc.temporary import GuardedFlow
 
 # the server, too, refuses what these refuse, before there is a run
 Target = Annotated[str, Field(max_length=200)]
@@ -107,7 +108,9 @@ class dvc_flow:  # noqa: N801, a decorator
         flow.__name__ = named.__name__
         hooks: list[Any] = pages.hooks()
         about = inspect.getdoc(named)
-        return Flow(flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks)
+        return GuardedFlow(
+            flow, name=self.name, description=about, on_failure=hooks, on_crashed=hooks
+        )
 
 
 def _run(

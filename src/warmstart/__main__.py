@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from rich.console import Console
 from rich.text import Text
 
-from warmstart import __version__, places
+from warmstart import __version__, login, places
 from warmstart.config.params import KNOWN_CLASSES
 from warmstart.errors import InputError
 from warmstart.places import (
@@ -220,6 +220,8 @@ def mlflow(*, port: int = 5000) -> None:
     address = there or f"http://{HOST}:{found}"
     print(f"MLflow: {address}/#/experiments?workflowType=machine_learning", flush=True)
     if not there:
+        if login.others():
+            print(f"log in with what {login.place()} says", flush=True)
         serve(found)
 
 

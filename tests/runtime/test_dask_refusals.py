@@ -56,7 +56,10 @@ def test_workers_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         there.wait_for_workers()
         line = refused(anywhere, tmp_path)
         assert "executor.address: expected workers of one thread, received tcp://127.0.0.1" in line
-        assert f"with 2; start it with `dask worker {there.address} --nthreads 1`" in line
+        assert (
+            f"with 2; start it with `dask worker {there.address} {cluster.HERE} --nthreads 1`"
+            in line
+        )
 
 
 def test_a_scheduler_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,9 @@
 
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +12,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from made_up_results import made_up, made_up_timings, project_of, publish_all, write
+from served_pages import opened, served
+from warmstart import login
 from warmstart.__main__ import main
 from warmstart.analysis.summary import read_summary
+from warmstart.errors import InputError
 from warmstart.tracking import pages
-from warmstart.tracking.pages import APP, HOST, free_port
+from warmstart.tracking.pages import HOST, free_port
+
+__all__ = ["served"]
 
 SOON = 60_000  # ms
-PLUGIN = {
-    "METADATA": "Metadata-Version: 2.1\nName: warmstart\nVersion: 0\n",
-    "entry_points.txt": f"[mlflow.app]\n{APP} = warmstart.tracking.pages:create_app\n",
-}
-"""What an installation says of itself: that of this environment may be of another checkout."""
 
 
 @pytest.fixture
@@ -69,11 +66,23 @@ def test_it_is_said_in_one_line(
 ) -> None:
     served: list[int] = []
     monkeypatch.setattr(pages, "serve", served.append)
-    assert main(["mlflow", "--port", str(busy)]) == 0
-    (port,) = served
-    first, last = capsys.readouterr().out.splitlines()
-    assert first == f"port {busy} is busy, {port} is free"
-    assert last == f"MLflow: http://{HOST}:{port}/#/experiments?workflowType=machine_learning"
+    for others in (False, True):
+        monkeypatch.setattr(login, "others", lambda others=others: others)
+        assert main(["mlflow", "--port", str(busy)]) == 0
+        port = served.pop()
+        first, second, *more = capsys.readouterr().out.splitlines()
+        assert first == f"port {busy} is busy, {port} is free"
+        assert second == f"MLflow: http://{HOST}:{port}/#/experiments?workflowType=machine_learning"
+        assert more == [f"log in with what {login.place()} says"] * others
+
+
+def test_where_mlflow_would_find_no_door_of_ours_nothing_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages, "entry_points", lambda **_: ())
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("served"))
+    with pytest.raises(InputError, match="make setup"):
+        pages.serve(5000)
 
 
 def test_links_are_those_of_the_server(
@@ -93,51 +102,6 @@ def test_another_server_is_not_served_again(
     monkeypatch.setattr(pages, "serve", lambda port: pytest.fail("served"))
     assert main(["mlflow"]) == 2
     assert capsys.readouterr().err.startswith("error: http://127.0.0.1:9/: expected an MLflow")
-
-
-@pytest.fixture
-def served(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
-    """Serves MLflow's pages as `make mlflow` does; the address that it prints."""
-    meta = here / "meta/warmstart-0.dist-info"
-    meta.mkdir(parents=True)
-    for name, text in PLUGIN.items():
-        (meta / name).write_text(text)
-    path = os.pathsep.join([str(meta.parent), *sys.path])
-    started: list[subprocess.Popen[Any]] = []
-
-    def serve() -> str:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "warmstart", "mlflow", "--port", "21000"],
-            env=os.environ | {"PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout
-        return next(line.split()[1] for line in process.stdout if line.startswith("MLflow: "))
-
-    yield serve
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # it would wait for the browser
-        process.wait(20)
-        if process.stdout:
-            process.stdout.close()
-
-
-def opened(page: Page, address: str) -> None:
-    """The address, as soon as somebody is there, in a browser that was never there before."""
-    page.set_viewport_size({"width": 1440, "height": 810})
-    for _ in range(600):
-        with (
-            suppress(OSError),
-            socket.create_connection((HOST, int(re.findall(r":(\d+)/", address)[0])), 1),
-        ):
-            break
-        page.wait_for_timeout(100)
-    page.goto(address)
 
 
 @pytest.mark.slow

@@ -5,15 +5,20 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from distributed import Client, KilledWorker, Queue
 
+from warmstart import login
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.runtime import dask_worker, environment
 from warmstart.runtime.finished import decided_by
 from warmstart.training.trials import Cohort
 
+LOCAL = ("127.0.0.1", "localhost", "::1")
+HERE = "--host 127.0.0.1 --dashboard-address 127.0.0.1:0"
+"""Dask itself listens on every address; and also without a dashboard there is its server."""
 ANSWER_SECONDS = 8
 """How long a scheduler, and then its first worker, may take to answer."""
 
@@ -76,14 +81,28 @@ def connect(
     """The workers at `address` that have `resources`.
 
     Raises:
-        InputError: if there are none, or they are not set up as this process is.
+        InputError: if there are none, they are not set up as this process is, or the way to them
+            is open: whoever reaches a scheduler without TLS runs programs on every worker.
     """
+    known = urlsplit(address)
+    if known.scheme != "tls" and (known.hostname not in LOCAL or login.others()):
+        raise InputError(
+            "executor.address: expected tls://HOST:PORT, since other users of this machine or of "
+            f"the network could have the workers run theirs, received {address}; docs/team.md, "
+            "Dask, has the commands"
+        )
     try:
         client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+    except TypeError:  # distributed's word for it
+        raise InputError(
+            f"executor.address: expected a certificate for {address}, received none; set "
+            "DASK_DISTRIBUTED__COMM__TLS__… as docs/team.md, Dask, says"
+        ) from None
     except (OSError, ValueError):
         raise InputError(
             f"executor.address: expected a Dask scheduler at {address}, none answered; start one "
-            "with `dask scheduler`, correct the address, or give null for workers on this machine"
+            f"with `dask scheduler {HERE}`, correct the address, or give null for workers on this "
+            "machine"
         ) from None
     with client:
         workers = _check_workers(client, address, resources, backend)
@@ -109,7 +128,7 @@ def _check_workers(
 ) -> list[str]:
     """The workers that have `resources`, each of them fit for the work."""
     tags = f" --resources {_tags(resources)}" if resources else ""
-    start = f"`dask worker {address} --nthreads 1{tags}`"
+    start = f"`dask worker {address} {HERE} --nthreads 1{tags}`"
     try:
         client.wait_for_workers(1, timeout=ANSWER_SECONDS)
     except TimeoutError:

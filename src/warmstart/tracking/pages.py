@@ -13,7 +13,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from warmstart.door import Door
 from warmstart.errors import InputError
+from warmstart.login import login, others
 from warmstart.tracking.opening import tracking_uri
 from warmstart.tracking.store import VIEW
 
@@ -21,6 +23,8 @@ HOST, PORT = "127.0.0.1", 5000
 APP = "warmstart"
 """Name of the plugin, in pyproject.toml."""
 _PORTS, _LAST = 100, 65535
+_ASSISTANT = "/ajax-api/3.0/mlflow/assistant/"
+"""It runs programs on this machine for whoever asks."""
 _DEFAULTS = {
     "mlflow.workflowType_v1": "machine_learning",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
@@ -49,7 +53,8 @@ if (!location.hash) location.replace("#/experiments");
 
 
 def create_app() -> Any:
-    """MLflow's server, whose page has our defaults."""
+    """MLflow's server, whose page has our defaults, behind a door: itself it lets in pages of every
+    port of this machine, and names such as 10.evil.example."""
     from mlflow.server import app as flask
     from mlflow.server.fastapi_app import app
 
@@ -57,7 +62,7 @@ def create_app() -> Any:
     index = Path(str(flask.static_folder), "index.html").read_text(encoding="utf-8")
     page = index.replace("<head>", f"<head><script>{script}</script>", 1)
     flask.view_functions["serve"] = lambda: page
-    return app
+    return Door(app, login=login() if others() else "", shut=_ASSISTANT)
 
 
 def free_port(wanted: int = PORT) -> int:
@@ -82,11 +87,18 @@ def free_port(wanted: int = PORT) -> int:
 
 
 def serve(port: int) -> None:
-    """Become MLflow's server, on that port of 127.0.0.1."""
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    """Become MLflow's server, on that port of 127.0.0.1.
+
+    Raises:
+        InputError: this package is not installed, so MLflow knows no door of ours.
+    """
+    if not entry_points(group="mlflow.app", name=APP):
+        raise InputError(
+            "warmstart: expected to be installed, so that MLflow finds how to serve its pages, "
+            "received a folder on the path alone; `make setup`"
+        )
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--app-name", APP]
     command += ["--host", HOST, "--port", str(port)]
-    if entry_points(group="mlflow.app", name=APP):  # not where the package was not installed
-        command += ["--app-name", APP]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
     # no argument, which every user of the machine sees: it may hold a password
     settings |= {"MLFLOW_BACKEND_STORE_URI": tracking_uri()}
