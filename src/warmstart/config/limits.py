@@ -43,9 +43,10 @@ GIGABYTES = 20.0
 RATIO = 100
 """Times its size that a packed file may have once it is unpacked, beyond RATIO_BYTES."""
 RATIO_BYTES = 256_000_000
-LINE = 10_000_000
-"""Characters of a line of text that is looked at as a whole, such as the names of columns."""
-COLUMNS = 10_000
+LINE = 1_000_000
+"""Characters of a line of text that is looked at as a whole, such as the names of columns, and of
+all that an ARFF file has before its rows."""
+COLUMNS = 50_000
 """Of a table."""
 COLUMN_NAME = 1_000
 """Characters."""
@@ -56,7 +57,7 @@ CATEGORY = 1_000
 """Characters of a text that is a category; what is longer is free text."""
 PIXELS = 50_000_000
 """Of an image, before it is resized."""
-ENTRIES = 1_000_000
+ENTRIES = 100_000
 """Files and folders in one folder."""
 AXES = 8
 """Of an array."""
