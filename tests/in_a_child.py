@@ -24,7 +24,7 @@ from warmstart.__main__ import main
 SECONDS, MEGABYTES = 2.0, 500.0
 """What a command that refuses its input may take: of the processor, and of memory beyond what it
 had when it began."""
-_HANGS_SECONDS = 30
+_HANGS_SECONDS, _MOST_SECONDS = 180, 20  # by the clock, and of the processor
 _CEILING_BYTES = 4 << 30  # what a child may ask for: beyond, the machine would suffer
 
 
@@ -101,6 +101,7 @@ def _run(command: Sequence[str], folder: Path, said: int) -> None:
         own = psutil.Process().memory_info()
         print(own.rss, flush=True)
         resource.setrlimit(resource.RLIMIT_AS, (own.vms + _CEILING_BYTES,) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (_MOST_SECONDS,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.chdir(folder)
         code = main(command)

@@ -31,16 +31,18 @@ def read(path: Path) -> Any:
         InputError: if it is none, cannot be read, says anything else, or exceeds a limit.
         FileNotFoundError: if it is not there.
     """
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "a pipe, a device or the like"
-        raise InputError(f"{path}: expected a parameter file, received {what}; name a file")
     try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "a pipe, a device or the like"
+            raise InputError(f"{path}: expected a parameter file, received {what}; name a file")
         with path.open("rb") as file:
             content = file.read(limits.FILE_BYTES + 1)
-    except PermissionError as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
         raise InputError(
             f"{path}: expected a file that can be read, received: {error.strerror}; check its "
-            "permissions"
+            "name and its permissions"
         ) from None
     if len(content) > limits.FILE_BYTES:
         raise InputError(
