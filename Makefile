@@ -44,14 +44,18 @@ $(READY): $(LOCK) requirements-uv.lock pyproject.toml
 .venv-bench/ready: requirements-bench.lock requirements-uv.lock pyproject.toml
 	$(call environment,.venv-bench,requirements-bench.lock)
 
-# data of your own, named on the command line: written into params.yaml, in quotes for what is in a path or a name
-own = $(if $(filter command,$(origin $(1))),--set-param '$(2)="$($(1))"')
-NAME = $(or $(filter-out digits fashion_mnist,$(basename $(lastword $(notdir $(DATA))))),mine)
-OWN = $(strip $(call own,DATA,data.path) $(if $(call own,DATA),--set-param 'data.name="$(NAME)"' --set-param transfer.task_b=auto --set-param 'transfer.label_counts=[all]') $(call own,TARGET,data.target))
+# data of your own, named on the command line: they go by the environment, as they are, so that nothing in a path or a
+# name is run by make or by a shell
+given = $(if $(filter command,$(origin $(1))),$(value $(1)))
+export OWN_DATA := $(call given,DATA)
+export OWN_TARGET := $(call given,TARGET)
+export OWN_NAME := $(call given,NAME)
+unexport DATA TARGET NAME
+OWN := $(if $(OWN_DATA)$(OWN_TARGET),$(BIN)/python -m warmstart.own_data)
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
-	@$(if $(OWN),:,$(BIN)/python -m warmstart check)
-	@$(BIN)/$(TRACK) --during $(BIN)/$(DVC) $(if $(OWN),exp run $(OWN),repro)
+	@$(BIN)/python -m warmstart check $(if $(OWN),"--path=$$OWN_DATA" "--target=$$OWN_TARGET")
+	@$(BIN)/$(TRACK) --during $(OWN) $(BIN)/$(DVC) $(if $(OWN),exp run,repro)
 	@echo "every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side

@@ -49,8 +49,9 @@ BESIDE = {
     "library": {*LAYERS, "stages", "comparison"},
     "comparison": {*LAYERS},
     "places": {"config"},
+    "own_data": {"config"},
     "stage_commands": {*LAYERS, "runtime", "stages", "places"},
-    "__main__": {*LAYERS, "runtime", "stages", "places", "stage_commands"},
+    "__main__": {*LAYERS, "runtime", "stages", "places", "own_data", "stage_commands"},
     "__init__": {"library"},
 }
 

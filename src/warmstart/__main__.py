@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
@@ -16,8 +17,9 @@ from rich.console import Console
 from rich.text import Text
 
 from warmstart import __version__, login, places
-from warmstart.config.params import KNOWN_CLASSES
+from warmstart.config.params import Params as Options
 from warmstart.errors import InputError
+from warmstart.own_data import name_of
 from warmstart.places import (
     MODELS,
     PARAMS,
@@ -104,12 +106,18 @@ def run() -> None:
 
 
 @app.command
-def check(*, params: Params = PARAMS) -> None:
+def check(
+    *, path: ByUser | None = None, target: str | None = None, params: Params = PARAMS
+) -> None:
     """Name every problem of the parameter file, and of the data with it, and do nothing else.
 
     Data that would have to be fetched are not looked at.
+
+    Args:
+        path: as of `describe`
+        target: as of `describe`
     """
-    options = places.options(params)
+    options = _on_own_data(places.options(params), path, target)
     if options.data.name == "fashion_mnist":
         return
     from warmstart.data.sources import load
@@ -128,23 +136,24 @@ def describe(
         path: file or folder with the data; data.path of the parameter file
         target: column to predict; data.target of the parameter file
     """
-    options = places.options(params)
-    own = {
-        "path": str(path) if path else None,
-        "target": target,
-        "name": path.stem if path else None,
-    }
-    if own["name"] in KNOWN_CLASSES:  # the user's file, not the data of that name
-        own["name"] = "mine"
-    given = {key: value for key, value in own.items() if value is not None}
+    options = _on_own_data(places.options(params), path, target)
     from warmstart.stages.describe import describe
 
-    changes: dict[str, Any] = {"data": options.data.model_copy(update=given)}
-    if path and options.transfer:  # as `make run DATA=path` does
-        changes["transfer"] = options.transfer.model_copy(
-            update={"task_b": ("auto",), "label_counts": ("all",)}
+    print(describe(options))
+
+
+def _on_own_data(options: Options, path: Path | None, target: str | None) -> Options:
+    """`options` with what `make run DATA=path TARGET=target` changes; nothing: as they are."""
+    changes: dict[str, Any] = {"target": target} if target else {}
+    if path and path != Path():
+        changes |= {"path": str(path), "name": name_of(path)}
+    data = options.data.model_copy(update=changes)
+    if "path" in changes and options.transfer:
+        own = {"task_b": ("auto",), "label_counts": ("all",)}
+        return options.model_copy(
+            update={"data": data, "transfer": options.transfer.model_copy(update=own)}
         )
-    print(describe(options.model_copy(update=changes)))
+    return options.model_copy(update={"data": data})
 
 
 @app.command

@@ -233,7 +233,7 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
         ({ARM: {"dropout": 1}}, f"{ARM}.dropout: expected less than 1, received 1"),
         (
             {ARM: {"hidden": {"depth": 0, "widht": 3}}},
-            f"{ARM}.hidden.depth: expected an integer of at least 1, received 0; change it",
+            f"{ARM}.hidden.depth: expected an integer from 1 to 1000, received 0; change it",
         ),
         (
             {ARM: {"hidden": {"depth": 2, "widht": 3}}},

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from warmstart.config import limits
+from warmstart.config.spending import too_large
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=limits.COUNT)]
+Epochs = Annotated[int, Field(ge=1, le=limits.EPOCHS)]
+Units = Annotated[int, Field(ge=1, le=limits.UNITS)]
+Layers = Annotated[tuple[Units, ...], Field(max_length=limits.LAYERS)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -76,10 +82,11 @@ def _repeat(value: Any) -> Any:
         return value
     wanted = ("depth", "width")
     problems = [f"{key}: unknown key; expected depth, width" for key in value if key not in wanted]
+    most = {"depth": limits.LAYERS, "width": limits.UNITS}
     problems += [
-        f"{key}: expected an integer of at least 1, received {value.get(key)!r}; change it"
+        f"{key}: expected an integer from 1 to {most[key]}, received {value.get(key)!r}; change it"
         for key in wanted
-        if type(value.get(key)) is not int or value[key] < 1
+        if type(value.get(key)) is not int or not 1 <= value[key] <= most[key]
     ]
     if problems:
         raise ValueError("\n".join(problems))
@@ -189,7 +196,7 @@ class Optimizer(Choice):
 class Arm(Frozen):
     """A multilayer perceptron and how it is trained, without its learning rate."""
 
-    hidden: Annotated[Literal["auto"] | tuple[Count, ...], BeforeValidator(_repeat)] = "auto"
+    hidden: Annotated[Literal["auto"] | Layers, BeforeValidator(_repeat)] = "auto"
     """Units per hidden layer, or {depth, width}; `auto` fits the data, see `resolve`."""
     activation: Annotated[Activation, BeforeValidator(spread)] = Activation(name="relu")
     initializer: Annotated[Initializer, BeforeValidator(spread)] = Initializer(name="auto")
@@ -253,6 +260,10 @@ class Arm(Frozen):
         }
         neutral |= dict.fromkeys(["initializer", "head_initializer"], Initializer(name="zeros"))
         return self.model_copy(update=neutral | {"standardize": True})
+
+    def problems(self) -> Iterator[str]:
+        if self.hidden != "auto":
+            yield from too_large("hidden", self.hidden)
 
     @property
     def skips(self) -> tuple[int, ...]:

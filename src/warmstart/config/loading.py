@@ -6,8 +6,7 @@ This module and everything it imports answer without TensorFlow.
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
-
+from warmstart.config import composing
 from warmstart.config.checking import check, nearest
 from warmstart.config.params import KNOWN_CLASSES, Params
 from warmstart.errors import InputError
@@ -21,17 +20,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
         InputError: with one line per problem: the key, what was expected, what was received.
     """
     try:
-        # YAML 1.2 as DVC reads it: 1e-3 is a number, a key given twice is an error
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        content = composing.read(path)
     except FileNotFoundError:
         raise InputError(
             f"{path}: expected a parameter file, received none; run in the project's root folder"
         ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        place = getattr(error, "problem_mark", None)
-        line = f" line {place.line + 1}" if place else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}{line}: expected YAML, received {reason}; mend it") from None
     if not isinstance(content, dict):
         raise InputError(
             f"{path}: expected sections such as `data:`, received {type(content).__name__}"

@@ -4,14 +4,25 @@ This module and everything it imports answer without TensorFlow.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from warmstart.config.arm import Arm, Count, Frozen, NonNegative, Optimizer, Positive, spread
+from warmstart.config import limits
+from warmstart.config.arm import (
+    Arm,
+    Count,
+    Epochs,
+    Frozen,
+    NonNegative,
+    Optimizer,
+    Positive,
+    spread,
+)
 from warmstart.config.names import Label, Name
-from warmstart.config.study import Compare, LearningRates
+from warmstart.config.spending import beyond
+from warmstart.config.study import Compare, LearningRates, Repetitions
 
 _CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -24,7 +35,8 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Method = Literal["stacked", "denoising", "rotation"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Splits = Literal["resampled", "official", "fixed"]
-Seed = Annotated[int, Field(ge=0)]
+Workers = Annotated[int, Field(ge=1, le=limits.WORKERS)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 def _as_text(given: object) -> object:
@@ -91,7 +103,7 @@ class Pretrain(Frozen):
 
     network: Arm
     learning_rates: LearningRates
-    epochs: Count
+    epochs: Epochs
     batch_size: Count
 
     def problems(self) -> Iterator[str]:
@@ -116,14 +128,15 @@ StrategyName = Literal[
     "first_layers", "top_reinitialized", "batch_norm_frozen",
 ]  # fmt: skip
 """How B starts on pretrained layers, see `training.strategies`."""
+_STRATEGIES = len(get_args(StrategyName))
 
 
 class Autoencode(Frozen):
     """Encoders from samples without labels, with the hidden layers of `pretrain.network`."""
 
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    methods: Annotated[tuple[Method, ...], Field(min_length=1, max_length=len(METHODS))]
     learning_rates: LearningRates
-    epochs: Count
+    epochs: Epochs
     batch_size: Count
     optimizer: Annotated[Optimizer, BeforeValidator(spread)]
     noise: NonNegative
@@ -151,25 +164,31 @@ def _classes(given: object) -> object:
 class Transfer(Frozen):
     """Model B: from scratch against on the layers of a pretrained model."""
 
-    task_b: Annotated[tuple[int | str, ...], BeforeValidator(_classes)]
+    task_b: Annotated[
+        tuple[int | str, ...], Field(max_length=limits.CLASSES), BeforeValidator(_classes)
+    ]
     """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`;
     `(AUTOMATIC,)`: the two most frequent classes."""
     a: str | None = None
     """A model A of the user's own: a `.keras` file, or `models:/NAME@ALIAS` or
     `models:/NAME/VERSION` of MLflow's registry; None: `pretrain` trains one."""
     train_size: Count
-    seeds: Annotated[int, Field(ge=2)]
+    seeds: Repetitions
     learning_rates: LearningRates
-    frozen_epochs: Count
-    thawed_epochs: Count
+    frozen_epochs: Epochs
+    thawed_epochs: Epochs
     thawed_factor: Annotated[float, Field(gt=0, le=1)]
-    strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1)]
+    strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1, max_length=_STRATEGIES)]
     """On model A; `first_layers` makes an arm for every number of reused layers."""
     batch_size: Count
-    label_counts: tuple[Count | Literal["all"], ...] = ()
+    label_counts: Annotated[
+        tuple[Count | Literal["all"], ...], Field(max_length=limits.LABEL_COUNTS)
+    ] = ()
     """Numbers of labels at which `label_strategies` are held against scratch; all: in full
     batches."""
-    label_strategies: tuple[StrategyName, ...] = ("freeze_then_thaw",)
+    label_strategies: Annotated[tuple[StrategyName, ...], Field(max_length=_STRATEGIES)] = (
+        "freeze_then_thaw",
+    )
 
     @property
     def all_pairs(self) -> bool:
@@ -219,7 +238,7 @@ class Transfer(Frozen):
 class Executor(Frozen):
     """Where trials run. Results do not depend on it."""
 
-    workers: Literal["auto"] | Count = "auto"
+    workers: Literal["auto"] | Workers = "auto"
     """Processes on this machine; `auto`: one per GPU, without GPUs one per core."""
     address: str | None = None
     """Address of a Dask scheduler, whose workers train instead."""
@@ -263,6 +282,28 @@ class Params(Frozen):
     compare: Compare
     executor: Executor
 
+    def problems(self) -> Iterator[str]:
+        hidden, transfer = self.pretrain.network.hidden, self.transfer
+        layers, replicates = 5 if hidden == "auto" else len(hidden), self.replicates
+        spent: dict[str, tuple[Pretrain | Autoencode | Transfer, int, int, int]] = {
+            "pretrain": (self.pretrain, 1, replicates, self.pretrain.epochs),
+            # of `stacked` an epoch is one of each layer
+            "autoencode": (
+                self.autoencode,
+                len(self.autoencode.methods),
+                replicates,
+                self.autoencode.epochs * max(layers, 1),
+            ),
+        }
+        if transfer:
+            arms = 1 + len(self.autoencode.methods) + _made(transfer.strategies, layers)
+            few = 1 + _made(transfer.label_strategies, layers)
+            arms += few * len(transfer.label_counts)
+            spent["transfer"] = (transfer, arms, transfer.seeds, transfer.epochs)
+        for where, (stage, arms, seeds, epochs) in spent.items():
+            rates = len(stage.learning_rates)
+            yield from beyond(where, arms=arms, rates=rates, seeds=seeds, epochs=epochs)
+
     @property
     def replicates(self) -> int:
         """How many splits model B sees over its seeds, each with a model A and encoders of its
@@ -270,6 +311,11 @@ class Params(Frozen):
         if self.transfer is None or self.transfer.a or self.data.splits == "fixed":
             return 1
         return self.transfer.seeds
+
+
+def _made(strategies: Sequence[str], layers: int) -> int:
+    """How many arms `strategies` make on a model A of so many layers."""
+    return sum(layers if name == "first_layers" else 1 for name in strategies)
 
 
 def asked(params: Params) -> Transfer:

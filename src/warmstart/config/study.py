@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from warmstart.config.arm import Arm, Count, Frozen, Positive
+from warmstart.config import limits
+from warmstart.config.arm import Arm, Count, Epochs, Frozen, Positive
 from warmstart.config.names import Label, Name
+from warmstart.config.spending import beyond
 from warmstart.errors import InputError
 from warmstart.metrics import METRICS, Kind, automatic, kind_of
 
-LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1)]
-Repetitions = Annotated[int, Field(ge=2)]
+LearningRates = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=limits.RATES)]
+Repetitions = Annotated[int, Field(ge=2, le=limits.SEEDS)]
 Arms = dict[Label, Arm]
 RESERVED = ("a", "autoencode", "b", "pipeline", "pretrain", "transfer", "yardsticks")
 """Names of stages, of models A and B and of MLflow's experiments: a study of such a name would take
@@ -29,7 +32,7 @@ class Study(Frozen):
     """Instead of `arms`: factor -> its arms. The study's arms are all their combinations."""
     profiles: Arms = Field(default_factory=dict)
     """Networks whose layers are looked into where they start; they are not trained."""
-    epochs: Count | None = None
+    epochs: Epochs | None = None
     """None, here and below: as in every study."""
     learning_rates: LearningRates | None = None
     seeds: Repetitions | None = None
@@ -48,6 +51,13 @@ class Study(Frozen):
         few = {where: size for where, size in sizes.items() if size < 2}
         for where, size in few.items():
             yield f"{where}: expected at least 2 to compare, received {size}; add some"
+        if self.count > limits.ARMS:
+            yield (
+                f"{next(iter(sizes))}: expected at most {limits.ARMS:,} arms, received "
+                f"{self.count:,}; take some away"
+            )
+        if few or self.count > limits.ARMS:
+            return
         changed = [
             {key for arm in arms.values() for key in arm.model_fields_set}
             for arms in self.cross.values()
@@ -57,7 +67,6 @@ class Study(Frozen):
                 "cross: expected factors that change different things, received "
                 f"{', '.join(sorted(shared))} in more than one; keep it in one"
             )
-        if few or shared:
             return
         names = Counter("+".join(parts) for parts in product(*self.cross.values()))
         for name in [name for name, count in names.items() if self.cross and count > 1]:
@@ -65,11 +74,16 @@ class Study(Frozen):
                 "cross: expected names that stay different when they are joined by +, received "
                 f"{names[name]} times {name!r}; rename one"
             )
-        for name in [name for name in self.profiles if name in self.networks()]:
+        for name in sorted(self.profiles.keys() & self.networks().keys()):
             yield (
                 f"profiles.{name}: expected another name than an arm's, received the same; "
                 "rename one"
             )
+
+    @property
+    def count(self) -> int:
+        """Of arms."""
+        return len(self.arms) or prod(map(len, self.cross.values()))
 
     def networks(self) -> Arms:
         """What each arm changes; a crossed arm is named after its parts, as `he_normal+relu`."""
@@ -107,12 +121,12 @@ class Compare(Frozen):
     """Arms whose means differ by less are practically equal: a share, of log loss and R² a number,
     of RMSE and MAE a share of the target's own deviation."""
     learning_rates: LearningRates
-    epochs: Count
+    epochs: Epochs
     patience: Count | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     batch_size: Count
     base: Arm
-    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+    studies: Annotated[dict[Name, Study], Field(min_length=1, max_length=limits.STUDIES)]
 
     def problems(self) -> Iterator[str]:
         for study in sorted(self.studies.keys() & set(RESERVED)):
@@ -120,6 +134,9 @@ class Compare(Frozen):
                 f"studies.{study}: expected a name that no stage or model of the pipeline has, "
                 f"received {study!r}; rename it"
             )
+        if problems := [*self._beyond()]:
+            yield from problems
+            return
         for study, options in self.studies.items():
             trained = "cross" if options.cross else "arms"
             for where, networks in (
@@ -129,6 +146,23 @@ class Compare(Frozen):
                 for name, network in networks.items():
                     for conflict in network.conflicts():
                         yield f"studies.{study}.{where}.{name}.{conflict}"
+
+    def _beyond(self) -> Iterator[str]:
+        """What is more than all studies together may have or spend."""
+        arms = sum(options.count + len(options.profiles) for options in self.studies.values())
+        if arms > limits.ARMS:
+            yield (
+                f"studies: expected at most {limits.ARMS:,} arms and profiles together, received "
+                f"{arms:,}; take some away"
+            )
+        for study, options in self.studies.items():
+            yield from beyond(
+                f"studies.{study}",
+                arms=options.count,
+                rates=len(options.learning_rates or self.learning_rates),
+                seeds=options.most_seeds or self.most_seeds or options.seeds or self.seeds,
+                epochs=options.epochs or self.epochs,
+            )
 
     def misfits(self, kind: Kind) -> list[str]:
         """What makes no sense where `kind` is predicted, one line each, as `problems`."""

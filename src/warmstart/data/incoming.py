@@ -1,5 +1,6 @@
 """Samples as they come in, arrays or tables, as raw numbers."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from warmstart.config import limits
 from warmstart.data.columns import Column, ColumnError, encode, stripped
 from warmstart.data.kinds import Override, understand
 from warmstart.data.target import TaskKind, some
@@ -80,7 +82,11 @@ def taken(x: NDArray[Any] | pd.DataFrame, told: Told) -> Taken:
         values, shape, made = _array(x, "x")
         return Taken(x=values, shape=shape, columns=made)
     names = [str(each) for each in x.columns]
-    if twice := sorted({each for each in names if names.count(each) > 1}):
+    if len(names) > limits.COLUMNS:
+        raise ColumnError(
+            [f"x: expected at most {limits.COLUMNS:,} columns, received {len(names):,}; take fewer"]
+        )
+    if twice := sorted(each for each, count in Counter(names).items() if count > 1):
         raise ColumnError(
             [
                 f"x: expected columns with different names, received {some(twice)} more "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from warmstart.config import limits
 from warmstart.data.columns import PARTS, Column, ColumnError, Kind, encode, key, stripped
 
 Override = str | Mapping[str, Any]
@@ -124,12 +125,14 @@ def _kind(name: str, values: "pd.Series[Any]") -> Kind:
 
 
 def _of_text(name: str, there: "pd.Series[Any]") -> Kind:
-    distinct, count = there.nunique(), len(there)
-    if distinct <= 20 or (distinct <= MOST_CATEGORIES and distinct <= MOST_SHARE * count):
+    distinct, count, longest = there.nunique(), len(there), there.str.len().max()
+    few = distinct <= 20 or (distinct <= MOST_CATEGORIES and distinct <= MOST_SHARE * count)
+    if few and longest <= limits.CATEGORY:
         return "category"
     if line := written_numbers(there):
         raise ColumnError([f"column {name!r}: {line}"])
     what = "an identifier or free text" if distinct == count else "free text"
+    what += f" of up to {longest:,} characters" if longest > limits.CATEGORY else ""
     raise ColumnError(
         [
             f"column {name!r}: expected numbers, dates or categories, received {distinct:,} "

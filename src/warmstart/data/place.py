@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
 Kind = Literal["table", "arrays", "images"]
+_COMPARED = 1_000  # names that a misspelt one is compared with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +122,10 @@ def _of_zip(path: Path, suffix: str) -> Place:
 def _in_folder(path: Path) -> dict[str, Callable[[], Place]]:
     """Data sets in the folder `path`, by what they are called in messages."""
     sets: dict[str, Callable[[], Place]] = {}
-    for file in sorted(path.iterdir()):
+    for file in packed.entries(path):
         name = file.name.lower()
         named = name.endswith(_SUFFIXES) or name.endswith(tuple(f"{s}.gz" for s in _TEXT))
-        if named and not name.startswith("."):
+        if named and not name.startswith(".") and (file.is_file() or file.is_dir()):
             sets[file.name] = lambda file=file: _of_file(file)  # type: ignore[misc]
     if files := idx.find(path):
         called = ", ".join(sorted(each.name for each in files.values()))
@@ -141,16 +143,18 @@ def _nothing(path: Path, data: Data) -> str:
     received = "nothing there"
     if path.is_dir():
         received = "none"
-        deeper = sorted(each for each in path.iterdir() if each.is_dir() and images.find(each))
+        deeper = [each for each in packed.entries(path) if each.is_dir() and images.find(each)]
         if deeper:
             received = f"folders of folders of images ({', '.join(d.name for d in deeper[:5])})"
             hint = f"name the one with the classes, such as {deeper[0]}"
         elif any(map(images.is_image, path.iterdir())):
             received = "images without a folder for each class"
             hint = "move them into one folder per class"
+    elif path.exists():
+        received, hint = "a pipe, a device or the like", "name a file or a folder"
     elif path.parent.is_dir():
-        names = [each.name for each in path.parent.iterdir() if each.suffix != ".dvc"]
-        if near := difflib.get_close_matches(path.name, names, n=1):
+        names = (each.name for each in path.parent.iterdir() if each.suffix != ".dvc")
+        if near := difflib.get_close_matches(path.name, islice(names, _COMPARED), n=1):
             hint = f"did you mean {path.with_name(near[0])}?"
     return (
         f"data.path: expected the data of data.name {data.name!r} (a table, a .npz, IDX files, or "

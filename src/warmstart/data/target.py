@@ -1,5 +1,6 @@
 """What is to be predicted: labels of any kind become classes, other numbers a regression."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -8,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from warmstart.config import limits
 from warmstart.data import kinds
 from warmstart.data.columns import MOST
+from warmstart.errors import visible
 
 TaskKind = Literal["auto", "classification", "regression"]
 """As `data.task` of params.yaml: what a target is taken for."""
@@ -178,6 +181,11 @@ def _classes(
 ) -> tuple[Target | None, list[str]]:
     positions, different = pd.factorize(values)
     found: NDArray[Any] = _as_array(different)
+    if len(found) > limits.CLASSES:
+        texts = pd.Series([str(each) for each in found]) if numbers is None else None
+        line = None if texts is None else kinds.written_numbers(texts)
+        many = f"expected at most {limits.CLASSES:,} classes, received {len(found):,} different "
+        return None, [f"{called}: {line or many + 'labels; join some, or name another column'}"]
     try:
         order = sorted(range(len(found)), key=lambda place: found[place])
     except TypeError:  # labels without an order: as they appear
@@ -195,6 +203,8 @@ def _classes(
         positions, labels = places[positions], np.array(names)
     else:
         names = tuple(_text(label) for label in labels)
+        if problem := _unshowable(names):
+            return None, [f"{called}: {problem}"]
         if twice := _twice(names):
             return None, [
                 f"{called}: expected labels with different names, received {some(twice)} for more "
@@ -252,7 +262,13 @@ def _names(given: Any) -> tuple[tuple[str, ...], list[str]]:
             f"class_names: expected text, shape (classes,), received dtype {given.dtype}, "
             f"shape {given.shape}; convert it with astype(str)"
         ]
+    if len(given) > limits.CLASSES:
+        return (), [
+            f"class_names: expected at most {limits.CLASSES:,}, received {len(given):,}; join some"
+        ]
     names = tuple(str(name) for name in given)
+    if problem := _unshowable(names):
+        return names, [f"class_names: {problem}"]
     if twice := _twice(names):
         return names, [
             f"class_names: expected different names, received {some(twice)} more than once; "
@@ -261,8 +277,23 @@ def _names(given: Any) -> tuple[tuple[str, ...], list[str]]:
     return names, []
 
 
+def _unshowable(names: Sequence[str]) -> str | None:
+    """What is wrong with names that no table can show, the rest of a line."""
+    if long := [name for name in names if len(name) > limits.CLASS_NAME]:
+        return (
+            f"expected names of classes of at most {limits.CLASS_NAME} characters, received "
+            f"{len(long[0]):,} ({long[0][:30]!r}…); shorten them"
+        )
+    if odd := [name for name in names if visible(name) != name]:
+        return (
+            f"expected names of classes without control characters, received {some(odd)}; rename "
+            "them"
+        )
+    return None
+
+
 def _twice(names: Sequence[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _count_problems(positions: NDArray[Any], names: tuple[str, ...], called: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What was understood of the data, and what becomes of the settings on them, before anything is
 trained."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,8 +52,8 @@ def _target(dataset: Dataset) -> Iterator[str]:
 
 
 def _alike(names: Sequence[str]) -> list[str]:
-    lower = [name.casefold() for name in names]
-    return [name for name in names if lower.count(name.casefold()) > 1]
+    lower = Counter(name.casefold() for name in names)
+    return [name for name in names if lower[name.casefold()] > 1]
 
 
 def _many(count: int, what: str) -> str:

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
+from warmstart.config import limits
 from warmstart.config.params import Data
-from warmstart.data.readers import arrow, packed
+from warmstart.data.readers import arrow
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
@@ -133,7 +134,7 @@ def test_what_unpacks_to_too_much_is_refused(
     frame.to_parquet(tmp_path / "a.parquet")  # a value that repeats is there once
     frame.to_feather(tmp_path / "a.feather", chunksize=1000)
     assert max((tmp_path / f"a.{kind}").stat().st_size for kind in FORMATS) < 600_000
-    monkeypatch.setattr(packed, "MOST_GB", 0.008)
+    monkeypatch.setattr(limits, "GIGABYTES", 0.008)
     words = "expected at most 0.008 GB once it is unpacked, received 0.0"
     for kind in FORMATS:
         assert words in refused(kind, tmp_path / f"a.{kind}")

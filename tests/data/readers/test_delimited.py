@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from warmstart.config import limits
 from warmstart.config.params import Data
-from warmstart.data.readers import delimited, packed
+from warmstart.data.readers import delimited
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
@@ -250,7 +251,7 @@ def test_lines_longer_than_what_is_looked_at(tmp_path: Path, end: str) -> None:
 def test_what_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packed, "MOST_GB", 0.002)
+    monkeypatch.setattr(limits, "GIGABYTES", 0.002)
     monkeypatch.setattr(pd, "read_csv", None)  # would be called
     content = gzip.compress(b"a,y\n" + b"1,2\n" * 1_000_000)
     assert len(content) < 10_000

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from warmstart.config import limits
 from warmstart.config.params import Data
-from warmstart.data.readers import images, packed
+from warmstart.data.readers import images
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
 
@@ -167,7 +168,7 @@ def test_an_image_that_unpacks_to_too_much_is_named(grey: Path, side: int) -> No
 
 
 def test_all_together_may_be_too_much(grey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "MOST_GB", 0.01)
+    monkeypatch.setattr(limits, "GIGABYTES", 0.01)
     assert read(grey, (1000, 1000)).x.nbytes == 4e6
     save(grey, "b/3.png", np.zeros((3, 5, 3), np.uint8))
     (line,) = refused(grey, (1000, 1000))

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from warmstart.data.readers import npz, packed
+from warmstart.config import limits
+from warmstart.data.readers import npz
 from warmstart.errors import InputError
 
 X = np.random.default_rng(0).integers(0, 256, (16, 3, 2)).astype(np.uint8)
@@ -68,7 +69,7 @@ def test_an_array_that_unpacks_to_too_much_is_not_unpacked(
 ) -> None:
     path = tmp_path / "mine.npz"
     np.savez_compressed(path, x=np.zeros((1000, 1000)), y=Y)
-    monkeypatch.setattr(packed, "MOST_GB", 0.007)
+    monkeypatch.setattr(limits, "GIGABYTES", 0.007)
     unpacked = []
     monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: unpacked.append(1))
     with pytest.raises(InputError) as caught:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.io import arff
 
+from warmstart.config import limits
 from warmstart.config.params import Data
 from warmstart.data.readers import delimited, encoding, table
 from warmstart.data.readers.raw import Raw
@@ -44,20 +45,27 @@ def read(path: Path, data: Data) -> Raw:
 
 def _header(path: Path, used: str) -> tuple[str, str]:
     """All lines up to `@data`, and the first row."""
-    with delimited.text(path, used) as lines:
-        header = ""
+    with delimited.text(path, used) as opened:
+        header, size, lines = list[str](), 0, delimited.lines(opened, path)
         for line in lines:
-            header += line
+            header.append(line)
+            size += len(line)
             if line.strip().lower() == "@data":
                 rows = (row.strip() for row in lines)
-                return header, next((row for row in rows if row and row[0] != "%"), "")
+                first = next((row for row in rows if row and row[0] != "%"), "")
+                return "".join(header), first
+            if size > limits.LINE:
+                raise InputError(
+                    f"{path}: expected at most {limits.LINE:,} characters before the line @data, "
+                    "received more; take fewer attributes, or save it as Parquet"
+                )
     raise InputError(f"{path}: expected a line @data, received none; the file may be truncated")
 
 
 def _attributes(header: str, path: Path) -> dict[str, tuple[str, ...] | str]:
     """Names of the attributes, with `numeric`, `date` or the values that are declared."""
     declared = re.findall(
-        r"(?im)^\s*@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(string|relational)", header
+        r"(?im)^[ \t]*@attribute[ \t]+('[^']*'|\"[^\"]*\"|\S+)[ \t]+(string|relational)", header
     )
     if declared:
         names = ", ".join(f"{name.strip(chr(34) + chr(39))!r} ({kind})" for name, kind in declared)
@@ -66,7 +74,7 @@ def _attributes(header: str, path: Path) -> dict[str, tuple[str, ...] | str]:
             f"{names}; declare the values, as in {{yes, no}}, or save it as CSV"
         )
     # SciPy takes a name in double quotes to end at its first blank
-    header = re.sub(r"(?im)^(\s*@attribute\s+)\"([^\"']*)\"", r"\1'\2'", header)
+    header = re.sub(r"(?im)^([ \t]*@attribute[ \t]+)\"([^\"']*)\"", r"\1'\2'", header)
     try:
         _, found = arff.loadarff(io.StringIO(header))
     except (arff.ArffError, ValueError, NotImplementedError, StopIteration, IndexError) as error:

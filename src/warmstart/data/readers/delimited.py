@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from warmstart.config import limits
 from warmstart.config.params import Data
 from warmstart.data.readers import encoding, packed, table
 from warmstart.data.readers.raw import Raw
@@ -61,7 +62,7 @@ def _first_line(path: Path) -> tuple[list[str], Dialect]:
     """The names that the first line gives to the columns, and how the file is written."""
     used = encoding.of(path)
     with text(path, used) as opened:
-        sample = _sample(opened)
+        sample = _sample(opened, path)
         delimiter = max(DELIMITERS, key=lambda each: _fit(sample, each))
         reader = _fields(sample, delimiter)
         before, first = next(((n, row) for n, row in enumerate(reader) if any(row)), (0, []))
@@ -137,7 +138,7 @@ def _chunks(
 
 def _check_lengths(path: Path, dialect: Dialect, columns: int) -> None:
     """Refuse rows that do not have a field for each column."""
-    problems, before = [], 0
+    first, wrong, before = "", 0, 0
     with text(path, dialect.encoding) as opened:
         reader = csv.reader(
             opened, delimiter=dialect.delimiter, quotechar=dialect.quote, skipinitialspace=True
@@ -149,12 +150,11 @@ def _check_lengths(path: Path, dialect: Dialect, columns: int) -> None:
             if dialect.comment and row[0].startswith(dialect.comment):
                 continue
             if len(row) < columns or any(row[columns:]):
-                problems.append(f"line {line}: expected {columns} fields, received {len(row)}")
-    if problems:
-        more = f" (and {len(problems) - 1} more such lines)" if len(problems) > 1 else ""
-        raise InputError(
-            f"{path}: {problems[0]}{more}; mend the file, or quote what holds delimiters"
-        )
+                first = first or f"line {line}: expected {columns} fields, received {len(row)}"
+                wrong += 1
+    if wrong:
+        more = f" (and {wrong - 1} more such lines)" if wrong > 1 else ""
+        raise InputError(f"{path}: {first}{more}; mend the file, or quote what holds delimiters")
 
 
 def _mixed(frames: Sequence[pd.DataFrame]) -> list[str]:
@@ -177,10 +177,25 @@ def _joins(pieces: Sequence[pd.Series]) -> bool:
     )
 
 
-def _sample(opened: io.TextIOWrapper) -> str:
+def lines(opened: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """The lines of a text.
+
+    Raises:
+        InputError: at one that is too long to be looked at.
+    """
+    while line := opened.readline(limits.LINE + 1):
+        if len(line) > limits.LINE:
+            raise InputError(
+                f"{path}: expected lines of at most {limits.LINE:,} characters, received a longer "
+                "one; check that it is a table, or save it as Parquet"
+            )
+        yield line
+
+
+def _sample(opened: io.TextIOWrapper, path: Path) -> str:
     """The first lines: as many as make _SAMPLE characters, and some more of a wide table."""
     sample = io.StringIO(newline="")
-    for number, line in enumerate(opened):
+    for number, line in enumerate(lines(opened, path)):
         sample.write(line)
         if sample.tell() >= _SAMPLE and number >= 9:
             break

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.config import limits
 from warmstart.data.readers import packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
@@ -83,7 +84,7 @@ def find(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, list[Path]] = {name: [] for name in TRAIN + TEST}
     try:
-        there = sorted(path for path in folder.iterdir() if path.is_file())
+        there = [path for path in packed.entries(folder) if path.is_file()]
     except OSError:
         return {}
     for path in there:
@@ -109,12 +110,13 @@ def array(content: bytes, where: Path) -> NDArray[Any]:
     """
     code, axes = content[2:4] if len(content) >= 4 else (0, 0)
     start = 4 + 4 * axes
-    if content[:2] != b"\0\0" or code not in TYPES or not axes or len(content) < start:
+    known = content[:2] == b"\0\0" and code in TYPES and 1 <= axes <= limits.AXES
+    if not known or len(content) < start:
         raise InputError(
             f"{where}: expected an IDX file that begins with 00 00, one of "
-            f"{', '.join(f'{code:02x}' for code in TYPES)} and the number of axes, received "
-            f"{content[:4].hex(' ') or 'nothing'} at the start of {len(content)} bytes; fetch it "
-            "again"
+            f"{', '.join(f'{code:02x}' for code in TYPES)} and the number of axes, at most "
+            f"{limits.AXES}, received {content[:4].hex(' ') or 'nothing'} at the start of "
+            f"{len(content)} bytes; fetch it again"
         )
     kind = np.dtype(TYPES[code])
     shape = tuple(int(length) for length in np.frombuffer(content, ">u4", axes, offset=4))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from warmstart.config import limits
 from warmstart.config.params import Data
 from warmstart.data.readers import packed
 from warmstart.data.readers.raw import Raw
@@ -38,7 +39,8 @@ def find(folder: Path) -> list[Path]:
     """The folders of the classes in `folder`: all in it, if one has a PNG or a JPEG by its name.
     A folder that cannot be read has none."""
     try:
-        inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+        there = packed.entries(folder)
+        inside = [path for path in there if path.is_dir() and not path.name.startswith(".")]
         return inside if any(map(is_image, (f for p in inside for f in p.iterdir()))) else []
     except OSError:
         return []
@@ -65,18 +67,18 @@ def read(folder: Path, data: Data) -> Raw:
     files: list[Path] = []
     labels: list[int] = []
     for label, each in enumerate(classes):
-        inside = [path for path in sorted(each.iterdir()) if not _is_left_behind(path)]
+        inside = [path for path in packed.entries(each) if not _is_left_behind(path)]
         own = [path for path in inside if path.is_file()]
         if other := [path for path in inside if not path.is_file()]:
             problems.append(
-                f"{each}: expected images, received folders in it ({_some(other, each)}); move "
-                "their images one level up"
+                f"{each}: expected images, received {_kind_of(other)} in it "
+                f"({_some(other, each)}); move their images one level up"
             )
         elif not own:
             problems.append(f"{each}: expected images of this class, received none; remove it")
         files += own
         labels += [label] * len(own)
-    if astray := [path for path in sorted(folder.iterdir()) if path.is_file() and is_image(path)]:
+    if astray := [path for path in packed.entries(folder) if path.is_file() and is_image(path)]:
         problems.append(
             f"{folder}: expected every image in the folder of its class, received "
             f"{_some(astray, folder)} outside; move them"
@@ -100,6 +102,10 @@ def read(folder: Path, data: Data) -> Raw:
     return Raw(x=x, y=y, class_names=names, where=str(folder), source=said)
 
 
+def _kind_of(paths: list[Path]) -> str:
+    return "folders" if any(path.is_dir() for path in paths) else "pipes, devices or the like"
+
+
 def _is_left_behind(path: Path) -> bool:
     """By a system that looked at the folder."""
     return path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini")
@@ -120,6 +126,10 @@ def _headers(
                 opened = Image.open(path, formats=_FORMATS)
             with opened as image:
                 width, height = image.size
+                if width * height > limits.PIXELS:
+                    raise ValueError(
+                        f"{width} × {height} pixels, more than {limits.PIXELS:,}: make it smaller"
+                    )
                 if image.getexif().get(0x0112) in _SWAPPED:
                     width, height = height, width
                 sizes.setdefault((height, width), []).append(path)

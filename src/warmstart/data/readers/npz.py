@@ -1,15 +1,18 @@
 """.npz: arrays that NumPy saved, by name."""
 
 import lzma
+import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.config import limits
 from warmstart.data.readers import packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
@@ -25,7 +28,11 @@ _CORRUPT = (
     EOFError,
     KeyError,
     MemoryError,
+    OverflowError,
     RuntimeError,
+    SyntaxError,
+    TypeError,
+    tokenize.TokenError,
     zlib.error,
     lzma.LZMAError,
     zipfile.BadZipFile,
@@ -80,12 +87,15 @@ def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     try:
         member = archive.getinfo(f"{name}.npy")
         packed.check_size(member.file_size, name)
+        packed.check_ratio(member.file_size, member.compress_size, name)
         with archive.open(member) as file:
             start = file.read(len(np.lib.format.MAGIC_PREFIX))
         if start != np.lib.format.MAGIC_PREFIX:
             raise InputError(
                 f"{name}: expected an array, received other bytes; save it with np.savez"
             )
+        with archive.open(member) as file:
+            _check_header(file, member.file_size)
         with archive.open(member) as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
             if file.read(1):  # at the end the checksum is compared
@@ -101,6 +111,30 @@ def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             f"({str(error) or type(error).__name__}); save it again"
         ) from None
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _check_header(file: IO[bytes], size: int) -> None:
+    """Refuse a header that promises something else than there is, before NumPy makes room for it.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    headers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(file)
+    if version not in headers:
+        raise ValueError(f"format {version}")
+    shape, _, kind = headers[version](file)
+    if kind.hasobject:
+        return  # NumPy's own line
+    wrong = any(type(length) is not int or length < 0 for length in shape)
+    if wrong or len(shape) > limits.AXES:
+        raise ValueError(f"shape {shape}")
+    there = size - file.tell()
+    if kind.itemsize == 0 or math.prod(shape) * kind.itemsize != there:
+        raise ValueError(f"{there:,} bytes for shape {shape} of {kind}")
 
 
 def _joined(arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, Any], list[str]]:

@@ -5,16 +5,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO, FileIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
 import psutil
 
+from warmstart.config import limits
 from warmstart.errors import InputError
 from warmstart.progress import Bar
-
-MOST_GB = 20.0
-"""Gigabytes that a file may have once it is unpacked; less where the machine has less memory."""
 
 GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
@@ -26,12 +25,41 @@ def check_size(size: int, where: str | Path) -> None:
     Raises:
         InputError: one line.
     """
-    most = min(MOST_GB * 1e9, psutil.virtual_memory().total)
+    most = min(limits.GIGABYTES * 1e9, psutil.virtual_memory().total)
     if size > most:
         raise InputError(
             f"{where}: expected at most {most / 1e9:.3g} GB once it is unpacked, received "
             f"{size / 1e9:.3g} GB or more; take fewer rows, columns or pixels"
         )
+
+
+def check_ratio(size: int, packed: int, where: str | Path) -> None:
+    """Refuse what is made to unpack to more than anything is: `size` bytes out of `packed`.
+
+    Raises:
+        InputError: one line.
+    """
+    if size > limits.RATIO_BYTES and size > limits.RATIO * packed:
+        raise InputError(
+            f"{where}: expected what is packed to have at most {limits.RATIO} times its size, "
+            f"received {packed / 1e6:.3g} MB that unpack to {size / 1e6:,.0f} MB or more; unpack it"
+        )
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in `folder`, sorted.
+
+    Raises:
+        InputError: if it is more than the limit.
+        OSError: if the folder cannot be read.
+    """
+    found = list(islice(folder.iterdir(), limits.ENTRIES + 1))
+    if len(found) > limits.ENTRIES:
+        raise InputError(
+            f"{folder}: expected at most {limits.ENTRIES:,} files and folders in it, received "
+            "more; name a file, or a folder with the data alone"
+        )
+    return sorted(found)
 
 
 def content(path: Path) -> bytes:
@@ -45,7 +73,7 @@ def content(path: Path) -> bytes:
 
 def unpacked(packed: bytes, where: str) -> bytes:
     """As `content`, of bytes at hand."""
-    return b"".join(_pieces(BytesIO(packed), where))
+    return b"".join(_pieces(BytesIO(packed), where, len(packed)))
 
 
 def chunks(path: Path) -> Iterator[bytes]:
@@ -56,8 +84,9 @@ def chunks(path: Path) -> Iterator[bytes]:
     """
     try:
         with path.open("rb") as file:
-            check_size(path.stat().st_size, path)
-            yield from _pieces(file, str(path))
+            size = path.stat().st_size
+            check_size(size, path)
+            yield from _pieces(file, str(path), size)
     except OSError as error:
         raise InputError(
             f"{path}: expected a file that can be read, received {error.strerror or error}; "
@@ -105,7 +134,7 @@ class _Counted(FileIO):
         return size
 
 
-def _pieces(file: IO[bytes], where: str) -> Iterator[bytes]:
+def _pieces(file: IO[bytes], where: str, size_packed: int) -> Iterator[bytes]:
     packed = file.read(2) == GZIP
     file.seek(0)
     stream = gzip.GzipFile(fileobj=file) if packed else file
@@ -114,6 +143,7 @@ def _pieces(file: IO[bytes], where: str) -> Iterator[bytes]:
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
             check_size(size, where)
+            check_ratio(size, size_packed, where)
             yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(

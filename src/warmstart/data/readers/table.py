@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from warmstart.config import limits
 from warmstart.config.checking import nearest
 from warmstart.config.params import Data
 from warmstart.data.columns import stripped
@@ -22,6 +23,16 @@ def wanted(columns: Sequence[str], data: Data, path: Path) -> list[str]:
     Raises:
         InputError: with everything that is wrong with the columns, `data.target` or `data.drop`.
     """
+    if len(columns) > limits.COLUMNS:
+        raise InputError(
+            f"{path}: expected at most {limits.COLUMNS:,} columns, received {len(columns):,}; take "
+            "fewer, or save an array as .npz"
+        )
+    if long := [name for name in columns if len(name) > limits.COLUMN_NAME]:
+        raise InputError(
+            f"{path}: expected names of columns of at most {limits.COLUMN_NAME:,} characters, "
+            f"received {len(long[0]):,} ({long[0][:30]!r}…); rename it"
+        )
     counts = Counter(columns)
     problems = []
     if twice := [column for column in counts if counts[column] > 1]:
@@ -32,8 +43,7 @@ def wanted(columns: Sequence[str], data: Data, path: Path) -> list[str]:
     problems += [
         f"data.drop: expected columns of the table, received {column!r}"
         f"{nearest(column, counts) or f'; choose among {named(columns)}'}"
-        for column in data.drop
-        if column not in counts
+        for column in [each for each in data.drop if each not in counts][:_SHOWN]
     ]
     if data.target is None:
         problems.append(

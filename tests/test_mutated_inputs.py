@@ -1,0 +1,44 @@
+"""Mutated inputs, a few of many: one line each, in seconds and in little memory.
+
+`python tests/mutated_inputs.py` runs thousands.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mutated_inputs import mutant
+
+
+def faults(seeds: Iterable[int]) -> list[str]:
+    made = [(mutant(seed), mutant(seed).answered()) for seed in seeds]
+    return [f"{m.seed} ({m.kind}, {m.how}): {a.fault}: {a.said[-300:]}" for m, a in made if a.fault]
+
+
+# each ended in a traceback, or took seconds, before there were limits
+@pytest.mark.parametrize(
+    "seed",
+    [
+        51, 65, 102, 169, 208, 239, 256, 294, 301, 412, 467, 480, 488, 509, 582, 589, 701,
+    ],
+)  # fmt: skip
+def test_what_was_answered_wrongly_once(seed: int) -> None:
+    assert faults([seed]) == []
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    def digest(seed: int) -> str:
+        files = sorted(mutant(seed).files.items())
+        return hashlib.sha256(repr(files).encode()).hexdigest()
+
+    assert [digest(seed) for seed in range(40)] == [digest(seed) for seed in range(40)]
+    assert len({digest(seed) for seed in range(40)}) == 40
+
+
+@pytest.mark.slow
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(st.integers(10_000, 2**31))
+def test_any_seed(seed: int) -> None:
+    assert faults([seed]) == []
