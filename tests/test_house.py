@@ -40,7 +40,10 @@ BESIDE = {
     "comparison": {*LAYERS},
     "places": {"config"},
     "stage_commands": {*LAYERS, "runtime", "stages", "places"},
-    "__main__": {*LAYERS, "runtime", "stages", "places", "stage_commands"},
+    "commands": {*LAYERS, "runtime", "stages", "places", "stage_commands"},
+    "faults": {"places"},
+    "terminal": set(),
+    "__main__": {"commands", "faults", "runtime", "terminal"},
     "__init__": {"library"},
 }
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from warmstart.analysis.figures.figure import Figure
 from warmstart.analysis.figures.looks import Look
 from warmstart.analysis.figures.scripts import inert, library
-from warmstart.config.names import visible
+from warmstart.errors import visible
 
 
 class Block(NamedTuple):

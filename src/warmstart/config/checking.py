@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from warmstart.config.arm import Choice
-from warmstart.config.names import visible
+from warmstart.errors import visible
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
