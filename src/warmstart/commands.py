@@ -13,7 +13,7 @@ from rich.text import Text
 
 from warmstart import __version__, places
 from warmstart.config.params import KNOWN_CLASSES
-from warmstart.errors import InputError
+from warmstart.errors import InputError, visible
 from warmstart.places import (
     MODELS,
     PARAMS,
@@ -121,7 +121,7 @@ def advise(
     from warmstart.analysis.judging import advice_of
 
     advice, console = advice_of(options, results, data), Console(highlight=False)
-    console.print(Text(advice.text), soft_wrap=not console.is_terminal)
+    console.print(Text(visible(advice.text)), soft_wrap=not console.is_terminal)
     print(f"\n{advice.code}", end="")
 
 
@@ -164,7 +164,7 @@ def links(*, server: str = "") -> None:
     from warmstart.tracking.links import links
 
     for link in links(server):
-        print(f"{link.about} {link.text}:\n    {link.url}".lstrip())
+        print(f"{visible(link.about)} {visible(link.text)}:\n    {visible(link.url)}".lstrip())
 
 
 @app.command

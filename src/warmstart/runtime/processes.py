@@ -135,7 +135,9 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
 
 def _killed(workers: Iterable[_Process]) -> str | None:
     """What to say where one of `workers` ended as it does without memory; None: none did."""
-    codes = [worker.exitcode for worker in workers]
+    workers, until = list(workers), time.monotonic() + _END_SECONDS
+    while None in (codes := [worker.exitcode for worker in workers]) and time.monotonic() < until:
+        time.sleep(0.05)  # the pool, in a thread of its own, is about to end the others
     found = next((code for code in codes if code and -code in _OUT_OF_MEMORY), None)
     if not found:
         return None
@@ -150,6 +152,7 @@ def _killed(workers: Iterable[_Process]) -> str | None:
 
 
 _SEMAPHORES = "/dev/shm"
+_END_SECONDS = 5.0
 _OUT_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS)
 """How a process ends by Linux, by C++, and by a file in memory where there is no room for it."""
 _reports: Any = None  # in a worker process: where it reports epochs,
