@@ -34,14 +34,12 @@ def test_names_in_a_table_show_as_they_are(tmp_path: Path) -> None:
     rows = "".join(f"{n},{n % 7},{'x' if n % 2 else HOSTILE}\n" for n in range(60))
     text = f"n,size\x1b[31m,kind\n{rows}".replace("\x00", "")
     (tmp_path / "table.csv").write_text(text, encoding="utf-8")
-    for more in ("kind", "kidn\x1b[31m\nerror: all is well"):
-        command = [sys.executable, "-m", "warmstart", "describe", "table.csv", "--target", more]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == (0 if more == "kind" else 2), done.stderr
-        said = done.stdout + done.stderr
-        assert not [c for c in said if c not in "\n" and not c.isprintable()]
-        assert r"\u001b[31m" in said or r"\x1b[31m" in said  # a received value is quoted
-    assert len(done.stderr.splitlines()) == 1
+    command = [sys.executable, "-m", "warmstart", "describe", "table.csv", "--target", "kind"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not [c for c in done.stdout if c != "\n" and not c.isprintable()]
+    assert r"size\u001b[31m" in done.stdout
+    assert r"a\u001b]0;title\u0007\u001b[2J\u202eb\u009bc" in done.stdout
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -6,6 +6,7 @@ import errno
 import os
 import platform
 import re
+import select
 import sqlite3
 import sys
 import time
@@ -178,7 +179,7 @@ def _say(code: int, *lines: str) -> int:
         if sys.stdout:
             sys.stdout.flush()
     except OSError:
-        _nobody_reads()
+        _discard_output()
     try:
         for problem in problems:
             print(f"{head} {problem}", file=sys.stderr)
@@ -189,13 +190,21 @@ def _say(code: int, *lines: str) -> int:
 
 
 def _nobody_reads() -> bool:
-    """Whether standard output goes nowhere; then what is left of it goes nowhere quietly."""
+    """Whether standard output is a pipe whose reader is gone."""
     try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        events = select.poll()
+        events.register(sys.stdout.fileno(), 0)
+        if not events.poll(0):
+            return False
+    except (AttributeError, OSError, ValueError):
+        return False
+    _discard_output()
+    return True
+
+
+def _discard_output() -> None:
+    """Else what is left of it would be a traceback when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse_little_memory() -> None:

@@ -19,6 +19,8 @@ from warmstart.analysis.judging import judge
 from warmstart.config import loading
 from warmstart.errors import visible
 
+pytestmark = pytest.mark.slow
+
 CANARY = "canary()"
 NAMES = (
     f"<script>{CANARY}</script>",
@@ -87,7 +89,6 @@ def test_svg_shows_them_as_text(folder: Path) -> None:
             assert not [n for n in names if n.startswith("on") or n.endswith("href")]
 
 
-@pytest.mark.slow
 def test_no_script_of_theirs_runs(folder: Path, page: Page) -> None:
     params = loading.load(folder / "params.yaml")
     judgement = judge(params, folder / "results", folder / "prepared")
