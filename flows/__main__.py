@@ -21,6 +21,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, occupied, read_stages, waves
+from warmstart.faults import ended
 
 START = "run `make prefect` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")
@@ -134,4 +135,4 @@ def _find_server(*, needed: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

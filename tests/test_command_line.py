@@ -8,7 +8,8 @@ import pytest
 
 import parameters
 from terminals import terminal
-from warmstart.__main__ import app, main
+from warmstart.__main__ import main
+from warmstart.commands import app
 from warmstart.stage_commands import STAGES
 
 TABLE = "size,kind\n" + "".join(f"{n % 7},{'ab'[n % 2]}\n" for n in range(60))
@@ -149,16 +150,30 @@ def test_a_mistake_is_one_line(
     assert said(capsys) == [f"error: {line}"]
 
 
-def test_what_no_folder_is_to_blame_for_is_our_bug(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_neither_input_nor_system_is_to_blame_for_is_our_bug(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object) -> None:
-        raise OSError(errno.ENOENT, "No such file or directory", "of_ours")
+        raise FileNotFoundError(errno.ENOENT, "No such file at http://me:hidden@host", "of_ours")
 
-    monkeypatch.chdir(project)
+    monkeypatch.chdir(project / "docs")
     monkeypatch.setattr("warmstart.stages.prepare.prepare", broken)
-    with pytest.raises(FileNotFoundError):
-        main(["prepare"])
+    assert main(["prepare"]) == 1
+    (line,) = said(capsys)
+    (report,) = (project / ".warmstart/errors").iterdir()
+    assert line.startswith("error: a bug of warmstart, FileNotFoundError: ")
+    assert line.endswith(f"; please report it with the file {report}")
+    known = report.read_text()
+    assert "def broken" not in known
+    assert known.rstrip().endswith("No such file at http://…@host: 'of_ours'")
+    assert "Traceback (most recent call last)" in known
+    assert "hidden" not in line + known
+    shutil.rmtree(project / ".warmstart")
+    (project / ".warmstart").touch()
+    assert main(["prepare"]) == 1
+    lines = said(capsys)
+    assert "Traceback (most recent call last):" in lines
+    assert lines[-1].endswith("; please report it with the lines above")
 
 
 def test_errors_are_red_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,10 @@ BESIDE = {
     "places": {"config"},
     "own_data": {"config"},
     "stage_commands": {*LAYERS, "runtime", "stages", "places"},
-    "__main__": {*LAYERS, "runtime", "stages", "places", "own_data", "stage_commands"},
+    "commands": {*LAYERS, "runtime", "stages", "places", "own_data", "stage_commands", "login"},
+    "faults": {"places"},
+    "terminal": set(),
+    "__main__": {"commands", "faults", "runtime", "terminal"},
     "__init__": {"library"},
 }
 

@@ -7,6 +7,7 @@ included, so all that the stage has started can be ended, by force after a while
 """
 
 import ctypes
+import logging
 import os
 import queue
 import sys
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, partialmethod
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +48,18 @@ def main(seconds: float, arguments: list[str]) -> int:
 def run_dvc(arguments: list[str]) -> None:
     """Run DVC, which stages side by side often make wait for its locks: for the repository's it
     would look each half second, for the guard of its list of held paths give up after three. And
-    see `restore` and `load`."""
-    from dvc import cli, lock, rwlock
+    see `restore`, `load` and `keep`."""
+    from dvc import cli, lock, output, rwlock
     from dvc.stage.cache import StageCache
 
     lock.DEFAULT_TIMEOUT = 0.3  # seconds; it looks six times in this
     rwlock.make_lock = partial(lock.make_lock, wait=True)
     StageCache.restore = partialmethod(restore, StageCache.restore)
     StageCache._load = load
+    output.otransfer = partial(keep, output.otransfer)
+    files = logging.getLogger("dvc_data.hashfile.transfer")
+    told = count()
+    files.addFilter(lambda _: not next(told))  # of many files the first
     sys.exit(cli.main(["--wait-for-lock", *arguments]))
 
 
@@ -70,6 +76,19 @@ def restore(cache: Any, by_lock: Callable[..., None], stage: Any, **how: Any) ->
         for out in stage.outs:
             out.hash_info = HashInfo()
         by_lock(cache, stage, **how)
+
+
+def keep(transfer: Callable[..., Any], *given: Any, **how: Any) -> Any:
+    """DVC's `transfer`, after which all seems well where outputs did not get into the cache."""
+    from dvc.exceptions import DvcException
+
+    done = transfer(*given, **how)
+    if done.failed:
+        raise DvcException(
+            f"DVC's cache: expected room for all outputs, {len(done.failed)} files are not in it, "
+            "as said above; free some and run the command again"
+        )
+    return done
 
 
 def load(cache: Any, stage: Any) -> Any:

@@ -19,6 +19,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        if error.errno and error.filename is None:  # a write that fails does not say where
+            error.filename = str(path)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -24,14 +24,19 @@ def entered() -> Iterator[None]:
     """Be in the folder of the project, as `git` and `dvc` are: the current one or the next above it
     that holds params.yaml. Where there is none, stay."""
     global _start
-    here = Path.cwd()
-    root = next((folder for folder in (here, *here.parents) if (folder / PARAMS).exists()), here)
-    before, _start = _start, Path() if root == here else here
+    here, there = Path.cwd(), root()
+    before, _start = _start, Path() if there == here else here
     try:
-        with chdir(root):
+        with chdir(there):
             yield
     finally:
         _start = before
+
+
+def root() -> Path:
+    """The folder of the project around the current one; where there is none, that one."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / PARAMS).exists()), here)
 
 
 def given(path: str) -> Path:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from warmstart.errors import visible
+
 Item = TypeVar("Item")
 
 LINE_SECONDS = 5.0
@@ -66,7 +68,8 @@ class Bar(tqdm):
 
     def at(self, part: str) -> None:
         """Name the part that is at work; empty: none is."""
-        self.set_description_str(f"{self._name}, {part}" if part else self._name, refresh=False)
+        said = f"{self._name}, {visible(part)}" if part else self._name
+        self.set_description_str(said, refresh=False)
         if self._drawn and not self._look:
             self.refresh()
 

@@ -27,7 +27,8 @@ TEXTS = [
     "<b>relu</b>", "T-shirt/top <x>", "a|b", "`code`", "``", "**bold**", "*it*", "_under_", "a_b",
     "[link](http://x)", "![i](x)", "~~gone~~", "R&amp;D &lt;", "back\\slash", "back\\|slash", "$x$",
     "<script>alert(1)</script>", "초기화 He", "<!-- -->", "http://x.y", "a * b", "1 < 2 > 0",
-    "\\", "&#65;",
+    "\\", "&#65;", "# head", "head #", "> said", "- item", "+ item", "1. one", "2) two", "---",
+    "===", "https://x.y/z", "www.x.y", "- - -", "[x]: http://y",
 ]  # fmt: skip
 
 
@@ -64,6 +65,11 @@ def test_in_a_list_a_heading_and_a_table_too(text: str) -> None:
         for row in ElementTree.fromstring(f"<x>{rendered}</x>").iter("tr")
     ]
     assert rows == [[text, "n"], [text, str(len(text))], ["next", "4"]]
+
+
+def test_addresses_become_no_links() -> None:
+    made = paragraph("see https://x.y/z or www.x.y").markdown
+    assert made == r"see https\://x.y/z or www\.x.y"  # GitHub links what stands bare
 
 
 def test_a_table_says_by_which_numbers_it_is_sorted() -> None:

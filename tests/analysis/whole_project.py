@@ -1,6 +1,8 @@
 """A project all of whose stages have run: made-up records, as many arms as params.yaml has."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from fabricated import finished, study, trial
 from parameters import params
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
+from warmstart.config.params import Params
 from warmstart.files import write_json
 from warmstart.records import looks, times_of, write_looks, write_records
 from warmstart.training.layers import LayerProbe
@@ -34,17 +37,24 @@ CARD = {
 }
 
 
-def report(folder: Path) -> Path:
-    """Write the results and the report of such a project; the folder of the report."""
-    names = [str(number) for number in range(10)]
+def report(
+    folder: Path, params: Params = PARAMS, names: Sequence[str] = "0123456789", **card: Any
+) -> Path:
+    """Write the results and the report of such a project; the folder of the report.
+
+    Args:
+        params: with the studies and their arms.
+        names: of the classes.
+        card: what the card of the data says otherwise.
+    """
     counts = dict.fromkeys(names, 36)
     task = {part: {"n": 360, "classes": counts} for part in ("train", "validation", "test")}
-    task |= {"class_names": names, "digest": "d" * 64}
+    task |= {"class_names": [*names], "digest": "d" * 64}
     tasks = {"tasks": dict.fromkeys(("full", "a", "b"), task)}
-    write_json(folder / "prepared/card.json", CARD | tasks)
+    write_json(folder / "prepared/card.json", CARD | tasks | card)
     results = folder / "results"
-    for name in PARAMS.compare.studies:
-        _study(results / "compare" / name, name)
+    for name in params.compare.studies:
+        _study(results / "compare" / name, name, params)
     settings = {"stage": "transfer", "study": "", "settings": {"splits": "resampled"}}
     draw = np.random.default_rng(1)
     for labels in (None, 10, 50):
@@ -72,15 +82,16 @@ def report(folder: Path) -> Path:
     ]
     write_records(results / "yardsticks/records.parquet", without)
     _encoders(results / "autoencode")
-    judgement = judge(PARAMS, results, folder / "prepared")
+    judgement = judge(params, results, folder / "prepared")
     write_report(judgement, folder / "reports")
     return folder / "reports"
 
 
-def _study(place: Path, name: str) -> None:
+def _study(place: Path, name: str, params: Params) -> None:
     """Arms between 92 and 98 %, but for those that are known not to learn."""
-    networks = PARAMS.compare.arms(name)
-    budget = {"epochs": str(PARAMS.compare.epochs), "batch_size": str(PARAMS.compare.batch_size)}
+    compare = params.compare
+    networks = compare.arms(name)
+    budget = {"epochs": str(compare.epochs), "batch_size": str(compare.batch_size)}
     errors = {
         arm: 0.9 if arm in ("zeros", "normal_1", "sigmoid") else 0.02 + 0.005 * (number % 10)
         for number, arm in enumerate(networks)

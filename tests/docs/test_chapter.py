@@ -16,10 +16,10 @@ import parameters
 from docs import chapter_pictures, chapter_tables
 from fabricated import finished
 from warmstart import library
-from warmstart.__main__ import app
 from warmstart.analysis.chapter import RULES
 from warmstart.analysis.results import DataCard, judged
 from warmstart.analysis.summary import write_summary
+from warmstart.commands import app
 from warmstart.config.loading import parse
 from warmstart.files import read_json
 

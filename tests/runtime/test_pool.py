@@ -1,7 +1,10 @@
 """Worker processes: the same results whatever their number."""
 
+import os
 import re
+import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from warmstart.config.arm import Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.errors import InputError
 from warmstart.runtime import pool as executor
+from warmstart.runtime import processes
 from warmstart.training.trials import Cohort, Phase, Split
 
 NETWORK = Arm(hidden=(8,), initializer=Initializer(name="he_normal"))
@@ -145,3 +149,30 @@ def test_without_dask_an_address_is_refused(
         executor.start(there, tmp_path),
     ):
         pass
+
+
+def test_a_worker_that_is_killed_names_executor_workers(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        _work(killed, tmp_path, "tensorflow")
+    (line,) = caught.value.problems
+    assert line.startswith("executor.workers: expected memory for 1 of them, received: one was ")
+    assert "ended by SIGKILL" in line
+    assert "give fewer workers" in line
+
+
+def test_a_worker_that_cannot_be_set_up_says_why(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no_backend"):
+        _work(os.path.join, tmp_path, "no_backend")
+
+
+def _work(work: Callable[..., object], folder: Path, backend: str) -> None:
+    with processes.start(1, folder, backend) as here:
+        done = here.submit(work, make_cohort(folder, NETWORK))
+        try:
+            done.result()
+        finally:
+            here.stop()
+
+
+def killed(cohort: Cohort, folder: Path, progress: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

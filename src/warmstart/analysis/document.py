@@ -28,7 +28,11 @@ class Block(NamedTuple):
 
 Text: TypeAlias = str | int | Block | None
 """Words on a line, shown as they are; None is a dash. A `Block` is words already."""
-_MARKUP = re.compile(r"[\\`*<\[\]~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+_MARKUP = re.compile(
+    r"[\\`*<\[\]~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])"
+    # addresses, which GitHub makes links; at the start a heading, a quotation, a list or a line
+    r"|:(?=//)|(?<=\bwww)\.|^#|^>|^[-+=](?=[\s=-]|$)|(?<=^\d)[.)](?=\s|$)|#+$"
+)
 """What Markdown shows as it is with a backslash before it, and may take for markup without."""
 
 

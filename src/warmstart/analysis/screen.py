@@ -14,6 +14,7 @@ from warmstart.analysis.labels import label
 from warmstart.analysis.results import Results
 from warmstart.analysis.words import wording
 from warmstart.contrasts import Verdict
+from warmstart.errors import visible
 
 HEADS: Mapping[Verdict, str] = {
     "practically equal": "equal",
@@ -31,7 +32,7 @@ def show(judgement: Judgement, report: Path) -> None:
     if judgement.studies or judgement.transfer:
         console.print(_table(judgement))
         console.print()
-    lines = {"advice": judgement.advice and Text(judgement.advice.headline)}
+    lines = {"advice": judgement.advice and Text(visible(judgement.advice.headline))}
     lines |= {"transfer": _transfer(judgement.transfer), "report": Text(str(report))}
     for name, line in lines.items():
         if line:
@@ -45,7 +46,7 @@ def _table(judgement: Judgement) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("study", no_wrap=True, overflow="ellipsis")
     table.add_column("chosen", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(Text(f"test {title}"), no_wrap=True)  # names are no markup of rich
+    table.add_column(Text(visible(f"test {title}")), no_wrap=True)  # names are no markup of rich
     for verdict, head in HEADS.items():
         table.add_column(head, justify="right", no_wrap=True, style=COLOURS.get(verdict, ""))
     for study in results:
@@ -72,4 +73,4 @@ def _row(study: Results) -> list[Text]:
         wording(summary).mean(summary.arms[summary.reference].test),
         *(str(counts[verdict] or "") for verdict in HEADS),
     ]
-    return [Text(cell) for cell in cells]
+    return [Text(visible(cell)) for cell in cells]

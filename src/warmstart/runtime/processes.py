@@ -3,18 +3,24 @@ stay in that core's cache; or one per GPU."""
 
 import gc
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import psutil
+
+from warmstart.errors import InputError
 from warmstart.runtime import environment
 from warmstart.runtime.lifetime import end_with_parent
 from warmstart.training import setup
@@ -34,24 +40,31 @@ class Processes:
     """They read and write our files where they lie."""
 
     def __init__(
-        self, pool: ProcessPoolExecutor, count: int, folder: Path, reports: Any, stopping: Any
+        self, pool: ProcessPoolExecutor, count: int, folder: Path, reports: "_Pipe", stop: "_Pipe"
     ) -> None:
         self.count = count
-        self._pool, self._folder, self._reports, self._stopping = pool, folder, reports, stopping
+        self._pool, self._folder, self._reports, self._stop = pool, folder, reports, stop
 
     def submit(self, work: Callable[..., Any], cohort: Cohort) -> Future[Any]:
         return self._pool.submit(_do, work, cohort, self._folder)
 
     def next_report(self) -> int | None:
-        return self._reports.get()
+        return self._reports.out.recv()
 
     def end_reports(self) -> None:
-        self._reports.put(None)
+        self._reports.into.send(None)
 
     def stop(self) -> None:
-        # not by killing them: one that dies while it reports keeps the queue's lock
-        self._stopping.set()
+        self._stop.into.send(None)  # nobody takes it: it is there for all
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Pipe(NamedTuple):
+    """Without a lock, which a worker that is killed would keep: what is as short as a number is
+    written to a pipe as a whole."""
+
+    out: Connection
+    into: Connection
 
 
 class _Process(SpawnProcess):
@@ -75,36 +88,91 @@ class _Process(SpawnProcess):
 class _Spawn(SpawnContext):
     """Not fork, which TensorFlow does not survive."""
 
-    Process = _Process
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[_Process] = []
+
+    def Process(self, *arguments: Any, **named: Any) -> _Process:  # type: ignore[override]  # noqa: N802
+        self.started.append(_Process(*arguments, **named))
+        return self.started[-1]
 
 
 @contextmanager
 def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterator[Processes]:
-    """`workers` processes for `backend`, or one per GPU or core; each sees one GPU at most."""
+    """`workers` processes for `backend`, or one per GPU or core; each sees one GPU at most.
+
+    Raises:
+        InputError: if the machine has no memory for a worker that ran, or does not let any start.
+    """
     gpus = environment.gpus(backend)
     count = (len(gpus) or len(os.sched_getaffinity(0))) if workers == "auto" else workers
+    if sys.platform == "linux" and not os.access(_SEMAPHORES, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{_SEMAPHORES}: expected a folder that can be written, which worker processes need, "
+            "received none; mount it (a tmpfs)"
+        )
     context = _Spawn()
-    reports, devices, stopping = context.SimpleQueue(), context.SimpleQueue(), context.Event()
+    reports, stop = _Pipe(*context.Pipe(duplex=False)), _Pipe(*context.Pipe(duplex=False))
+    devices = context.SimpleQueue()
     for number in range(count if gpus else 0):
         devices.put(gpus[number % len(gpus)])
-    with ProcessPoolExecutor(
-        count,
-        mp_context=context,
-        initializer=_enter,
-        initargs=(backend, os.getpid(), devices if gpus else None, reports, stopping),
-    ) as pool:
-        yield Processes(pool, count, folder, reports, stopping)
+    try:
+        with ProcessPoolExecutor(
+            count,
+            mp_context=context,
+            initializer=_enter,
+            initargs=(backend, os.getpid(), devices if gpus else None, reports.into, stop.out),
+        ) as pool:
+            yield Processes(pool, count, folder, reports, stop)
+    except BrokenProcessPool as error:
+        if problem := _killed(context.started):
+            raise InputError(problem) from error
+        raise
+    finally:
+        for end in (*reports, *stop):
+            end.close()
 
 
-_reports: Any = None  # in a worker process: the queue on which it reports epochs,
-_stopping: Any = None  # and the event that ends its work
+def _killed(workers: Iterable[_Process]) -> str | None:
+    """What to say where one of `workers` ended as it does without memory; None: none did."""
+    workers, until = list(workers), time.monotonic() + _END_SECONDS
+    while None in (codes := [worker.exitcode for worker in workers]) and time.monotonic() < until:
+        time.sleep(0.05)  # the pool, in a thread of its own, is about to end the others
+    found = next((code for code in codes if code and -code in _OUT_OF_MEMORY), None)
+    if not found:
+        return None
+    total = psutil.virtual_memory().total / 1e9
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    return (
+        f"executor.workers: expected memory for {len(codes)} of them, received: one was ended by "
+        f"{signal.Signals(-found).name}, as happens where memory is short (this machine has "
+        f"{total:.1f} GB, the largest process took {largest:.1f} GB); give fewer workers or other "
+        "programs less, and run the command again, which goes on where it stood"
+    )
 
 
-def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any) -> None:
-    """Set up a worker process."""
-    global _reports, _stopping
+_SEMAPHORES = "/dev/shm"
+_END_SECONDS = 5.0
+_OUT_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS)
+"""How a process ends by Linux, by C++, and by a file in memory where there is no room for it."""
+_reports: Any = None  # in a worker process: where it reports epochs,
+_stop: Any = None  # what has something to read once its work is to end,
+_problem: BaseException | None = None  # and why it could not be set up
+
+
+def _enter(backend: str, parent: int, devices: Any, reports: Connection, stop: Connection) -> None:
+    """Set up a worker process. Where that fails its work does, which has somebody to tell."""
+    global _reports, _stop, _problem
     end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
+    _reports, _stop = reports, stop
+    try:
+        _set_up(backend, devices)
+    except Exception as error:
+        _problem = error
+
+
+def _set_up(backend: str, devices: Any) -> None:
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
     # half of what starting a worker takes would be spent on them; and the million objects that stay
@@ -114,7 +182,6 @@ def _enter(backend: str, parent: int, devices: Any, reports: Any, stopping: Any)
         setup.enter(backend)
     gc.freeze()
     gc.enable()
-    _reports, _stopping = reports, stopping
 
 
 @contextmanager
@@ -131,6 +198,8 @@ def without(packages: Iterable[str]) -> Iterator[None]:
 
 
 def _do(work: Callable[..., Any], cohort: Cohort, folder: Path) -> Any:
+    if _problem:
+        raise _problem
     waiting, reported = 0, time.monotonic()
 
     def progress(epochs: int) -> None:
@@ -138,11 +207,11 @@ def _do(work: Callable[..., Any], cohort: Cohort, folder: Path) -> Any:
         waiting += epochs
         if time.monotonic() < reported + REPORT_SECONDS:
             return
-        if _stopping.is_set():
+        if _stop.poll():
             raise StoppedError
-        _reports.put(waiting)
+        _reports.send(waiting)
         waiting, reported = 0, time.monotonic()
 
     done = work(cohort, folder, progress)
-    _reports.put(waiting)
+    _reports.send(waiting)
     return done

@@ -11,6 +11,7 @@ from warmstart.config.params import DRAWN, Params
 from warmstart.data import encoder, fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
+from warmstart.errors import visible
 from warmstart.metrics import METRICS, automatic
 from warmstart.stages.plan import Plan, planned
 
@@ -28,7 +29,7 @@ def describe(params: Params) -> str:
     plan = planned(dataset, params)
     lines = [*_target(dataset), *_columns(dataset), *_parts(dataset, params, plan)]
     lines += [*plan.warnings, *_settings(dataset, params, plan)]
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
 
 
 def _target(dataset: Dataset) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from warmstart.errors import visible
 from warmstart.files import read_json, write_json
 from warmstart.records import write_records
 
@@ -16,7 +17,7 @@ def reason(data: Path) -> str | None:
 def leave_out(stage: str, why: str, outputs: Sequence[Path]) -> None:
     """Say so, and put a word in the place of each of `outputs`, which DVC expects: no records in a
     `records.parquet`, in every other file, or in the folder, the reason."""
-    print(f"{stage}: left out, since {why}")
+    print(visible(f"{stage}: left out, since {why}"))
     for path in outputs:
         if path.name == "records.parquet":
             write_records(path, [])

@@ -14,6 +14,7 @@ from warmstart.data.sources import load
 from warmstart.data.split import wanted
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import View
+from warmstart.errors import visible
 from warmstart.files import write_json
 from warmstart.progress import Bar
 from warmstart.stages.plan import planned
@@ -160,4 +161,4 @@ def _table(card: dict[str, Any]) -> str:
     lines += card["warnings"]
     if left_out := card["transfer"]["left_out"]:
         lines.append(f"transfer is left out: {left_out}")
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))

@@ -4,10 +4,9 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
-from warmstart.analysis.figures.scripts import inert, library
+from warmstart.analysis.figures.scripts import page
 
 PAGE = "study.html"
 
@@ -26,31 +25,11 @@ def draw(folder: Path, into: Path) -> None:
     drawn = []
     for path in _specifications(folder):
         text = path.read_text(encoding="utf-8")
-        title = escape(str(json.loads(text).get("description", path.stem)))
-        call = f"vegaEmbed('#{path.stem}', {inert(text)}, {_OPTIONS})"
-        drawn.append(
-            f'<figure><div id="{path.stem}"></div><figcaption>{title}</figcaption></figure>'
-            f"<script>{call}</script>"
-        )
+        drawn.append((path.stem, str(json.loads(text).get("description", path.stem)), text))
         svg = path.with_suffix(".svg")
         if svg.exists():
             shutil.copy(svg, into / svg.name)
-    (into / PAGE).write_text(_PAGE % (library(), "\n".join(drawn)), encoding="utf-8")
-
-
-_OPTIONS = "{actions: false}"
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Figures</title>
-<style>
-body { font: 16px system-ui, sans-serif; color: black; background: white; margin: 24px }
-figure { margin: 0 0 40px; max-width: 760px } figure > div { width: 100%% }
-figcaption { color: #555 }
-</style>
-<script>%s</script>
-<body>
-%s
-</body></html>
-"""
+    (into / PAGE).write_text(page("Figures", drawn), encoding="utf-8")
 
 
 def _specifications(folder: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from warmstart.analysis.figures.scripts import page
 from warmstart.files import replacing
 
 _FIELDS = re.compile(r'"(?:field|fields|sort)": \[?"(\w+)"|datum\.(\w+)')
@@ -53,7 +54,9 @@ class Figure:
         written = {
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
-            ".html": lambda: vl_convert.vegalite_to_html(self._alone(), bundle=True).encode(),
+            ".html": lambda: page(
+                self.title, [(self.name, self.caption, json.dumps(self._alone()))]
+            ).encode(),
             ".json": lambda: json.dumps(self.spec(), indent=1, sort_keys=True).encode(),
         }.get(path.suffix)
         if written is None:
