@@ -8,7 +8,7 @@ from fabricated import finished, study, trial
 from parameters import params
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.records import looks, times_of, write_looks, write_records
 from warmstart.training.layers import LayerProbe
 
@@ -41,7 +41,7 @@ def report(folder: Path) -> Path:
     task = {part: {"n": 360, "classes": counts} for part in ("train", "validation", "test")}
     task |= {"class_names": names, "digest": "d" * 64}
     tasks = {"tasks": dict.fromkeys(("full", "a", "b"), task)}
-    write_json(folder / "prepared/card.json", CARD | tasks)
+    write_sealed(folder / "prepared/card.json", CARD | tasks)
     results = folder / "results"
     for name in PARAMS.compare.studies:
         _study(results / "compare" / name, name)
@@ -116,7 +116,7 @@ def _study(place: Path, name: str) -> None:
         "versions": {"keras": "3"},
         "arms": {arm: {"seconds_per_epoch": 0.02} for arm in networks},
     }
-    write_json(times_of(place), timings)
+    write_sealed(times_of(place), timings)
 
 
 def _encoders(place: Path) -> None:

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from warmstart.analysis.figures.scripts import inert, library
+from warmstart.files import intact
 
 PAGE = "study.html"
 
@@ -25,8 +26,9 @@ def draw(folder: Path, into: Path) -> None:
     and as a page that loads nothing from elsewhere."""
     drawn = []
     for path in _specifications(folder):
-        text = path.read_text(encoding="utf-8")
-        title = escape(str(json.loads(text).get("description", path.stem)))
+        with intact(path):
+            text = path.read_text(encoding="utf-8")
+            title = escape(str(json.loads(text).get("description", path.stem)))
         call = f"vegaEmbed('#{path.stem}', {inert(text)}, {_OPTIONS})"
         drawn.append(
             f'<figure><div id="{path.stem}"></div><figcaption>{title}</figcaption></figure>'
