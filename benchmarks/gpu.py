@@ -25,7 +25,7 @@ from warmstart.config.arm import Activation, Arm, Initializer
 from warmstart.config.params import Executor
 from warmstart.data import fashion_mnist
 from warmstart.data.task import Task
-from warmstart.files import read_json, write_json
+from warmstart.files import read_sealed, write_json
 from warmstart.records import times_of
 from warmstart.stages import study
 from warmstart.stages.contender import from_scratch
@@ -162,7 +162,7 @@ def _study(
         seeds=options.trials // (len(INITIALIZERS) * RATES),
     )
     study.run({output: made}, Executor(kept_gb=0))
-    timings = read_json(times_of(output))
+    timings = read_sealed(times_of(output))
     seconds = [arm["seconds_per_epoch"] for arm in timings["arms"].values()]
     return {"seconds": timings["seconds"], "seconds_per_epoch": seconds}
 

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from warmstart.analysis.chapter import RULES, Rule
 from warmstart.analysis.summary import Summary, read_summary
 from warmstart.analysis.words import wording
-from warmstart.files import read_json, write_json
+from warmstart.files import read_json, read_sealed, write_json
 from warmstart.records import times_of
 
 HERE = Path(__file__).resolve().parent
@@ -94,9 +94,9 @@ def main(argv: Sequence[str]) -> int:
 
 def own_run(project: Path, command: str) -> dict[str, dict[str, Any]]:
     """What the reports of `project` say, under the name of its data."""
-    card = read_json(project / "data/prepared/card.json")
+    card = read_sealed(project / "data/prepared/card.json")
     path = times_of(project / "results/pretrain")
-    timings = read_json(path) if path.exists() else {}  # data without a model B have none
+    timings = read_sealed(path) if path.exists() else {}  # data without a model B have none
     summaries = project / "reports/summaries"
     claims = read_json(project / "reports/claims.json")
     transfer = read_summary(path) if (path := summaries / "transfer.json").exists() else None

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 import parameters
 import warmstart
 from warmstart.__main__ import main
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.library import Comparison
 from warmstart.records import read_records
 from warmstart.runtime.pool import Workers
@@ -73,7 +73,7 @@ def test_two_classes_run_and_transfer_is_left_out(capsys: pytest.CaptureFixture[
     for command in ("check", "prepare", "pretrain", "autoencode", "transfer", "yardsticks"):
         assert main([command]) == 0, capsys.readouterr().err
     assert main(["compare", "activation"]) == 0
-    assert read_json(Path("data/prepared/card.json"))["transfer"]["left_out"] == (
+    assert read_sealed(Path("data/prepared/card.json"))["transfer"]["left_out"] == (
         "the data have 2 classes, where task A and task B need two or more each "
         "(transfer.a: a model A of your own)"
     )

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from measuring.process import ON_CORES, call
 from publishing.store import ENVIRONMENT, empty, rows
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.records import read_records, times_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def _train(way: str, compare: list[str], place: Path, empty_database: Path) -> d
     if way != "alone" and len(published) < len(records):
         raise AssertionError(f"{way}: {len(published)} of {len(records)} trials are in MLflow")
     return {
-        "training_seconds": read_json(timings)["seconds"],
+        "training_seconds": read_sealed(timings)["seconds"],
         "seconds": done.seconds,
         "disturbed": done.disturbed,
         "trials": len(records),

@@ -23,7 +23,7 @@ from warmstart.data.memory import from_memory
 from warmstart.data.split import resplit, split_full
 from warmstart.data.target import TaskKind
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.records import write_records
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import run
@@ -188,7 +188,7 @@ def _run(dataset: Dataset, options: _Options, folder: Path) -> Comparison:
         yardsticks=yardsticks,
     )
     assert advice  # every arm is a candidate
-    kept = read_json(output / "kept.json")["record"]
+    kept = read_sealed(output / "kept.json")["record"]
     best = next(record for record in results.records if record.digest == kept)
     view = resplit(whole, best.split, options.seed, drawn)
     raw = best.settings["standardize"] == "false"

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warmstart.files import replacing
+from warmstart.files import intact, replacing
 from warmstart.training.layers import FIELDS, LayerProbe
 from warmstart.training.trials import EPOCH_METRICS, Outcome
 
@@ -84,8 +84,11 @@ class Record:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything above, the name by which trackers know this record."""
-        content = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        content = dataclasses.asdict(self)
+        # as the table gives them back, also where a metric of somebody's own is a whole number
+        content["epochs"] = {name: [*map(float, values)] for name, values in self.epochs.items()}
+        content["test"] = {name: float(value) for name, value in self.test.items()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 _PLAIN = (
@@ -116,7 +119,16 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
 
 
 def read_records(path: Path) -> tuple[Record, ...]:
-    """The records of `write_records`, in their order, with equal digests."""
+    """The records of `write_records`, in their order, with equal digests.
+
+    Raises:
+        InputError: as `files.intact`; each record is held to the digest that stands beside it.
+    """
+    with intact(path):
+        return _read_records(path)
+
+
+def _read_records(path: Path) -> tuple[Record, ...]:
     import pyarrow.parquet as pq
 
     trials: dict[str, list[dict[str, Any]]] = {}
@@ -128,7 +140,10 @@ def read_records(path: Path) -> tuple[Record, ...]:
         # what wrote the table may have taken a NaN for a missing value
         numbers = {name: math.nan for name in rest if row[name] is None}
         trials.setdefault(row["digest"], []).append(row | numbers)
-    return tuple(_record(rows, epochs, tests) for rows in trials.values())
+    records = {digest: _record(rows, epochs, tests) for digest, rows in trials.items()}
+    if other := [record for digest, record in records.items() if record.digest != digest]:
+        raise ValueError(f"{other[0].name} has not the digest that stands beside it")
+    return tuple(records.values())
 
 
 def _record(rows: Sequence[dict[str, Any]], epochs: Sequence[str], tests: Sequence[str]) -> Record:
@@ -151,22 +166,29 @@ def looks(
 
 def write_looks(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Parquet with one row per arm, seed, epoch and layer, in that order."""
-    _write_table(path, rows)
+    _write_table(path, rows, write_page_checksum=True)
 
 
 def read_looks(path: Path) -> "pd.DataFrame":
-    """The rows of `write_looks`: study, arm, seed, learning_rate and the fields of LayerProbe."""
-    import pandas as pd
+    """The rows of `write_looks`: study, arm, seed, learning_rate and the fields of LayerProbe.
 
-    return pd.read_parquet(path, columns=["study", "arm", "seed", "learning_rate", *FIELDS])
+    Raises:
+        InputError: as `files.intact`; each page is held to its checksum.
+    """
+    import pyarrow.parquet as pq
+
+    columns = ["study", "arm", "seed", "learning_rate", *FIELDS]
+    with intact(path):
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+        return table.to_pandas()
 
 
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _write_table(path: Path, rows: Sequence[dict[str, Any]], **how: Any) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with replacing(path) as unfinished:
-        pq.write_table(pa.Table.from_pylist(list(rows)), unfinished)
+        pq.write_table(pa.Table.from_pylist(list(rows)), unfinished, **how)
 
 
 @dataclass(frozen=True, kw_only=True)

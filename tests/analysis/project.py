@@ -8,7 +8,7 @@ from prepared import leave
 
 from warmstart.data.task import Task
 from warmstart.data.view import Standardization
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.records import Record, write_records
 
 SIZES = {"train": 12, "validation": 8, "test": 20}
@@ -39,7 +39,7 @@ def prepare(folder: Path) -> dict[str, Task]:
         for name, task in tasks.items()
     }
     card = {"name": "trees", "features": 3, "feature_shape": [3, 1], "tasks": about}
-    write_json(folder / "card.json", card)
+    write_sealed(folder / "card.json", card)
     return tasks
 
 
@@ -59,4 +59,4 @@ def keep(folder: Path, records: Sequence[Record], best: int, model: str, hits: n
         "validation_errors": "",
         "validation_samples": len(hits),
     }
-    write_json(folder / "kept.json", kept)
+    write_sealed(folder / "kept.json", kept)

@@ -1,5 +1,6 @@
 """Judging reads records and writes what they come to, whatever stages have run."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from project import keep, prepare
 from warmstart.analysis.judging import advice_of, judge
 from warmstart.analysis.summary import read_summary
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_json, read_sealed, write_sealed
 from warmstart.records import write_records
 
 PARAMS = params()
@@ -133,7 +134,8 @@ def test_results_on_other_data_are_not_judged(made: Path, tmp_path: Path) -> Non
     )
     prepared = shutil.copytree(made / "prepared", tmp_path / "prepared")
     card = prepared / "card.json"
-    card.write_text(card.read_text().replace("d" * 64, "e" * 64))
+    other = json.dumps(read_sealed(card)).replace("d" * 64, "e" * 64)
+    write_sealed(card, json.loads(other))
     assert judge(PARAMS, tmp_path / "results", prepared).everything == ()
 
 

@@ -26,7 +26,7 @@ from warmstart.analysis.pairs import judge_pairs
 from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
 from warmstart.config.params import Params
-from warmstart.files import read_json, write_json
+from warmstart.files import read_sealed, write_sealed
 from warmstart.records import Record, looks, write_looks, write_records
 from warmstart.training.layers import LayerProbe
 
@@ -61,7 +61,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "digest": "f" * 64,
         "tasks": {"full": task, "a": task, "b": task},
     }
-    write_json(project / "prepared/card.json", card)
+    write_sealed(project / "prepared/card.json", card)
     transfer = finished("scratch", ACCURACIES, stage="transfer", study="") + finished(
         "on_a", [a - 0.03 for a in ACCURACIES], stage="transfer", study=""
     )
@@ -183,9 +183,9 @@ def test_the_page_is_built_for_everybody(reports: Path) -> None:
 
 
 def test_what_a_file_of_the_user_says_is_no_markup(project: Path) -> None:
-    card = read_json(project / "prepared/card.json")
+    card = read_sealed(project / "prepared/card.json")
     card["tasks"]["full"]["class_names"] = ["a|b", "<script>", "R&D"]
-    write_json(project / "prepared/card.json", card)
+    write_sealed(project / "prepared/card.json", card)
     html, markdown = both(run(project))
     assert "a|b, &lt;script&gt;, R&amp;D" in html
     assert "<script>" not in html
@@ -220,7 +220,7 @@ def test_names_that_people_write_are_shown_as_they_are(tmp_path: Path) -> None:
         "licence": "none",
         "tasks": {"full": task | {"test": {"n": 200, "classes": {"x": 200}}}},
     }
-    write_json(tmp_path / "prepared/card.json", card)
+    write_sealed(tmp_path / "prepared/card.json", card)
     write(tmp_path / "results/compare/initializer", study(arms, seeds=6, n_test=200))
     reports = run(tmp_path)
     html, markdown = both(reports)
@@ -360,7 +360,7 @@ def test_times_of_training_are_in_the_report_alone(project: Path) -> None:
         "versions": {},
         "arms": {"norm": {"seconds_per_epoch": 0.02}},
     }
-    write_json(project / "results/times/compare/clipping.json", timings)
+    write_sealed(project / "results/times/compare/clipping.json", timings)
     html, _ = both(run(project))
     speed = ["epochs to 85.5 %", "seeds that reach it", "seconds to it", "ms / epoch"]
     ours = {arm: cells(html, "study-clipping", arm, 2) for arm in ("norm", "none")}
@@ -375,7 +375,7 @@ def test_an_arm_has_one_colour_in_the_whole_page(project: Path) -> None:
         records = [r for arm in arms.split() for r in finished(arm, ACCURACIES, study=name)]
         write(project / "results/compare" / name, records)
     reports = run(project)
-    colours = read_json(reports / "colours.json")
+    colours = read_sealed(reports / "colours.json")
     assert colours["initializer"]["zeros"] == colours["clipping"]["zeros"]
     dots: dict[str, set[str]] = {}
     for hue, arm in re.findall(r'background: (#\w+)"></i>(\w+)<', both(reports)[0]):

@@ -9,7 +9,7 @@ from fabricated import classified, predicted
 from parameters import params
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
-from warmstart.files import read_json, write_json
+from warmstart.files import read_json, write_sealed
 from warmstart.records import Record, write_records
 
 PARAMS = params()
@@ -48,7 +48,7 @@ def report(
         "digest": "f" * 64,
         "tasks": {"full": task | names},
     }
-    write_json(folder / "prepared/card.json", card | about)
+    write_sealed(folder / "prepared/card.json", card | about)
     write_records(folder / "results/compare/activation/records.parquet", networks)
     write_records(folder / "results/yardsticks/records.parquet", yardsticks)
     judgement = judge(PARAMS, folder / "results", folder / "prepared")
@@ -60,7 +60,11 @@ def report(
 def test_a_regression_is_told_in_the_unit_of_its_target(tmp_path: Path) -> None:
     errors = {"relu": [5.2, 5.1, 5.3, 5.2, 5.2], "silu": [4.4, 4.5, 4.4, 4.3, 4.4]}
     networks = [r for arm, e in errors.items() for r in predicted(arm, e, **settings(arm))]
-    others = {"mean": [20.0] * 5, "linear": [8.0, 8.1, 7.9, 8.0, 8.0], "gradient_boosting": [9] * 5}
+    others = {
+        "mean": [20.0] * 5,
+        "linear": [8.0, 8.1, 7.9, 8.0, 8.0],
+        "gradient_boosting": [9.0] * 5,
+    }
     yardsticks = [r for arm, e in others.items() for r in predicted(arm, e, **ELSEWHERE)]
     text = report(
         tmp_path,

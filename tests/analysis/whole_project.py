@@ -11,7 +11,7 @@ from parameters import params
 from warmstart.analysis.judging import judge
 from warmstart.analysis.page import write_report
 from warmstart.config.params import Params
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.records import looks, times_of, write_looks, write_records
 from warmstart.training.layers import LayerProbe
 
@@ -51,7 +51,7 @@ def report(
     task = {part: {"n": 360, "classes": counts} for part in ("train", "validation", "test")}
     task |= {"class_names": [*names], "digest": "d" * 64}
     tasks = {"tasks": dict.fromkeys(("full", "a", "b"), task)}
-    write_json(folder / "prepared/card.json", CARD | tasks | card)
+    write_sealed(folder / "prepared/card.json", CARD | tasks | card)
     results = folder / "results"
     for name in params.compare.studies:
         _study(results / "compare" / name, name, params)
@@ -127,7 +127,7 @@ def _study(place: Path, name: str, params: Params) -> None:
         "versions": {"keras": "3"},
         "arms": {arm: {"seconds_per_epoch": 0.02} for arm in networks},
     }
-    write_json(times_of(place), timings)
+    write_sealed(times_of(place), timings)
 
 
 def _encoders(place: Path) -> None:

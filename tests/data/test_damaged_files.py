@@ -178,7 +178,7 @@ def test_a_damaged_task_is_the_users_to_prepare_again(
         problem = error.problems[0]
         received = None
     if received is None:
-        assert problem.startswith(f"{path}: expected a task that the stage prepare")
+        assert problem.startswith(f"{path}: expected what the stage prepare writes")
     else:
         for key, value in arrays.items():
             np.testing.assert_array_equal(getattr(received, key), value)

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 import parameters
 from warmstart.__main__ import main
 from warmstart.data.task import Task
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 
 PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
 OWN = PAGE[PAGE.index("## Five examples") : PAGE.index("## What is read")]
@@ -56,7 +56,7 @@ def settings(title: str) -> dict[str, Any]:
 def prepared(changes: dict[str, Any]) -> tuple[Task, dict[str, Any]]:
     write(changes)
     assert main(["check"]) == main(["prepare"]) == 0
-    return Task.read(Path("data/prepared/full.npz")), read_json(Path("data/prepared/card.json"))
+    return Task.read(Path("data/prepared/full.npz")), read_sealed(Path("data/prepared/card.json"))
 
 
 @pytest.mark.parametrize("title", [t for t in EXAMPLES if "$ python" in EXAMPLES[t]])

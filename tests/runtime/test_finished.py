@@ -145,7 +145,7 @@ def test_a_damaged_one_is_trained_anew(
 
 
 @contextmanager
-def full(path: Path) -> Any:
+def full(path: Path, *, lasting: bool) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     yield
 
@@ -339,7 +339,7 @@ def test_a_stage_drops_what_other_code_left_unfinished(tmp_path: Path, capfd: An
     key = made_up(tmp_path, 1)
     checkpoint = tmp_path / "running" / "trials.npz"
     checkpoint.parent.mkdir()
-    checkpoint.touch()
+    np.savez(checkpoint, rows=[1])
     (tmp_path / "unlabelled.npz").touch()  # of the stage itself
     begin(tmp_path, ["code", "code"])
     assert Store(tmp_path).read(key)

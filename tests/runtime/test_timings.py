@@ -14,7 +14,7 @@ import pytest
 from fake_gpus import NAMES, FakeNvml
 from warmstart import __version__
 from warmstart.data.task import Task
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.runtime import environment
 from warmstart.runtime.timings import Stopwatch, describe, facts
 from warmstart.training.trials import EPOCH_METRICS, Result
@@ -51,7 +51,7 @@ def written(path: Path, address: str | None = None) -> dict[str, Any]:
         trained=[SLOW, FAST, OTHER, BEFORE],
         facts=facts(data, address),
     )
-    return read_json(path)
+    return read_sealed(path)
 
 
 def test_everything_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

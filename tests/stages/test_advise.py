@@ -7,7 +7,7 @@ import pytest
 import parameters
 from fabricated import finished
 from warmstart.__main__ import main
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.records import write_records
 
 COMPARE = parameters.params().compare
@@ -35,7 +35,7 @@ def test_advice_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "test": {"n": 100, "classes": {"x": 40, "y": 30, "z": 30}},
     }
     card = {"name": "letters", "features": 64, "tasks": {"full": full}}
-    write_json(tmp_path / "prepared" / "card.json", card)
+    write_sealed(tmp_path / "prepared" / "card.json", card)
     assert advise(tmp_path) == 2
     assert "expected a study with the arms of the parameter file" in capsys.readouterr().err
 

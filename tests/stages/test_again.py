@@ -11,7 +11,7 @@ from in_process import workers
 
 from test_compare import study
 from warmstart.config.params import Executor
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.runtime import pool
 from warmstart.runtime.finished import Finished
 from warmstart.stages.run import run
@@ -60,7 +60,7 @@ def test_a_second_run_trains_nothing(tmp_path: Path, train: Callable[..., Traine
     }
     assert train("second", 3, one=ONE, other=OTHER) == set()
     assert written(tmp_path / "second") == written(tmp_path / "first")
-    before, after = (read_json(tmp_path / n / "times.json") for n in ("first", "second"))
+    before, after = (read_sealed(tmp_path / n / "times.json") for n in ("first", "second"))
     # nothing was trained in this time, and an epoch costs what it cost
     assert after["arms"] == before["arms"]
     assert (before["trial_epochs"], before["samples"]) == (3 * 2 * 2, 3 * 2 * 2 * 60)

@@ -16,7 +16,7 @@ from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.data.view import Standardization
 from warmstart.errors import InputError
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.networks import transfer
 from warmstart.records import read_records
 from warmstart.runtime.pool import Workers
@@ -51,7 +51,9 @@ def write_data(folder: Path, shape: tuple[int, ...] = (3, 3), *, spoilt: bool = 
     arrays |= {f"y_{part}": (np.arange(n) % 2).astype("int32") for part, n in _SIZES.items()}
     task = Task.of(name="full", class_names=("a", "b"), **arrays)
     leave(folder, task, Standardization(mean=np.full(9, 5.0), scale=np.full(9, 2.0)))
-    write_json(folder / "card.json", {"feature_shape": list(shape), "transfer": {"left_out": None}})
+    write_sealed(
+        folder / "card.json", {"feature_shape": list(shape), "transfer": {"left_out": None}}
+    )
     return task
 
 

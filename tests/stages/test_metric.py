@@ -16,7 +16,7 @@ from warmstart.config.checking import check
 from warmstart.config.params import Compare, Executor
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.metrics import METRICS
 from warmstart.records import read_records
 from warmstart.runtime import pool
@@ -110,7 +110,7 @@ def test_every_record_has_it_and_rates_are_chosen_by_it(tmp_path: Path, metric: 
             assert best.test["test_log_loss"] == pytest.approx(best.test["test_loss"], rel=1e-5)
             assert value(best) == best.epochs["val_loss"][-1]
     assert {r.outcome for r in records} >= {"completed", "dropped"}
-    kept = read_json(tmp_path / "out/kept.json")
+    kept = read_sealed(tmp_path / "out/kept.json")
     assert kept["validation_samples"] == len(task.y_validation)
     if metric == "rmse":  # of which the kept trial's metric is made
         errors = np.frombuffer(bytes.fromhex(kept["validation_errors"]), "<f4")

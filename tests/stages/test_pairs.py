@@ -18,7 +18,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.networks import mlp, saving
 from warmstart.records import Outcome, Record, read_records, write_records
 from warmstart.stages.transfer import transfer
@@ -166,7 +166,7 @@ def run(
         task.write(folder / f"data/{name}.npz")
     leave(folder / "data", full)
     card = {"feature_shape": [5], "transfer": {"left_out": None}}
-    write_json(folder / "data/card.json", card)
+    write_sealed(folder / "data/card.json", card)
     network = options.pretrain.network.resolve(5)
     saving.save(mlp.build(network, 5, 2, seed=1), folder / "a.keras")
     sources = {"on_a": folder / "a.keras"}

@@ -13,7 +13,7 @@ from warmstart.data.split import rows
 from warmstart.data.task import Task
 from warmstart.data.view import Standardization
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.stages.prepare import prepare
 
 PARAMS = params()
@@ -118,7 +118,7 @@ def test_validation_and_test_do_not_reach_the_statistics(tmp_path: Path) -> None
 
 
 def test_the_card_says_what_the_files_hold(digits: Path) -> None:
-    card = read_json(digits / "card.json")
+    card = read_sealed(digits / "card.json")
 
     assert (card["name"], card["n"], card["features"]) == ("digits", 1797, 64)
     assert card["feature_shape"] == [8, 8]
@@ -192,7 +192,7 @@ def test_a_test_set_that_came_with_the_data_stays_whole(tmp_path: Path) -> None:
     assert np.bincount(full.y_train).tolist() == [8] * 5
     assert np.bincount(full.y_validation).tolist() == [4] * 5
     assert b.y_test.tolist() == [1, 0] * 8
-    card = read_json(tmp_path / "out/card.json")
+    card = read_sealed(tmp_path / "out/card.json")
     assert (card["splits"], card["validation_fraction"], card["test_fraction"]) == (
         "official",
         0.2,

@@ -21,7 +21,7 @@ from warmstart.data.split import split_full
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.networks import transfer as reuse
 from warmstart.records import Record, read_records
 from warmstart.runtime.pool import Workers
@@ -144,7 +144,7 @@ def prepare(folder: Path, options: Params) -> None:
     for name, labels in {"a": others, "b": B}.items():
         view.task.only(name, labels).write(folder / f"data/{name}.npz")
     card = {"feature_shape": [3, 3], "transfer": {"left_out": None}}
-    write_json(folder / "data/card.json", card)
+    write_sealed(folder / "data/card.json", card)
 
 
 def run(folder: Path, splits: Splits, *methods: str) -> Project:

@@ -11,7 +11,7 @@ import pytest
 
 from test_compare import study
 from warmstart.config.params import Executor, Splits
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.records import Record, read_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import Store, announced
@@ -127,7 +127,7 @@ def test_each_arm_is_tested_at_its_own_rate_and_at_no_other(
     # what is kept is the best on validation, which the test set likes least
     assert pools[0].exported == [("tanh", 0.1, 5)]
     (best,) = [r for r in records if (r.arm, r.learning_rate, r.seed) == ("tanh", 0.1, 5)]
-    assert read_json(output / "kept.json") == {
+    assert read_sealed(output / "kept.json") == {
         "record": best.digest,
         "model": "models/one.keras",
         "data": made.task.digest,
@@ -146,7 +146,7 @@ def test_what_is_kept_validated_on_the_split_that_prepare_drew(
     output = tmp_path / "output"
     run({output: made}, Executor(), Path("models/one.keras"), folder=tmp_path / "scratch")
     assert pools[0].exported == [("tanh", 0.1, 0)]
-    assert read_json(output / "kept.json")["data"] == made.task.digest
+    assert read_sealed(output / "kept.json")["data"] == made.task.digest
 
 
 @pytest.mark.parametrize("splits", ["fixed", "resampled"])
@@ -158,7 +158,7 @@ def test_what_is_announced_becomes_the_records(
     records = run({tmp_path / "output": made}, Executor(), folder=tmp_path / "scratch")
     assert len(records) == 2 * 3 * 6  # two arms, one rate beyond the two of the grid, six seeds
     assert pools[0].found == {replace(r, chosen=False, test={}).digest for r in records}
-    timings = read_json(tmp_path / "output/times.json")
+    timings = read_sealed(tmp_path / "output/times.json")
     assert pools[0].facts == {key: timings[key] for key in pools[0].facts}
     assert pools[0].facts.keys() >= {"device", "versions", "data"}
     assert set(timings["data"]) == {record.data_digest for record in records}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary, write_summary
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.records import EPOCH_METRICS, Record, times_of, write_records
 from warmstart.tracking import publish as publishing
 from warmstart.tracking.publish import Project, Published, Publisher
@@ -188,7 +188,7 @@ def write(
         project = project_of(folder)
         write_summary(project.summary(folder), summary)
     if timings:
-        write_json(times_of(folder), timings)
+        write_sealed(times_of(folder), timings)
     return folder
 
 

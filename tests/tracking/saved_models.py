@@ -9,7 +9,7 @@ from prepared import leave
 from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.data.view import Standardization, View
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.networks import mlp, saving
 from warmstart.records import Record
 
@@ -31,7 +31,7 @@ def prepare(folder: Path, n: int = 60) -> None:
         task.write(folder / f"{name}.npz")
         if name == "full":
             leave(folder, task, standardization)
-    write_json(folder / "card.json", {"feature_shape": SHAPE})
+    write_sealed(folder / "card.json", {"feature_shape": SHAPE})
 
 
 def network(*, right: float = 1.0, seed: int = 1) -> keras.Sequential:
@@ -75,7 +75,7 @@ def save(
     )
     n = len(view.task.y_validation)
     folder = path.parent.parent if stage == "compare" else path.parent
-    write_json(
+    write_sealed(
         folder / "cards" / f"{path.stem}.json",
         {
             "model": path.name,

@@ -13,7 +13,7 @@ from parameters import params
 from warmstart.analysis.judging import judge
 from warmstart.config.arm import Arm
 from warmstart.data.view import View
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.library import Comparison
 from warmstart.networks import mlp, saving
 from warmstart.predictor import Predictor
@@ -86,7 +86,7 @@ def leave(
         validation_samples=3 if task.classes else 2,
     )
     write_records(here / "results/compare/activation/records.parquet", records)
-    write_json(here / "results/compare/activation/kept.json", asdict(kept))
+    write_sealed(here / "results/compare/activation/kept.json", asdict(kept))
     judge(known, here / "results", prepared).write(here / "reports", here / "models/cards")
     return Comparison(
         results=None,  # type: ignore[arg-type]

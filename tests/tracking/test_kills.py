@@ -52,7 +52,7 @@ def test_publishers_killed_while_they_make_the_database(
     uri = f"sqlite:///{here}/mlflow.db"
     assert killed(small, uri, seed=2, most=300, times=2) == 2
     assert seen(uri) == published_at_once(small)
-    assert not list(here.glob("mlflow.db.new*"))
+    assert not list(here.glob(".unfinished-*"))
 
 
 def test_publishers_killed_before_a_server(

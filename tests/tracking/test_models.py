@@ -293,10 +293,10 @@ def test_track_brings_models_and_the_report(
     assert main(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
-        "error: models/cards/a.json: expected the card of a model, received JSONDec"
+        "error: models/cards/a.json: expected what the stage report writes, received a damaged file"
     )
     damage = "import pathlib; pathlib.Path('models/cards/a.json').write_text('[')"
     # beside a pipeline it costs a warning
     assert main([*command, "--during", sys.executable, "-c", f"{damage}; raise SystemExit(3)"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
-    assert "make track` publishes it later: models/cards/a.json: expected the card" in line
+    assert "make track` publishes it later: models/cards/a.json: expected what the stage" in line

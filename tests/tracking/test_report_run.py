@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
 from made_up_results import publish
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.tracking.publish import Project, Publisher
 
 
@@ -71,7 +71,7 @@ def test_arms_have_the_colours_of_the_report(
     reports: Path, database: Path, folder: Path, here: Path
 ) -> None:
     hues = {"he_normal": "#0072b2", "normal_1": "#d55e00"}
-    write_json(reports / "colours.json", {"initializer": hues, "depth": {"he_normal": "#000000"}})
+    write_sealed(reports / "colours.json", {"initializer": hues, "depth": {"he_normal": "#000000"}})
     publish(folder)
     client = MlflowClient(f"sqlite:///{database}")
     experiment = client.get_experiment_by_name("warmstart/initializer").experiment_id
@@ -79,7 +79,7 @@ def test_arms_have_the_colours_of_the_report(
     seen = {run.data.tags["warmstart.arm"]: run.data.tags.get("mlflow.runColor") for run in runs}
     assert seen == hues | {"glorot_normal": None}
     hues["glorot_normal"] = "#000000"  # another arm has come before it
-    write_json(reports / "colours.json", {"initializer": hues})
+    write_sealed(reports / "colours.json", {"initializer": hues})
     assert publish(folder).new == 0
     runs = client.search_runs([experiment], "tags.`warmstart.kind` = 'summary'")
     assert {r.data.tags["warmstart.arm"]: r.data.tags["mlflow.runColor"] for r in runs} == hues

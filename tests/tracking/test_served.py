@@ -25,7 +25,7 @@ from warmstart.data.kinds import understand
 from warmstart.data.rows import decode
 from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.networks import saving
 from warmstart.predictor import Predictor
 from warmstart.tracking.models import publish_models
@@ -348,7 +348,7 @@ def test_the_page_shows_what_runs(here: Path, capsys: pytest.CaptureFixture) -> 
 def test_a_table_that_is_gone_is_one_line(here: Path) -> None:
     """Its medians and categories are known from it alone."""
     leave(here, people().drop(columns="cost"), "kind")
-    card = read_json(here / "models/cards/activation.json")
+    card = read_sealed(here / "models/cards/activation.json")
     assert [each["name"] for each in card["input"]["columns"]] == list(ROWS)
     assert "mean" not in card["input"]
     (here / "data/prepared/full.npz").unlink()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from warmstart.files import intact, read_arrays
 from warmstart.records import Record, read_records
 
 COLUMNS = 10
@@ -34,13 +35,14 @@ def read_encoders(folder: Path, shape: Sequence[int]) -> Encoders | None:
 
     `shape` is that of one sample.
     """
-    if not (folder / "shown.npz").exists():
+    shown = folder / "shown.npz"
+    if not shown.exists():
         return None
     chosen = tuple(r for r in read_records(folder / "records.parquet") if r.chosen)
     if len(shape) != 2:
         return Encoders(chosen=chosen, pictures={})
-    with np.load(folder / "shown.npz", allow_pickle=False) as file:
-        arrays = dict(file)
+    with intact(shown):
+        arrays = read_arrays(shown)
     pictures, originals = {}, arrays["originals"]
     methods = [name.removesuffix("_filters") for name in arrays if name.endswith("_filters")]
     if rebuilt := [method for method in methods if f"{method}_reconstructions" in arrays]:

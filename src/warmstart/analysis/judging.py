@@ -23,7 +23,7 @@ from warmstart.analysis.summary import Summary, write_summary
 from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.errors import InputError
-from warmstart.files import read_json, write_json
+from warmstart.files import read_sealed, write_json, write_sealed
 from warmstart.records import Kept
 
 
@@ -79,7 +79,7 @@ class Judgement:
         write_json(reports / "claims.json", claims.as_json(self.claims))
         cards.mkdir(parents=True, exist_ok=True)
         for name, content in self.cards.items():
-            write_json(cards / f"{name}.json", content)
+            write_sealed(cards / f"{name}.json", content)
 
 
 def judge(params: Params, results: Path, prepared: Path) -> Judgement:
@@ -192,6 +192,6 @@ def _cards(
     for place, judged in read.items():
         kept = results / place / "kept.json"
         if kept.exists():
-            saved = Kept(**read_json(kept))
+            saved = Kept(**read_sealed(kept))
             content = card(saved, judged, data, prepared, params.seed)
             yield Path(content["model"]).stem, content

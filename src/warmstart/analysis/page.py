@@ -16,7 +16,7 @@ from warmstart.analysis.figures.files import shown, write_figures
 from warmstart.analysis.figures.forest import forest
 from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
-from warmstart.files import replacing
+from warmstart.files import write_text
 
 
 def write_report(judgement: Judgement, output: Path) -> None:
@@ -37,8 +37,7 @@ def write_report(judgement: Judgement, output: Path) -> None:
         "report.html": to_html(title, first, contents(_contents(judgement)), rest),
         "report.md": to_markdown(first, rest),
     }.items():
-        with replacing(output / name) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+        write_text(output / name, text)
 
 
 def _rest(judgement: Judgement, studies: Mapping[str, Shown]) -> Iterator[Block]:

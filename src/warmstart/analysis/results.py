@@ -11,7 +11,7 @@ from warmstart.analysis.chance import TestPart, chance, level, luck
 from warmstart.analysis.statistics import summarize
 from warmstart.analysis.summary import Contrast, Summary
 from warmstart.data.task import Task
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.metrics import METRICS
 from warmstart.records import Record, read_looks, read_records, times_of
 
@@ -32,7 +32,7 @@ class DataCard:
     def read(cls, prepared: Path) -> Self | None:
         """The card in the folder that `prepare` wrote; None where there is none."""
         path = prepared / "card.json"
-        return cls(read_json(path)) if path.exists() else None
+        return cls(read_sealed(path)) if path.exists() else None
 
     @classmethod
     def of(cls, name: str, task: Task, predicted: str = "") -> Self:
@@ -159,7 +159,7 @@ def read_results(folder: Path, data: DataCard | None, equivalence: float) -> Res
         read_records(path),
         data,
         equivalence,
-        timings=read_json(timings) if timings.exists() else {},
+        timings=read_sealed(timings) if timings.exists() else {},
         diagnostics=read_looks(looks) if looks.exists() else None,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from warmstart.contrasts import Verdict
-from warmstart.files import write_json
+from warmstart.files import intact, read_sealed, write_sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,13 +147,14 @@ class Summary:
 
 
 def write_summary(path: Path, summary: Summary) -> None:
-    write_json(path, dataclasses.asdict(summary))
+    write_sealed(path, dataclasses.asdict(summary))
 
 
 def read_summary(path: Path) -> Summary:
     """The summary of `write_summary`.
 
     Raises:
-        ValueError: if the file holds something else.
+        InputError: as `files.intact`.
     """
-    return TypeAdapter(Summary).validate_json(path.read_bytes())
+    with intact(path):
+        return TypeAdapter(Summary).validate_python(read_sealed(path))

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from warmstart.data import leaks, target
 from warmstart.data.columns import Column, ColumnError
-from warmstart.data.digest import CORRUPT, content_digest
+from warmstart.data.digest import content_digest
 from warmstart.data.incoming import Told, as_array, taken
 from warmstart.errors import InputError
-from warmstart.files import replacing
+from warmstart.files import intact, read_arrays, replacing
 from warmstart.metrics import Kind, kind_of
 
 _ROWS = 1 << 16  # so many at a time, where a whole copy would double the memory
@@ -84,21 +84,14 @@ class Dataset:
         """The dataset that `write` wrote to `path`, and the arrays beside it.
 
         Raises:
-            InputError: if there is no such file, or it is none that `write` wrote.
+            InputError: as `files.intact`.
         """
-        try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
+        with intact(path, "what the stage prepare writes", "run `dvc repro prepare`"):
+            arrays = read_arrays(path)
             told = json.loads(str(arrays.pop("told")))
             columns = tuple(map(Column.from_json, told.pop("columns")))
             x, y, groups = arrays.pop("x"), arrays.pop("y"), arrays.pop("groups", None)
-        except CORRUPT as error:
-            reason = " ".join(str(error).split())
-            raise InputError(
-                f"{path}: expected the data that the stage prepare wrote, received "
-                f"{type(error).__name__}: {reason}; run `dvc repro prepare`"
-            ) from None
-        told |= {key: tuple(told[key]) for key in ("class_names", "feature_shape")}
+            told |= {key: tuple(told[key]) for key in ("class_names", "feature_shape")}
         x = x.astype(np.float32) if x.dtype == np.uint8 else x
         return cls(x=x, y=y, groups=groups, columns=columns, **told), arrays
 

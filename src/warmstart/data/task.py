@@ -8,9 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.data.digest import CORRUPT, content_digest
-from warmstart.errors import InputError
-from warmstart.files import replacing
+from warmstart.data.digest import content_digest
+from warmstart.files import intact, read_arrays, replacing
 from warmstart.metrics import Kind, kind_of
 
 PARTS = ("train", "validation", "test")
@@ -91,11 +90,12 @@ class Task:
         mean, deviation = self.target
         return y.astype(np.float64) * deviation + mean
 
-    def write(self, path: Path) -> None:
-        """A .npz without pickles: the same bytes for the same task, whenever it is written."""
+    def write(self, path: Path, *, lasting: bool = True) -> None:
+        """A .npz without pickles: the same bytes for the same task, whenever it is written.
+        `lasting` as `files.replacing`."""
         own: dict[str, Any] = {} if self.classes else {"target": np.array(self.target)}
         # not compressed: other versions of zlib give other bytes, and every trial reads this
-        with replacing(path) as unfinished:
+        with replacing(path, lasting=lasting) as unfinished:
             np.savez(
                 unfinished,
                 **{key: getattr(self, key) for key in _ARRAYS},
@@ -110,22 +110,15 @@ class Task:
         """The task that `write` wrote to `path`.
 
         Raises:
-            InputError: if there is no such file, or it is none that `write` wrote.
+            InputError: as `files.intact`.
         """
-        try:
-            # opened here: NumPy does not close what it cannot read
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                mean, deviation = file["target"].tolist() if "target" in file else (0.0, 1.0)
-                return cls(
-                    **{key: file[key] for key in _ARRAYS},
-                    class_names=tuple(str(name) for name in file["class_names"]),
-                    name=str(file["name"]),
-                    digest=str(file["digest"]),
-                    target=(mean, deviation),
-                )
-        except CORRUPT as error:
-            reason = " ".join(str(error).split())
-            raise InputError(
-                f"{path}: expected a task that the stage prepare wrote, received "
-                f"{type(error).__name__}: {reason}; run `dvc repro prepare`"
-            ) from None
+        with intact(path, "what the stage prepare writes", "run `dvc repro prepare`"):
+            arrays = read_arrays(path)
+            mean, deviation = arrays["target"].tolist() if "target" in arrays else (0.0, 1.0)
+            return cls(
+                **{key: arrays[key] for key in _ARRAYS},
+                class_names=tuple(str(name) for name in arrays["class_names"]),
+                name=str(arrays["name"]),
+                digest=str(arrays["digest"]),
+                target=(mean, deviation),
+            )

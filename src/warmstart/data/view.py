@@ -13,7 +13,7 @@ from warmstart.data import encoder
 from warmstart.data.columns import Column
 from warmstart.data.dataset import Dataset
 from warmstart.data.task import PARTS, Task
-from warmstart.files import replacing
+from warmstart.files import intact, read_arrays, replacing
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -75,8 +75,10 @@ class Standardization:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        with np.load(path, allow_pickle=False) as file:
-            return cls(mean=file["mean"], scale=file["scale"])
+        """That of `write`. Raises InputError as `files.intact`."""
+        with intact(path):
+            arrays = read_arrays(path)
+            return cls(mean=arrays["mean"], scale=arrays["scale"])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

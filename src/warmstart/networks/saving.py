@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from warmstart.files import replacing
+from warmstart.files import check_zip, intact, replacing
 from warmstart.networks import activations, mlp
 
 _NO_CLOCK = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
@@ -18,9 +18,9 @@ def save(model: keras.Model, path: Path) -> None:
 
     Keras writes the time of saving into the archive, and tells shared objects apart by where they
     lie in memory, so that DVC would take every save for a new model: pack the same content again
-    without them.
+    without them. Who keeps the file has it last (`files.replacing`).
     """
-    with replacing(path) as unfinished:
+    with replacing(path, lasting=False) as unfinished:
         model.save(unfinished)
         with zipfile.ZipFile(unfinished) as archive:
             content = {info.filename: archive.read(info) for info in archive.infolist()}
@@ -44,7 +44,13 @@ def _number_shared_objects(config: str) -> str:
 
 def load(path: Path) -> keras.Model:
     """The network in the `.keras` file `path`, of a compiled model, with a fresh optimizer like
-    that of the file, which remembers nothing of its training."""
+    that of the file, which remembers nothing of its training.
+
+    Raises:
+        InputError: as `files.intact`.
+    """
+    with intact(path):
+        check_zip(path)
     model = keras.models.load_model(path, safe_mode=True)
     return _rebuilt(model, model.layers)
 

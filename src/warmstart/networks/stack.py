@@ -7,6 +7,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 from warmstart.errors import InputError
+from warmstart.files import check_zip, intact
 
 HEAD = "logits"
 """Name of the last layer of every network that is built here."""
@@ -38,7 +39,8 @@ class Stack:
             InputError: if that is no `.keras` file of a Sequential model with at least one hidden
                 Dense layer that ends in a Dense one.
         """
-        try:
+        with intact(path, "a model that Keras saved as .keras", "save the whole model that way"):
+            check_zip(path)
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read("config.json"))
             kinds = {
@@ -48,11 +50,6 @@ class Stack:
                     config["config"]["layers"],
                 )
             }
-        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(
-                f"{path}: expected a model that Keras saved as .keras, "
-                f"received {type(error).__name__}: {error}; save the whole model in that format"
-            ) from None
         dense = [name for name, kind in kinds.items() if kind == "Dense"]
         if config["class_name"] != "Sequential" or list(kinds)[-1:] != dense[-1:] or len(dense) < 2:
             raise InputError(

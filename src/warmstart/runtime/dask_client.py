@@ -62,7 +62,7 @@ class Cluster:
         if answer:
             Queue(answer, client=self._client).put(self._files[name].read_bytes())
             return 0
-        with replacing(self._folder / name) as unfinished:
+        with replacing(self._folder / name, lasting=False) as unfinished:
             unfinished.write_bytes(content)
         # a file may come twice, when its worker died before it could record that it had sent it
         return self._epochs.pop(name, 0)

@@ -92,7 +92,7 @@ class _Home:
             except TimeoutError:
                 continue
         answer.close()
-        with replacing(path) as unfinished:
+        with replacing(path, lasting=False) as unfinished:
             unfinished.write_bytes(content)
         return path
 

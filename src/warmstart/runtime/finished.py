@@ -91,7 +91,7 @@ class Finished:
                 with suppress(OSError):
                     path.unlink()
                 continue
-            with replacing(store.path(key)) as unfinished:
+            with replacing(store.path(key), lasting=False) as unfinished:
                 unfinished.write_bytes(content)
             found.add(key)
             with suppress(OSError):  # somebody else's folder, or one that was removed
@@ -120,7 +120,7 @@ class Finished:
             return
         if size > self._room:
             self._make_room(size)
-        with replacing(path) as unfinished:
+        with replacing(path, lasting=False) as unfinished:
             unfinished.write_bytes(_digest(path, content) + content)
         self._room -= size
 

@@ -162,8 +162,10 @@ class Workers:
         pieces = [replace(cohort, trials=(trial,)) for cohort, trial, _ in trained]
         answers = self._all(job, pieces)
         for cohort, trial, path in trained:
+            exported = self._store.model_path(cohort.key(trial))
             with replacing(path) as unfinished:
-                shutil.move(self._store.model_path(cohort.key(trial)), unfinished)
+                shutil.copyfile(exported, unfinished)
+            exported.unlink()
         return answers
 
     def _all(self, job: Job, pieces: Sequence[Cohort]) -> list[Any]:

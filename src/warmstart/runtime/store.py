@@ -4,19 +4,23 @@ Finished trials lie in the folder as `KEY.npz`, those that were in training in `
 is to be trained stands in `trials.json`, for those who show trials as they finish, and by which
 code and on what they are trained in `decided_by.json`. The folder lies outside DVC's outs, which
 DVC empties before it runs a stage. `runtime.finished` keeps trials beyond their stage.
+
+No trial waits for the disk: what a loss of power cuts off is not finished, and trained again.
 """
 
 import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from warmstart.files import read_json, replacing, write_json
+from warmstart.errors import InputError
+from warmstart.files import check_zip, intact, read_arrays, read_sealed, replacing, write_sealed
 from warmstart.training.layers import pack, unpack
 from warmstart.training.trials import Outcome, Result, Standing
 
@@ -28,24 +32,41 @@ _FINISHED = "[0-9a-f]" * 64 + ".npz"
 
 
 def begin(folder: Path, decided_by: Collection[str]) -> None:
-    """Drop the trials in `folder` that a killed run left there and that would be others now: keys
-    name neither code nor machine.
+    """Drop what a run that was killed left in `folder` and is damaged, and if they would be others
+    now all its trials: keys name neither code nor machine. Each is said in one line.
 
     Args:
         folder: of a stage.
         decided_by: as `finished.decided_by` says on each worker.
     """
-    file, now = folder / "decided_by.json", sorted(set(decided_by))
-    if file.exists() and read_json(file) == now:
+    file, now = folder / "decided_by.json", {"decided_by": sorted(set(decided_by))}
+    why = "of other code or another machine"
+    try:
+        alike = file.exists() and read_sealed(file) == now
+    except InputError:
+        alike, why = False, f"of unknown code, since {file.name} is damaged"
+    if not alike:
+        shutil.rmtree(folder / "running", ignore_errors=True)
+        _drop(folder, list(folder.glob(_FINISHED)), why)
+        write_sealed(file, now)
         return
-    shutil.rmtree(folder / "running", ignore_errors=True)
-    dropped = list(folder.glob(_FINISHED))
-    for path in dropped:
+    kept = [*folder.glob(_FINISHED), *folder.glob("running/*.npz")]
+    _drop(folder, [path for path in kept if not _is_whole(path)], "cut off or damaged")
+
+
+def _drop(folder: Path, trials: Sequence[Path], why: str) -> None:
+    for path in trials:
         path.unlink()
-    if dropped:
-        line = f"{len(dropped)} trials of other code or another machine: trained anew"
+    if trials:
+        line = f"{len(trials)} trials {why}: trained anew"
         print(f"{folder}: {line}", file=sys.stderr, flush=True)
-    write_json(file, now)
+
+
+def _is_whole(path: Path) -> bool:
+    with suppress(InputError), intact(path):
+        check_zip(path)
+        return True
+    return False
 
 
 def announce(
@@ -54,12 +75,12 @@ def announce(
     """Say which trials are going to be trained: the key of each, and the fields of its `Record`
     that are known before. Two records may have one key: they are trained once. `facts` are what
     the stage's times will say of device, versions and data."""
-    write_json(folder / PLAN, {"facts": facts, "trials": [list(trial) for trial in trials]})
+    write_sealed(folder / PLAN, {"facts": facts, "trials": [list(trial) for trial in trials]})
 
 
 def announced(folder: Path) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]:
-    """What `announce` wrote last: trials, facts."""
-    plan = read_json(folder / PLAN)
+    """What `announce` wrote last: trials, facts. Raises InputError as `files.intact`."""
+    plan = read_sealed(folder / PLAN)
     return [(key, known) for key, known in plan["trials"]], plan["facts"]
 
 
@@ -82,7 +103,7 @@ class Store:
         arrays: dict[str, Any] = {f"weight_{i}": value for i, value in enumerate(weights)}
         arrays |= {f"epochs_{metric}": np.array(v) for metric, v in result.epochs.items()}
         arrays |= {f"validation_{metric}": np.array(v) for metric, v in result.validation.items()}
-        with replacing(self.path(result.key)) as unfinished:
+        with replacing(self.path(result.key), lasting=False) as unfinished:
             np.savez(
                 unfinished,
                 outcome=np.array(result.outcome),
@@ -93,10 +114,8 @@ class Store:
             )
 
     def read(self, key: str) -> Result | None:
-        """The result of the trial called `key`, if it was finished."""
-        if not self.path(key).exists():
-            return None
-        with np.load(self.path(key), allow_pickle=False) as file:
+        """The result of the trial called `key`, if it was finished. A damaged file is as none."""
+        with suppress(InputError), intact(self.path(key)), _opened(self.path(key)) as file:
 
             def named(prefix: str) -> dict[str, Any]:
                 names = [name for name in file if name.startswith(prefix)]
@@ -111,16 +130,25 @@ class Store:
                 probes=unpack(file["probes"]),
                 validation=named("validation_"),
             )
+        return None
 
     def weights(self, key: str) -> list[np.ndarray]:
         """A finished trial's values of `model.variables`."""
-        with np.load(self.path(key), allow_pickle=False) as file:
+        with intact(self.path(key)), _opened(self.path(key)) as file:
             return [file[f"weight_{i}"] for i in range(sum(n.startswith("weight_") for n in file))]
 
     def checkpoint(self, keys: Iterable[str]) -> "Checkpoint":
         """The checkpoint of the trials called `keys`, which train together."""
         name = hashlib.sha256("".join(keys).encode()).hexdigest()
         return Checkpoint(self.folder / "running" / f"{name}.npz")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Its arrays, read as they are asked for. Opened here: NumPy does not close what it cannot
+    read."""
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        yield file
 
 
 class Checkpoint:
@@ -147,20 +175,21 @@ class Checkpoint:
         }
         arrays |= {f"probes_{trial}": pack(seen) for trial, seen in enumerate(standing.probes)}
         rows, seconds = np.array(standing.rows), np.array(standing.seconds)
-        with replacing(self._path) as unfinished:
+        with replacing(self._path, lasting=False) as unfinished:
             np.savez(unfinished, rows=rows, seconds=seconds, **arrays)
         self._written = time.monotonic()
 
     def read(self) -> Standing | None:
-        if not self._path.exists():
-            return None
-        with np.load(self._path, allow_pickle=False) as file:
+        """What was written last; None: nothing, or it is damaged."""
+        with suppress(InputError), intact(self._path):
+            file = read_arrays(self._path)
             rows = list(file["rows"])
             trials = len(rows[0])
-            size = (len(file.files) - 2) // trials - 1
+            size = (len(file) - 2) // trials - 1
             states = [[file[f"state_{t}_{i}"] for i in range(size)] for t in range(trials)]
             probes = [unpack(file[f"probes_{t}"]) for t in range(trials)]
             return Standing(rows, states, float(file["seconds"]), probes)
+        return None
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)

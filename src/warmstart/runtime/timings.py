@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from warmstart.data.task import Task
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.runtime import environment
 from warmstart.training.trials import Result
 
@@ -57,7 +57,7 @@ class Stopwatch:
             **_throughput(trained, self.seconds),
             "arms": {arm: _of_arm(results) for arm, results in arms.items()},
         }
-        write_json(path, content)
+        write_sealed(path, content)
 
 
 def facts(data: Mapping[str, Mapping[str, Any]], address: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from warmstart.config.params import METHODS, Params, Splits
 from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.files import read_json, replacing
+from warmstart.files import read_sealed, replacing
 from warmstart.records import Record, times_of, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
@@ -49,7 +49,7 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
         return
     whole = View.read(data, "full")
     full, folder = whole.task, UNFINISHED / "autoencode"
-    shape = read_json(data / "card.json")["feature_shape"]
+    shape = read_sealed(data / "card.json")["feature_shape"]
     methods = suited(params, shape)
     make = Maker(params, full.features, samples(params, methods, whole, shape, folder), folder)
     cohorts, last = first_cohorts(make, methods)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warmstart.errors import visible
-from warmstart.files import read_json, write_json
+from warmstart.files import read_sealed, write_sealed
 from warmstart.records import write_records
 
 
 def reason(data: Path) -> str | None:
     """Why there is nothing to transfer with the data in the folder that `prepare` wrote; None:
     there is."""
-    return read_json(data / "card.json")["transfer"]["left_out"]
+    return read_sealed(data / "card.json")["transfer"]["left_out"]
 
 
 def leave_out(stage: str, why: str, outputs: Sequence[Path]) -> None:
@@ -22,6 +22,6 @@ def leave_out(stage: str, why: str, outputs: Sequence[Path]) -> None:
         if path.name == "records.parquet":
             write_records(path, [])
         elif path.suffix:
-            write_json(path, {"left_out": why})
+            write_sealed(path, {"left_out": why})
         else:
-            write_json(path / "left_out.json", {"left_out": why})
+            write_sealed(path / "left_out.json", {"left_out": why})

@@ -15,7 +15,7 @@ from warmstart.data.split import wanted
 from warmstart.data.task import PARTS, Task
 from warmstart.data.view import View
 from warmstart.errors import visible
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.progress import Bar
 from warmstart.stages.plan import planned
 
@@ -77,7 +77,7 @@ def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str
     for pair in every_pair(view.task.classes) if every else ():
         task = task_b(view.task, pair)  # without files, which would take gigabytes
         card["tasks"][task.name] = _entry(task, pair)
-    write_json(output / "card.json", card)
+    write_sealed(output / "card.json", card)
     bar.at("")
     bar.update()
     return card

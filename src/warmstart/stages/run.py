@@ -12,7 +12,7 @@ import numpy as np
 
 from warmstart.config.params import Executor
 from warmstart.contrasts import MINIMUM_SEEDS
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.records import Kept, Record, looks, times_of, write_looks, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
@@ -71,7 +71,7 @@ def run(
     if rows:
         write_looks(output / "diagnostics.parquet", rows)
     if kept:
-        write_json(output / "kept.json", dataclasses.asdict(kept))
+        write_sealed(output / "kept.json", dataclasses.asdict(kept))
     for place, own in records.items():
         write_records(place / "records.parquet", own)
     shutil.rmtree(folder, ignore_errors=True)

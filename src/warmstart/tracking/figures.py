@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from warmstart.analysis.figures.scripts import page
+from warmstart.files import intact
 
 PAGE = "study.html"
 
@@ -24,8 +25,9 @@ def draw(folder: Path, into: Path) -> None:
     and as a page that loads nothing from elsewhere."""
     drawn = []
     for path in _specifications(folder):
-        text = path.read_text(encoding="utf-8")
-        drawn.append((path.stem, str(json.loads(text).get("description", path.stem)), text))
+        with intact(path):
+            text = path.read_text(encoding="utf-8")
+            drawn.append((path.stem, str(json.loads(text).get("description", path.stem)), text))
         svg = path.with_suffix(".svg")
         if svg.exists():
             shutil.copy(svg, into / svg.name)

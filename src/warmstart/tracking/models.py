@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from warmstart.analysis.cards import beats
 from warmstart.analysis.document import joined
 from warmstart.analysis.words import Wording
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.metrics import METRICS
 from warmstart.tracking.opening import opened
 from warmstart.tracking.packing import CARD, Version
@@ -28,8 +29,6 @@ from warmstart.tracking.runs import experiment_of
 from warmstart.tracking.store import Store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-_NEEDED = {"stage", "study", "record", "arm", "data", "input", "metric"}
-"""Keys of a card that are read here."""
 _ON_THE_CPU = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "JAX_PLATFORMS": "cpu",
@@ -73,19 +72,10 @@ def candidates(models: Path) -> list[Candidate]:
     Raises:
         InputError: a card cannot be read.
     """
-    found = []
+    found: list[Candidate] = []
     for path in sorted((models / "cards").glob("*.json")):
         letter = path.stem in ("a", "b")
-        try:
-            card = read_json(path)
-            if missing := sorted(_NEEDED - card.keys()):
-                raise ValueError(f"no {', '.join(missing)}")
-        except (OSError, ValueError, AttributeError) as error:
-            received = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(
-                f"{path}: expected the card of a model, received {received}; run the stage "
-                "`report` again"
-            ) from error
+        card = read_sealed(path)
         file = models / ("" if letter else "compare") / f"{path.stem}.keras"
         if _is_left_out(file):
             continue
@@ -96,10 +86,9 @@ def candidates(models: Path) -> list[Candidate]:
 
 def _is_left_out(file: Path) -> bool:
     """Whether its stage was left out, after one that made the card (`stages.left_out`)."""
-    try:
-        return "left_out" in read_json(file)
-    except (OSError, ValueError):
-        return False
+    with suppress(InputError):
+        return "left_out" in read_sealed(file)
+    return False
 
 
 def publish_models(models: Path, prepared: Path) -> int:
@@ -158,8 +147,8 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 self.download(champion.name, champion.version, None, Path(folder), CARD)
-                card = read_json(Path(folder) / CARD)
-            except (MlflowException, OSError, ValueError):
+                card = read_sealed(Path(folder) / CARD)
+            except (MlflowException, OSError, InputError):
                 return CHALLENGER, f"Challenger: not compared {against}, which has no card."
         decision = beats(candidate.card, card)
         if decision.better:

@@ -3,7 +3,9 @@
 import hashlib
 import logging
 import os
+import re
 import sqlite3
+import sys
 import tempfile
 import textwrap
 import warnings
@@ -15,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from warmstart.errors import InputError
+from warmstart.files import replacing
 from warmstart.tracking.store import Store
 
 DEFAULTS = {
@@ -32,6 +35,8 @@ DEFAULTS = {
 LOCK_SECONDS = 300
 """How long to wait for publishers before us: 1,000 trials take each of them about 40 s."""
 _SQLITE = "sqlite:///"
+_DAMAGED = re.compile("is not a database|malformed|disk I/O error")
+"""What SQLite says of a file that is cut off or has wrong bytes."""
 _NOISY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
 """Loggers that stay silent: what matters of a failure arrives as an exception."""
 _POSTGRES_LOCK = int.from_bytes(b"warmstar")
@@ -102,8 +107,12 @@ def _file(database: Path) -> Iterator[None]:
     In write-ahead mode each commit waits for the disk once, not three times, and who looks at
     MLflow meanwhile does not wait for us. In the end all is in the file, which can be copied alone.
     """
+    if database.exists() and not database.stat().st_size:
+        line = f"{database}: expected a database, received an empty file; it is made anew"
+        print(f"warning: {line}, and gets what is in `results`", file=sys.stderr)
     if not database.exists() or not database.stat().st_size:
         _create(database)
+    _check_length(database)
     with closing(sqlite3.connect(database, timeout=10, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")  # read-only databases let this pass
         connection.execute("CREATE TABLE warmstart_may_write (x)")
@@ -118,19 +127,33 @@ def _file(database: Path) -> Iterator[None]:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def _check_length(database: Path) -> None:
+    """Raise sqlite3.DatabaseError if the file is cut off: SQLite itself sees it where it reads a
+    page that is missing, takes the first bytes of a header for a new database, and writes to both.
+
+    See "The Database Header", https://www.sqlite.org/fileformat.html.
+    """
+    size = database.stat().st_size
+    with database.open("rb") as file:
+        header = file.read(100)
+    page, pages = (int.from_bytes(header[start:end], "big") for start, end in ((16, 18), (28, 32)))
+    whole = max(100, (65536 if page == 1 else page) * pages)
+    ahead = database.with_name(f"{database.name}-wal")  # of which the file may lag behind
+    if size < whole and not (ahead.exists() and ahead.stat().st_size):
+        raise sqlite3.DatabaseError(f"malformed: it ends after {size:,} of {whole:,} bytes")
+
+
 def _create(database: Path) -> None:
     """MLflow makes its tables one by one, and what it finds half done it cannot complete: so they
     are made in a file beside, which then takes the place of `database`."""
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 
-    made = database.with_name(f"{database.name}.new")
-    made.unlink(missing_ok=True)
-    engine = create_sqlalchemy_engine(f"{_SQLITE}{made}")
-    try:
-        _initialize_tables(engine)
-    finally:
-        engine.dispose()
-    made.replace(database)
+    with replacing(database) as made:
+        engine = create_sqlalchemy_engine(f"{_SQLITE}{made}")
+        try:
+            _initialize_tables(engine)
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -216,6 +239,9 @@ def _line(uri: str, error: Exception) -> str:
         getattr(error, "get_http_status_code", int)(),
         ("an MLflow store that answers", "start or mend it, or correct MLFLOW_TRACKING_URI"),
     )
+    if _DAMAGED.search(str(error)):
+        expected = "a database that is whole"
+        advice = "move it away, and `make track` puts all of `results` into a new one"
     received = f"{type(error).__name__}: {error}".replace(uri, shown(uri))
     received = textwrap.shorten(received, 250, placeholder=" …")
     return f"{shown(uri)}: expected {expected}, received {received}; {advice}"

@@ -20,7 +20,7 @@ from warmstart.data import rows
 from warmstart.data.columns import Column
 from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.files import write_json
+from warmstart.files import write_json, write_sealed
 from warmstart.training import setup
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Version:
                 pip_requirements=_requirements(),
                 metadata={"classes": self._classes, "columns": self.card["input"].get("columns")},
             )
-        write_json(path / CARD, self.card)
+        write_sealed(path / CARD, self.card)
 
     def example(self) -> Any | None:
         """Two validation rows: a frame, or `(2, *shape)`; None where they are not in `prepared`."""

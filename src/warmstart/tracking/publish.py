@@ -16,7 +16,7 @@ from typing import Any, Self, TextIO
 
 from warmstart.analysis.summary import Summary, read_summary
 from warmstart.errors import InputError
-from warmstart.files import read_json
+from warmstart.files import read_sealed
 from warmstart.records import Record, read_records, times_of
 from warmstart.runtime.store import PLAN, UNFINISHED, announced
 from warmstart.runtime.store import Store as Trained
@@ -232,8 +232,11 @@ class Publisher:
                 found = self._unfinished(folder, failed, commit)
             else:
                 found, summary = _finished(self._project, folder, commit)
-        except FileNotFoundError:  # the stage has ended, or DVC empties what it will write anew
-            return []
+        except InputError as error:
+            # the stage has ended, or DVC empties what it will write anew
+            if isinstance(error.__cause__, FileNotFoundError):
+                return []
+            raise
         return self._placed(found, not at_work, summary)
 
     @staticmethod
@@ -280,7 +283,7 @@ class Publisher:
 
 def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], Summary | None]:
     """All that a stage has left in `folder`, and what was judged of it."""
-    records, summary = _read(folder / "records.parquet", read_records), None
+    records, summary = read_records(folder / "records.parquet"), None
     if not records:
         return [], None
     stage, study, data = records[0].stage, records[0].study, records[0].data_digest
@@ -288,9 +291,9 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
     path = project.summary(folder)
     if path.exists():
         hues = project.reports / "colours.json"
-        known = read_json(hues) if hues.exists() else {}
+        known = read_sealed(hues) if hues.exists() else {}
         colours = known.get(study, known.get(stage, {}))  # with other labels arms keep theirs
-        summary = _read(path, read_summary)
+        summary = read_summary(path)
         arms = runs.summary_runs(summary, records, colours, commit)
         # who looks for pictures looks at the best
         found += [runs.with_figures(arm, project.figures(folder)) for arm in arms[:1]]
@@ -298,22 +301,10 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
     times = next((path for place in places if (path := times_of(place)).exists()), None)
-    facts = _read(times, read_json) if times else {}
+    facts = read_sealed(times) if times else {}
     if times == times_of(folder) and "started" in facts:
         found.append(runs.stage_run(stage, study, data, facts, commit))
     return [runs.with_facts(run, facts) for run in found], summary
-
-
-def _read(path: Path, read: Callable[[Path], Any]) -> Any:
-    try:
-        return read(path)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        received = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"{path}: expected what a stage writes, received {received}; run the stage again"
-        ) from error
 
 
 def _written(path: Path) -> int | None:

@@ -84,7 +84,7 @@ class Split:
     def write(cls, task: Task, folder: Path) -> Self:
         """Write `task` into `folder`, as a file of its name."""
         path = folder / f"{task.name}.npz"
-        task.write(path)
+        task.write(path, lasting=False)  # every stage writes its own anew
         return cls(path, task.digest)
 
 

@@ -10,7 +10,7 @@ from warmstart.analysis.figures.rows import PLOTS
 from warmstart.analysis.figures.shown import Shown
 from warmstart.analysis.judging import Judgement
 from warmstart.analysis.results import Results
-from warmstart.files import write_json
+from warmstart.files import write_json, write_sealed
 
 
 def shown(judgement: Judgement) -> dict[str, Shown]:
@@ -42,7 +42,7 @@ def write_figures(judgement: Judgement, studies: Mapping[str, Shown], output: Pa
     for place, figure in places.items():
         for suffix in ("json", "svg"):
             figure.save(output / "figures" / f"{place}.{suffix}")
-    write_json(output / "colours.json", {name: study.colours for name, study in studies.items()})
+    write_sealed(output / "colours.json", {name: study.colours for name, study in studies.items()})
     for name in PLOTS:
         rows = [row for study in studies.values() for row in study.rows.get(name, ())]
         write_json(output / "plots" / f"{name}.json", rows)

@@ -12,7 +12,7 @@ import altair as alt
 
 from warmstart.analysis.figures import charts
 from warmstart.analysis.figures.figure import styled
-from warmstart.files import replacing
+from warmstart.files import write_text
 
 FOLDER = Path(".dvc/plots")
 _X, _Y = "<DVC_METRIC_X_LABEL>", "<DVC_METRIC_Y_LABEL>"
@@ -52,8 +52,7 @@ def _of_all_studies(chart: Any, name: str) -> dict[str, Any]:
 def main() -> None:
     """Write them where DVC looks for them."""
     for name, spec in templates().items():
-        with replacing(FOLDER / f"{name}.json") as unfinished:
-            unfinished.write_text(as_text(spec), encoding="utf-8")
+        write_text(FOLDER / f"{name}.json", as_text(spec))
 
 
 def as_text(spec: dict[str, Any]) -> str:
