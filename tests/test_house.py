@@ -23,14 +23,15 @@ DVC = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"
 PARAMS = parameters.content()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-NO_DEPENDENCY = ("progress.py", "runtime")
-"""What a stage imports and what decides no byte of what it writes: where and how trials run.
+NO_DEPENDENCY = ("deadlines.py", "progress.py", "runtime")
+"""What a stage imports and what decides no byte of what it writes: how long servers may take, and
+where and how trials run.
 tests/runtime holds that one worker, two workers and Dask give the same bytes."""
 
 LAYERS = ("config", "data", "networks", "training", "records", "analysis", "tracking")
 """A module imports from its own layer and from those before it; LEAVES from nothing, and everybody
 from them. `runtime` and `stages`, which have a place beside the arrow, are in BESIDE."""
-LEAVES = ("contrasts", "errors", "files", "metrics", "predictor", "progress", "seeds")
+LEAVES = ("contrasts", "deadlines", "errors", "files", "metrics", "predictor", "progress", "seeds")
 BESIDE = {
     "runtime": {"config", "data", "training", "runtime"},
     "stages": {"config", "data", "networks", "training", "records", "runtime", "stages"},
