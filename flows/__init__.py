@@ -10,3 +10,5 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 if Path(".dvc").is_dir():
     os.environ.setdefault("PREFECT_HOME", str(Path.cwd() / ".prefect"))
+
+import prefect_dvc.servers  # noqa: F401  (settings, too)

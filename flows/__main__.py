@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from prefect import serve
 from prefect.client.orchestration import get_client
@@ -20,6 +21,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, occupied, read_stages, waves
+from prefect_dvc.servers import briefly, shown
 
 START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")
@@ -57,6 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             serve(*_deployments(), limit=1)
             return 0
         state = pipeline(**given, return_state=True)
+    except httpx.HTTPError as error:
+        print(
+            "PREFECT_API_URL: expected a server that answers to the end, received "
+            f"{type(error).__name__}; what the stages have made is kept: start the server again, "
+            "and then the flow",
+            file=sys.stderr,
+        )
+        return 2
     except ProjectError as error:
         print(error, file=sys.stderr)
         return 2
@@ -115,9 +125,10 @@ def _find_server(*, needed: bool) -> None:
     if needed and not url:  # Prefect's temporary server keeps no schedule
         raise ProjectError("PREFECT_API_URL: expected a server's address, received none; " + START)
     if url:
-        with get_client(sync_client=True) as client:
+        with briefly(), get_client(sync_client=True) as client:
             if problem := client.api_healthcheck():
-                raise ProjectError(f"PREFECT_API_URL: nobody at {url} ({problem}); {START}")
+                received = f"{type(problem).__name__}: {problem}".replace(url, shown(url))
+                raise ProjectError(f"PREFECT_API_URL: nobody at {shown(url)} ({received}); {START}")
 
 
 if __name__ == "__main__":

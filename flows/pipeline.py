@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from prefect_dvc import dvc_flow, safe_name
 from prefect_dvc.pages import tag
 from prefect_dvc.place import git_revision
+from prefect_dvc.servers import shown
 
 WARMSTART = (sys.executable, "-m", "warmstart")
 CHECK = (*WARMSTART, "check")
@@ -31,7 +32,7 @@ def show_results() -> None:
     if ".dvc" in Path.cwd().parts:  # a worktree, which is gone afterwards
         lines += [f"- results: `dvc exp apply {safe_name(flow_run.name)}`, if anything has changed"]
     if (tracking := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("http"):
-        lines += [f"- runs: [MLflow]({tracking})"]
+        lines += [f"- runs: [MLflow]({shown(tracking)})"]
     create_markdown_artifact("\n".join(lines), "dvc-revision", "Where it came from")
     tag(f"git:{commit[:12]}", f"dvc.lock:{digest[:12]}")
 

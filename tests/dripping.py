@@ -3,13 +3,15 @@
     with dripping("a byte a second") as address:  # 127.0.0.1:PORT
         ...
 
-WAYS has their names. Nothing here knows a protocol beyond what HTTP's clients see first.
+WAYS has their names; a `Relay` becomes silent when it is told to. Nothing here knows a protocol
+beyond what HTTP's clients see first.
 """
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Self
 
 Talk = Callable[[socket.socket, threading.Event], None]
 """What a server does with a connection until the event says that the test is over."""
@@ -131,6 +133,51 @@ def dripping(way: str) -> Iterator[str]:
         finally:
             over.set()
             listener.shutdown(socket.SHUT_RDWR)
+
+
+class Relay:
+    """Stands before the real server at HOST:PORT, until `silence()`: then both sides wait for an
+    answer. Its own address is `address`."""
+
+    def __init__(self, server: str) -> None:
+        self._server, self._silent, self._over = server, threading.Event(), threading.Event()
+        self.silence = self._silent.set
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.address = _name(self._listener)
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = self._listener.accept()
+                threading.Thread(target=self._between, args=[here], daemon=True).start()
+
+    def _between(self, here: socket.socket) -> None:
+        host, port = self._server.split(":")
+        with here, socket.create_connection((host, int(port))) as there:
+            back = threading.Thread(target=self._pass_on, args=[there, here], daemon=True)
+            back.start()
+            self._pass_on(here, there)
+            back.join()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(BLOCK):
+                if self._silent.is_set():
+                    self._over.wait()
+                    break
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def _name(own: socket.socket) -> str:

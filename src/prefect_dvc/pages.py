@@ -26,6 +26,7 @@ from prefect.settings import PREFECT_UI_URL
 from prefect.states import Crashed
 
 from prefect_dvc.graph import Stage
+from prefect_dvc.servers import briefly, shown
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
 PROCESS = "prefect_dvc.process"
@@ -46,15 +47,23 @@ def log(line: str) -> None:
 def progress_bar(stage: str) -> Callable[..., None]:
     """How far a stage is, in percent and in words; there is no bar until the stage tells."""
     bar: Any = None
+    away = False
 
     def move(percent: float, said: str, begin: bool = True) -> None:
-        nonlocal bar
+        nonlocal bar, away
         said = said or f"How far {stage} is"
-        with suppress(Exception):  # a server that is away must not cost the stage
-            if bar:
-                artifacts.update_progress_artifact(bar, percent, said)
-            elif begin:
-                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), said)
+        if away or not (bar or begin):
+            return
+        try:
+            with briefly():  # meanwhile nobody reads what the stage says
+                if bar:
+                    artifacts.update_progress_artifact(bar, percent, said)
+                else:
+                    key = _key(f"progress-{stage}")
+                    bar = artifacts.create_progress_artifact(percent, key, said)
+        except Exception as error:  # a server that is away must not cost the stage
+            away = True
+            log(f"warning: {stage} goes on without its progress bar, {_problem(error)}")
 
     return move
 
@@ -77,16 +86,23 @@ def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[
         rows.append(row | {"cache hit": "yes" if state.name in HITS else "no"})
         print(f"{name:<32} {state.name:<10} {seconds:>8.1f} s")
     try:
-        artifacts.create_table_artifact(rows, "dvc-stages", "What became of each stage")
-        for stage in stages:
-            for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
-                if page.exists():
-                    artifacts.create_markdown_artifact(
-                        page.read_text("utf-8"), _key(str(page)), str(page)
-                    )
-        after()
+        with briefly():
+            artifacts.create_table_artifact(rows, "dvc-stages", "What became of each stage")
+            for stage in stages:
+                for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
+                    if page.exists():
+                        artifacts.create_markdown_artifact(
+                            page.read_text("utf-8"), _key(str(page)), str(page)
+                        )
+            after()
     except Exception as error:  # a server that went away must not cost what the stages have made
-        get_run_logger().warning("not all that the run's page shows is there: %s", error)
+        log(f"warning: not all that the run's page shows is there, {_problem(error)}")
+
+
+def _problem(error: Exception) -> str:
+    """In a line, without addresses, which may hold secrets."""
+    said = re.sub(r"\w+://\S+", "…", " ".join(str(error).split()))
+    return f"received {type(error).__name__}: {said}"[:200]
 
 
 def tag(*tags: str) -> None:
@@ -102,9 +118,12 @@ def watched(flow: str) -> Iterator[None]:
     me = psutil.Process()
     servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
     os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
-    with get_client(sync_client=True) as client:
-        label: Any = {PROCESS: f"{HERE}{me.pid}:{me.create_time()}"}
-        client.update_flow_run_labels(UUID(flow_run.id), label)
+    try:
+        with briefly(), get_client(sync_client=True) as client:
+            label: Any = {PROCESS: f"{HERE}{me.pid}:{me.create_time()}"}
+            client.update_flow_run_labels(UUID(flow_run.id), label)
+    except httpx.HTTPError as error:
+        log(f"warning: should this run be killed, nobody will see it, {_problem(error)}")
     with subprocess.Popen(
         [*WATCHER, flow, *servers],
         stdin=subprocess.PIPE,
@@ -122,16 +141,24 @@ def mark_dead(flow: str) -> None:
 
     Nobody else does where a kill took worker and flow: they would be running for ever.
     """
+    try:
+        with briefly(), get_client(sync_client=True) as client:
+            _mark_dead(client, flow)
+    except httpx.HTTPError as error:
+        problem = _problem(error)
+        get_logger("flow_runs").warning("runs that were killed may seem to go on, %s", problem)
+
+
+def _mark_dead(client: Any, flow: str) -> None:
     ours = FlowFilter.model_validate({"name": {"any_": [flow]}})
-    with get_client(sync_client=True) as client:
-        for run in client.read_flow_runs(
-            flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
-        ):
-            where = str(run.labels.get(PROCESS, ""))
-            if where.startswith(HERE) and not is_alive(*where.removeprefix(HERE).split(":")):
-                dead: State[Any] = Crashed(message="its process is gone")
-                client.set_flow_run_state(run.id, dead, force=True)
-                tell_of_failure(None, run, dead)
+    for run in client.read_flow_runs(
+        flow_filter=ours, flow_run_filter=FlowRunFilter.model_validate(ALIVE)
+    ):
+        where = str(run.labels.get(PROCESS, ""))
+        if where.startswith(HERE) and not is_alive(*where.removeprefix(HERE).split(":")):
+            dead: State[Any] = Crashed(message="its process is gone")
+            client.set_flow_run_state(run.id, dead, force=True)
+            tell_of_failure(None, run, dead)
 
 
 def is_alive(pid: str, created: str) -> bool:
@@ -156,7 +183,10 @@ def hooks() -> list[Any]:
 
 
 def _is_no_end(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
+    error = record.exc_info and record.exc_info[1]
+    if isinstance(error, httpx.HTTPError):  # its message says it, its traceback is httpx's
+        record.exc_info = record.exc_text = None
+    return not isinstance(error, FailedRun)
 
 
 def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
@@ -167,11 +197,11 @@ def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
     try:
         httpx.post(url, json={"text": text}, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", error)
+        get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", _problem(error))
 
 
 def _address(run: object) -> str:
-    ui = PREFECT_UI_URL.value()  # none of the temporary server
+    ui = shown(PREFECT_UI_URL.value() or "")  # none of the temporary server
     return f"{ui}/runs/flow-run/{run}" if ui else ""
 
 

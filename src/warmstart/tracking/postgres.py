@@ -15,6 +15,9 @@ _LOCK = int.from_bytes(b"warmstar")
 _waits: ContextVar[float] = ContextVar("_waits", default=0.0)
 """For how long (s) a statement may wait for a lock besides."""
 
+_silent = False
+"""Whether it has not answered in time, in this turn: then nothing more is waited for."""
+
 
 @contextmanager
 def turn(uri: str, seconds: float) -> Iterator[None]:
@@ -23,10 +26,14 @@ def turn(uri: str, seconds: float) -> Iterator[None]:
     if not uri.startswith("postgresql"):
         yield
         return
+    from mlflow.store.db import utils as mlflow
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
 
+    global _silent
+    _silent = False
+    mlflow.MAX_RETRY_COUNT = 1  # of connections; after ten MLflow has waited for 100 s
     with suppress(ModuleNotFoundError):  # another driver
         from psycopg2.extensions import set_wait_callback
 
@@ -54,11 +61,13 @@ def _in_time(connection: Any) -> None:
     from psycopg2 import OperationalError
     from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP
 
+    global _silent
     connecting = connection.status == STATUS_SETUP
     seconds = float(os.environ["PGCONNECT_TIMEOUT"]) if connecting else STATEMENT_SECONDS
     end = time.monotonic() + seconds + _waits.get()
     while (state := connection.poll()) != POLL_OK:
         own, left = [connection.fileno()], end - time.monotonic()
         reads, writes = (own, []) if state == POLL_READ else ([], own)
-        if left <= 0 or not any(select.select(reads, writes, [], left)):
+        if _silent or left <= 0 or not any(select.select(reads, writes, [], left)):
+            _silent = True
             raise OperationalError(f"no answer within {seconds + _waits.get():.0f} s")
