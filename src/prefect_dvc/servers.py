@@ -5,6 +5,7 @@ Imported before Prefect, whose settings it makes: see `set_environment`.
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,11 @@ def shown(url: str) -> str:
     """`url` without user, password and query, each of which may be a secret."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def hidden(text: str) -> str:
+    """`text` of another program, without user and password in the addresses that it names."""
+    return re.sub(r"(?<=://)[^\s/?#@]*@", "", text)
 
 
 @cache

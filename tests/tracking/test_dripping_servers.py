@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from made_up_results import publish, publish_all, publish_quietly
 from postgres import Postgres
+from warmstart import __main__ as command_line
 from warmstart.errors import InputError
 from warmstart.tracking import opening
 from warmstart.tracking import postgres as postgres_store
@@ -70,6 +71,25 @@ def test_who_waits_for_another_publisher_is_told(
         publish_all(folder)
     said = "another publisher is at work there; waiting, 0.3 s at most"
     assert capfd.readouterr().err.endswith(f"{said}\n")
+
+
+@pytest.mark.slow
+def test_a_login_in_the_address_is_in_no_file_and_on_no_page(
+    server: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The server takes anybody: what counts is what it and we keep of the address."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.replace("//", f"//me:{CANARY}@"))
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # put back afterwards
+    assert publish(folder).new == 21
+    assert command_line.main(["links"]) == 0
+    said = capfd.readouterr()
+    assert f"\n    {server}/#/experiments/" in said.out
+    assert CANARY not in said.out + said.err
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
 
 
 FOLLOWS = """\

@@ -1,7 +1,8 @@
 """What of an address may be seen: user, password and query may each be a secret."""
 
+import os
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 _SECRET = re.compile(r"[?&][^=&]*(?:pass|secret|token|key)[^=&]*=([^&]*)", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^\s/?#]*@")
@@ -21,6 +22,18 @@ def shown(uri: str) -> str:
         return bare.render_as_string()
     except (ArgumentError, ValueError):
         return f"{scheme}://…"
+
+
+def without_login(uri: str) -> str:
+    """The address of a server without user and password, which MLflow's client then has from the
+    environment: addresses stand in its messages. Of a database nothing is taken away."""
+    login = urlsplit(uri).netloc.rpartition("@")[0] if uri.startswith("http") else ""
+    if not login:
+        return uri
+    user, _, password = login.partition(":")
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(user)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+    return uri.replace(f"{login}@", "", 1)
 
 
 def hidden(text: str, uri: str) -> str:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from warmstart import deadlines
 from warmstart.errors import InputError
-from warmstart.tracking.addresses import hidden, shown
+from warmstart.tracking.addresses import hidden, shown, without_login
 from warmstart.tracking.postgres import turn
 from warmstart.tracking.store import Store
 
@@ -65,7 +65,7 @@ def opened() -> Iterator[Store]:
         os.environ.setdefault(name, value)
     deadlines.pass_proxies_by()
     deadlines.whole_answers()
-    uri = tracking_uri()
+    uri = without_login(tracking_uri())
     path = uri.removeprefix(_SQLITE).partition("?")[0]
     local = Path(path).absolute() if uri.startswith(_SQLITE) and path else None
     try:
@@ -190,6 +190,6 @@ def _line(uri: str, error: Exception) -> str:
         getattr(error, "get_http_status_code", int)(),
         ("an MLflow store that answers", "start or mend it, or correct MLFLOW_TRACKING_URI"),
     )
-    received = hidden(f"{type(error).__name__}: {error}", uri)
+    received = hidden(f"{type(error).__name__}: {error}", tracking_uri())
     received = textwrap.shorten(received, 250, placeholder=" …")
     return f"{shown(uri)}: expected {expected}, received {received}; {advice}"
