@@ -21,7 +21,8 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, occupied, read_stages, waves
-from prefect_dvc.servers import briefly, shown
+from prefect_dvc.pages import briefly
+from prefect_dvc.servers import shown
 
 START = "run `prefect server start --host 127.0.0.1` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")

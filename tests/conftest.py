@@ -16,9 +16,9 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ["WARMSTART_TRIALS"] = "off"  # tests that want finished trials have a folder of their own
 
-deadlines.pass_proxies_by()  # to the servers of tests
-
 import prefect.main  # noqa: F401  (before Keras, whose log handler it would close)
+
+deadlines.pass_proxies_by()  # to the servers of tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

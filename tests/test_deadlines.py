@@ -36,8 +36,12 @@ def test_an_answer_that_drips_ends_in_time(way: str) -> None:
 def test_who_has_no_timeout_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deadlines, "SECONDS", SECONDS)
     late = pytest.raises(TimeoutError, match=r"no whole answer within 0 s, \d+ bytes came")
-    with dripping("a slow body") as address, late:
-        urllib.request.urlopen(f"http://{address}").read()
+    with (
+        dripping("a slow body") as address,
+        urllib.request.urlopen(f"http://{address}") as answer,
+        late,
+    ):
+        answer.read()
 
 
 class Steady(io.RawIOBase):

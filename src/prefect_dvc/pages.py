@@ -22,11 +22,16 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FailedRun
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_UI_URL
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_UI_URL,
+    temporary_settings,
+)
 from prefect.states import Crashed
 
 from prefect_dvc.graph import Stage
-from prefect_dvc.servers import briefly, shown
+from prefect_dvc.servers import shown
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
 PROCESS = "prefect_dvc.process"
@@ -36,6 +41,13 @@ ALIVE = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
 HITS = ("Restored", "Unchanged")
 # A file, not a module: the package would be imported, which takes seconds, and only to wait.
 WATCHER = (sys.executable, "-P", str(Path(__file__).with_name("watcher.py")))
+
+
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Ask Prefect's server once, for what can be done without."""
+    with temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 10.0, PREFECT_CLIENT_MAX_RETRIES: 0}):
+        yield
 
 
 def log(line: str) -> None:

@@ -7,15 +7,11 @@ Imported before Prefect, whose settings it makes: see `set_environment`.
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-SECONDS = 10.0
-"""For an answer that can be done without."""
 DEFAULTS = {
     # its temporary server needs more than 20 s on a busy machine
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -100,19 +96,6 @@ def whole_answers() -> None:
     )
     for kind, timed_writing, timed_reading in both:
         kind.write, kind.read = timed_writing, timed_reading
-
-
-@contextmanager
-def briefly() -> Iterator[None]:
-    """Ask Prefect's server once, for at most SECONDS."""
-    from prefect.settings import (
-        PREFECT_API_REQUEST_TIMEOUT,
-        PREFECT_CLIENT_MAX_RETRIES,
-        temporary_settings,
-    )
-
-    with temporary_settings({PREFECT_API_REQUEST_TIMEOUT: SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}):
-        yield
 
 
 set_environment()

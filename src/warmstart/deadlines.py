@@ -77,18 +77,20 @@ class _Timed(io.RawIOBase):
         """Raises TimeoutError, or OSError where it is too much."""
         allowed = min(self._seconds + self._bytes / RATE, max(self._seconds, MOST_SECONDS))
         left = self._began + allowed - time.monotonic()
-        late = TimeoutError(f"no whole answer within {allowed:.0f} s, {self._bytes:,} bytes came")
         if left <= 0:
-            raise late
+            raise self._late(allowed)
         self._sock.settimeout(left)
         try:
             read: int | None = self._stream.readinto(buffer)
         except TimeoutError:
-            raise late from None
+            raise self._late(allowed) from None
         self._bytes += read or 0
         if self._bytes > MOST_BYTES:
             raise OSError(f"an answer of more than {MOST_BYTES:,} bytes")
         return read
+
+    def _late(self, allowed: float) -> TimeoutError:
+        return TimeoutError(f"no whole answer within {allowed:.0f} s, {self._bytes:,} bytes came")
 
     def close(self) -> None:
         self._stream.close()
