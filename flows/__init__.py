@@ -14,5 +14,8 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 if Path(".dvc").is_dir():
     os.environ.setdefault("PREFECT_HOME", str(Path.cwd() / ".prefect"))
-if urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname in ("127.0.0.1", "localhost"):
+_url = urlsplit(os.environ.get("PREFECT_API_URL", ""))
+if _url.hostname in ("127.0.0.1", "localhost") and not _url.username:
     os.environ.setdefault("PREFECT_API_AUTH_STRING", known())
+
+import prefect_dvc.servers  # noqa: E402, F401  (it reads them, and imports Prefect)

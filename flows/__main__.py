@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
@@ -21,6 +22,8 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, occupied, read_stages, waves
+from prefect_dvc.pages import briefly
+from prefect_dvc.servers import shown
 from warmstart.faults import ended
 
 START = "run `make prefect` and set it to http://127.0.0.1:4200/api"
@@ -57,6 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if how == "serve":
             return _serve()
         state = pipeline(**given, return_state=True)
+    except httpx.HTTPError as error:
+        print(
+            "PREFECT_API_URL: expected a server that answers to the end, received "
+            f"{type(error).__name__}; what the stages have made is kept: start the server again, "
+            "and then the flow",
+            file=sys.stderr,
+        )
+        return 2
     except ProjectError as error:
         print(error, file=sys.stderr)
         return 2
@@ -122,15 +133,17 @@ def _find_server(*, needed: bool) -> None:
     if needed and not url:  # Prefect's temporary server keeps no schedule
         raise ProjectError("PREFECT_API_URL: expected a server's address, received none; " + START)
     if url:
-        with get_client(sync_client=True) as client:
+        with briefly(), get_client(sync_client=True) as client:
             if problem := client.api_healthcheck():
-                raise ProjectError(f"PREFECT_API_URL: nobody at {url} ({problem}); {START}")
+                received = f"{type(problem).__name__}: {problem}".replace(url, shown(url))
+                raise ProjectError(f"PREFECT_API_URL: nobody at {shown(url)} ({received}); {START}")
             try:
                 client.api_version()
             except HTTPStatusError as error:
                 raise ProjectError(
-                    f"PREFECT_API_AUTH_STRING: expected a login of {url}, received none that it "
-                    f"takes ({error.response.status_code}); set it to NAME:PASSWORD of that server"
+                    f"PREFECT_API_AUTH_STRING: expected a login of {shown(url)}, received none "
+                    f"that it takes ({error.response.status_code}); set it to NAME:PASSWORD of "
+                    "that server"
                 ) from None
 
 

@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect_dvc import dvc_flow
 from prefect_dvc.pages import tag
 from prefect_dvc.place import git_revision
+from prefect_dvc.servers import shown
 
 WARMSTART = (sys.executable, "-m", "warmstart")
 CHECK = (*WARMSTART, "check")
@@ -30,7 +31,7 @@ def show_results() -> None:
     if ".dvc" in Path.cwd().parts:  # a worktree, which is gone afterwards
         lines += [f"- results: `dvc exp apply {Path.cwd().name}`, if anything has changed"]
     if (tracking := os.environ.get("MLFLOW_TRACKING_URI", "")).startswith("http"):
-        lines += [f"- runs: [MLflow]({tracking})"]
+        lines += [f"- runs: [MLflow]({shown(tracking)})"]
     create_markdown_artifact("\n".join(lines), "dvc-revision", "Where it came from")
     tag(f"git:{commit[:12]}", f"dvc.lock:{digest[:12]}")
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from postgres import Postgres, programs, running
+from warmstart import deadlines
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -16,6 +17,8 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ["WARMSTART_TRIALS"] = "off"  # tests that want finished trials have a folder of their own
 
 import prefect.main  # noqa: F401  (before Keras, whose log handler it would close)
+
+deadlines.pass_proxies_by()  # to the servers of tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

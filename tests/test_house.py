@@ -23,8 +23,9 @@ DVC = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"
 PARAMS = parameters.content()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-NO_DEPENDENCY = ("login.py", "progress.py", "runtime")
-"""What a stage imports and what decides no byte of what it writes: where and how trials run.
+NO_DEPENDENCY = ("deadlines.py", "login.py", "progress.py", "runtime")
+"""What a stage imports and what decides no byte of what it writes: how long servers may take, and
+where and how trials run.
 tests/runtime holds that one worker, two workers and Dask give the same bytes."""
 
 LAYERS = ("config", "data", "networks", "training", "records", "analysis", "tracking")
@@ -32,6 +33,7 @@ LAYERS = ("config", "data", "networks", "training", "records", "analysis", "trac
 from them. `runtime` and `stages`, which have a place beside the arrow, are in BESIDE."""
 LEAVES = (
     "contrasts",
+    "deadlines",
     "door",
     "errors",
     "files",

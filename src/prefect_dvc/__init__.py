@@ -1,10 +1,6 @@
 """Any DVC project as a Prefect flow: on demand, on a schedule, on several machines."""
 
-import os
-
-# Prefect reads it when it is imported; its temporary server needs more than 20 s on a busy machine
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-
+import prefect_dvc.servers  # noqa: F401  # isort: split  (settings that Prefect's import reads)
 from prefect_dvc.errors import ProjectError
 from prefect_dvc.graph import Stage, read_stages, waves
 from prefect_dvc.orchestrate import dvc_flow

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from prefect_dvc.dvc_process import LATE
 from prefect_dvc.place import missing
+from prefect_dvc.servers import hidden
 
 # A file, not a module: in a worktree of another revision the module could be another one.
 DVC = (sys.executable, "-P", str(Path(__file__).with_name("dvc_process.py")))
@@ -119,6 +120,8 @@ class Processes:
         commands = [["repro", "--single-item", *self._options, "--", stage]]
         commands += [["push", "--run-cache", "--", stage]] * self._push
         code = 0
+        if self._push or "--pull" in self._options:  # DVC says nothing while it waits for it
+            log(f"{stage}: DVC's remote is asked, however long that takes")
         for command in commands:
             code = code or self._dvc(command, said, progress)
         seconds = time.monotonic() - started
@@ -191,7 +194,7 @@ def _listen(
     output = TextIOWrapper(process.stdout or BytesIO(), newline="", errors="replace")
     with output:
         for line in _lines(output, progress):
-            log(line)
+            log(hidden(line))
     return process.wait()
 
 

@@ -22,11 +22,17 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FailedRun
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_UI_URL
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_UI_URL,
+    temporary_settings,
+)
 from prefect.states import Cancelling, Crashed
 
 from prefect_dvc.errors import quoted
 from prefect_dvc.graph import Stage
+from prefect_dvc.servers import shown
 
 MACHINE = Path("/etc/machine-id")  # hosts of one name are not rare
 PROCESS = "prefect_dvc.process"
@@ -41,6 +47,13 @@ HITS = ("Restored", "Unchanged")
 WATCHER = (sys.executable, "-P", str(Path(__file__).with_name("watcher.py")))
 
 
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Ask Prefect's server once, for what can be done without."""
+    with temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 10.0, PREFECT_CLIENT_MAX_RETRIES: 0}):
+        yield
+
+
 def log(line: str) -> None:
     """Pass on what a stage says, by how serious it is."""
     level = {"error": logging.ERROR, "warning": logging.WARNING}.get(line.split(": ")[0].lower())
@@ -50,15 +63,23 @@ def log(line: str) -> None:
 def progress_bar(stage: str) -> Callable[..., None]:
     """How far a stage is, in percent and in words; there is no bar until the stage tells."""
     bar: Any = None
+    away = False
 
     def move(percent: float, said: str, begin: bool = True) -> None:
-        nonlocal bar
+        nonlocal bar, away
         said = said or f"How far {stage} is"
-        with suppress(Exception):  # a server that is away must not cost the stage
-            if bar:
-                artifacts.update_progress_artifact(bar, percent, said)
-            elif begin:
-                bar = artifacts.create_progress_artifact(percent, _key(f"progress-{stage}"), said)
+        if away or not (bar or begin):
+            return
+        try:
+            with briefly():  # meanwhile nobody reads what the stage says
+                if bar:
+                    artifacts.update_progress_artifact(bar, percent, said)
+                else:
+                    key = _key(f"progress-{stage}")
+                    bar = artifacts.create_progress_artifact(percent, key, said)
+        except Exception as error:  # a server that is away must not cost the stage
+            away = True
+            log(f"warning: {stage} goes on without its progress bar, {_problem(error)}")
 
     return move
 
@@ -81,16 +102,23 @@ def show(stages: Sequence[Stage], states: Mapping[str, State], after: Callable[[
         rows.append(row | {"cache hit": "yes" if state.name in HITS else "no"})
         print(f"{name:<32} {state.name:<10} {seconds:>8.1f} s")
     try:
-        artifacts.create_table_artifact(rows, "dvc-stages", "What became of each stage")
-        for stage in stages:
-            for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
-                if page.exists():
-                    artifacts.create_markdown_artifact(
-                        page.read_text("utf-8"), _key(str(page)), str(page)
-                    )
-        after()
+        with briefly():
+            artifacts.create_table_artifact(rows, "dvc-stages", "What became of each stage")
+            for stage in stages:
+                for page in map(Path, stage.pages if states[stage.name].is_completed() else ()):
+                    if page.exists():
+                        artifacts.create_markdown_artifact(
+                            page.read_text("utf-8"), _key(str(page)), str(page)
+                        )
+            after()
     except Exception as error:  # a server that went away must not cost what the stages have made
-        get_run_logger().warning("not all that the run's page shows is there: %s", error)
+        log(f"warning: not all that the run's page shows is there, {_problem(error)}")
+
+
+def _problem(error: Exception) -> str:
+    """In a line, without addresses, which may hold secrets."""
+    said = re.sub(r"\w+://\S+", "…", " ".join(str(error).split()))
+    return f"received {type(error).__name__}: {said}"[:200]
 
 
 def tag(*tags: str) -> None:
@@ -106,9 +134,12 @@ def watched(flow: str) -> Iterator[None]:
     me = psutil.Process()
     servers = [str(child.pid) for child in me.children()]  # Prefect's temporary one
     os.environ.update(FLOW_RUN_ID=flow_run.id, FLOW_RUN_URL=_address(flow_run.id))  # for stages
-    with get_client(sync_client=True) as client:
-        label: Any = {PROCESS: f"{HERE}{me.pid}:{me.create_time()}"}
-        client.update_flow_run_labels(UUID(flow_run.id), label)
+    try:
+        with briefly(), get_client(sync_client=True) as client:
+            label: Any = {PROCESS: f"{HERE}{me.pid}:{me.create_time()}"}
+            client.update_flow_run_labels(UUID(flow_run.id), label)
+    except httpx.HTTPError as error:
+        log(f"warning: should this run be killed, nobody will see it, {_problem(error)}")
     with subprocess.Popen(
         [*WATCHER, flow, *servers],
         stdin=subprocess.PIPE,
@@ -128,24 +159,32 @@ def mark_dead(flow: str) -> None:
     their tasks, of which some may become known only later, and the runs elsewhere that they wait
     for.
     """
+    try:
+        with briefly(), get_client(sync_client=True) as client:
+            _mark_dead(client, flow)
+    except httpx.HTTPError as error:
+        problem = _problem(error)
+        get_logger("flow_runs").warning("runs that were killed may seem to go on, %s", problem)
+
+
+def _mark_dead(client: Any, flow: str) -> None:
     ours: dict[str, Any] = {"flow_filter": FlowFilter.model_validate({"name": {"any_": [flow]}})}
     dead: State[Any] = Crashed(message=GONE)
-    with get_client(sync_client=True) as client:
-        for run in client.read_flow_runs(**ours, flow_run_filter=_that_are(ALIVE)):
-            # a label is nothing but text: whoever starts a run may give it one
-            where = re.fullmatch(rf"{re.escape(HERE)}(\d{{1,9}}):([\d.]{{1,30}})", _process(run))
-            if where and not is_alive(*where.groups()):
-                client.set_flow_run_state(run.id, dead, force=True)
-                below = _that_are(OPEN | {"parent_flow_run_id": {"any_": [run.id]}})
-                for other in client.read_flow_runs(flow_run_filter=below):
-                    client.set_flow_run_state(other.id, Cancelling(message=GONE))
-                tell_of_failure(None, run, dead)
-        for task in client.read_task_runs(
-            **ours,
-            flow_run_filter=_that_are(CRASHED),
-            task_run_filter=TaskRunFilter.model_validate(OPEN),
-        ):
-            client.set_task_run_state(task.id, dead, force=True)
+    for run in client.read_flow_runs(**ours, flow_run_filter=_that_are(ALIVE)):
+        # a label is nothing but text: whoever starts a run may give it one
+        where = re.fullmatch(rf"{re.escape(HERE)}(\d{{1,9}}):([\d.]{{1,30}})", _process(run))
+        if where and not is_alive(*where.groups()):
+            client.set_flow_run_state(run.id, dead, force=True)
+            below = _that_are(OPEN | {"parent_flow_run_id": {"any_": [run.id]}})
+            for other in client.read_flow_runs(flow_run_filter=below):
+                client.set_flow_run_state(other.id, Cancelling(message=GONE))
+            tell_of_failure(None, run, dead)
+    for task in client.read_task_runs(
+        **ours,
+        flow_run_filter=_that_are(CRASHED),
+        task_run_filter=TaskRunFilter.model_validate(OPEN),
+    ):
+        client.set_task_run_state(task.id, dead, force=True)
 
 
 def _process(run: FlowRun) -> str:
@@ -178,7 +217,10 @@ def hooks() -> list[Any]:
 
 
 def _is_no_end(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
+    error = record.exc_info and record.exc_info[1]
+    if isinstance(error, httpx.HTTPError):  # its message says it, its traceback is httpx's
+        record.exc_info = record.exc_text = None
+    return not isinstance(error, FailedRun)
 
 
 def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
@@ -189,11 +231,11 @@ def tell_of_failure(_flow: object, run: FlowRun, state: State) -> None:
     try:
         httpx.post(url, json={"text": text}, timeout=10).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", error)
+        get_logger("flow_runs").warning("FLOW_ALERT_URL: nobody was told, %s", _problem(error))
 
 
 def _address(run: object) -> str:
-    ui = PREFECT_UI_URL.value()  # none of the temporary server
+    ui = shown(PREFECT_UI_URL.value() or "")  # none of the temporary server
     return f"{ui}/runs/flow-run/{run}" if ui else ""
 
 

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from prefect_dvc.errors import ProjectError, quoted
 from prefect_dvc.graph import cache_folder, can_read_lock, missing_sources
+from prefect_dvc.servers import hidden
 
 FOLDER = Path(".dvc/tmp")
 FLOW_LOCK, WORKTREES = FOLDER / "flow.lock", FOLDER / "flows"
@@ -139,6 +140,8 @@ def fetch_sources() -> None:
     """Take from DVC's remote the data of `.dvc` files that are not here. Where some cannot be had
     it says so: what is run may not need them, or be restored, and DVC refuses a stage that does."""
     if missing := missing_sources():
+        wanted = ", ".join(missing)
+        print(f"{wanted}: DVC's remote is asked, however long that takes", file=sys.stderr)
         try:
             _run(*DVC, "pull", "--quiet", "--", *missing)
         except ProjectError as error:
@@ -198,6 +201,6 @@ def _run(*command: str, env: Mapping[str, str] | None = None) -> str:
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
     except (OSError, subprocess.CalledProcessError) as error:
-        said = " ".join(str(getattr(error, "stderr", error)).split())
+        said = hidden(" ".join(str(getattr(error, "stderr", error)).split()))
         raise ProjectError(f"{shlex.join(command)}: expected success, received: {said}") from None
     return done.stdout.strip()

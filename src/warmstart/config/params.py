@@ -257,11 +257,11 @@ class Executor(Frozen):
                     "them"
                 )
             return
-        if not re.fullmatch(r"[a-z]+://[^\s/]+:\d+", self.address):
+        if not re.fullmatch(r"[a-z]+://[^\s/@]+:\d+", self.address):
             yield (
                 "address: expected a Dask scheduler's, such as tcp://127.0.0.1:8786, received "
-                f"{self.address!r}; copy it from the scheduler's log, or give null for workers "
-                "on this machine"
+                f"{re.sub('//.*@', '//…@', self.address)!r}; copy it from the scheduler's log, or "
+                "give null for workers on this machine"
             )
         if self.workers != "auto":
             yield (

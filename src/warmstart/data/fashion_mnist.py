@@ -10,6 +10,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from warmstart import deadlines
 from warmstart.config.params import KNOWN_CLASSES
 from warmstart.data.readers import idx, packed
 from warmstart.data.readers.raw import Raw
@@ -30,7 +31,7 @@ SHA256 = {
 }
 
 TIMEOUT_SECONDS = 10.0
-"""A server that sends nothing for so long is given up."""
+"""For an answer, without what its bytes take (`deadlines`)."""
 
 
 def read(path: Path) -> Raw:
@@ -131,6 +132,7 @@ def _fetch(url: str, output_file: str, _: object) -> None:
         except OSError as error:
             answers.put(error)
 
+    deadlines.whole_answers()
     # in a thread: a name may take minutes to resolve, and a host may have many addresses, each of
     # which is tried until it times out
     threading.Thread(target=ask, daemon=True).start()

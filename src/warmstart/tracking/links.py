@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from warmstart.tracking.addresses import shown
 from warmstart.tracking.notes import places
 from warmstart.tracking.opening import opened, tracking_uri
 from warmstart.tracking.runs import ARM, ROOT
@@ -28,7 +29,7 @@ class Link:
 
 def server() -> str | None:
     """Address of the server that $MLFLOW_TRACKING_URI names; None: it names none."""
-    uri = tracking_uri()
+    uri = shown(tracking_uri())
     return uri.rstrip("/") if uri.startswith(("http://", "https://")) else None
 
 

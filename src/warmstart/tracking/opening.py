@@ -16,8 +16,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from warmstart import deadlines
 from warmstart.errors import InputError
 from warmstart.files import replacing
+from warmstart.tracking.addresses import hidden, shown, without_login
+from warmstart.tracking.postgres import turn
 from warmstart.tracking.store import Store
 
 DEFAULTS = {
@@ -28,19 +31,22 @@ DEFAULTS = {
     # is known after 14 s, and one that answers takes 0.1 s for the largest batch
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "7",
+    # a server may ask for an hour, or send us round in circles
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
     "PGCONNECT_TIMEOUT": "7",
 }
 """For the environment, where the user has not set them."""
 
 LOCK_SECONDS = 300
 """How long to wait for publishers before us: 1,000 trials take each of them about 40 s."""
+SAID_SECONDS = 10
+"""After how long of that a line says so."""
 _SQLITE = "sqlite:///"
 _DAMAGED = re.compile("is not a database|malformed|disk I/O error")
 """What SQLite says of a file that is cut off or has wrong bytes."""
 _NOISY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
 """Loggers that stay silent: what matters of a failure arrives as an exception."""
-_POSTGRES_LOCK = int.from_bytes(b"warmstar")
-"""Of Postgres's advisory locks the one that is ours; each database has its own."""
 _REFUSALS = {
     401: ("a user that it knows", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
     403: ("permission", "ask whoever runs that server: docs/team.md"),
@@ -62,7 +68,9 @@ def opened() -> Iterator[Store]:
     """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    uri = tracking_uri()
+    deadlines.pass_proxies_by()
+    deadlines.whole_answers()
+    uri = without_login(tracking_uri())
     path = uri.removeprefix(_SQLITE).partition("?")[0]
     local = Path(path).absolute() if uri.startswith(_SQLITE) and path else None
     try:
@@ -73,13 +81,15 @@ def opened() -> Iterator[Store]:
 
             for name in _NOISY:  # after the import, which sets levels of its own
                 logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-            with FileLock(_lock(uri, local), timeout=LOCK_SECONDS):
-                if local:
-                    # absolute, since MLflow keeps open stores by their URI
-                    uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
-                with _file(local) if local else _turn(uri):
-                    _check_release(uri)
-                    yield Store(MlflowClient(uri), local)
+            with ExitStack() as stack:
+                with deadlines.said_after(SAID_SECONDS, _waiting(uri)):
+                    stack.enter_context(FileLock(_lock(uri, local), timeout=LOCK_SECONDS))
+                    if local:
+                        # absolute, since MLflow keeps open stores by their URI
+                        uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
+                    stack.enter_context(_file(local) if local else turn(uri, LOCK_SECONDS))
+                _check_release(uri)
+                yield Store(MlflowClient(uri), local)
     except InputError:
         raise
     except Exception as error:
@@ -156,30 +166,6 @@ def _create(database: Path) -> None:
             engine.dispose()
 
 
-@contextmanager
-def _turn(uri: str) -> Iterator[None]:
-    """In Postgres, keep the publishers of all machines apart: creating MLflow's tables is a race
-    that it loses. And fail at once where MLflow would call a server for minutes."""
-    if not uri.startswith("postgresql"):
-        yield
-        return
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import DBAPIError
-    from sqlalchemy.pool import NullPool
-
-    with ExitStack() as stack:
-        try:
-            connection = stack.enter_context(create_engine(uri, poolclass=NullPool).connect())
-            # both end with the transaction, so no pooler on the way can keep them
-            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})"))
-        except ModuleNotFoundError as error:
-            raise OSError(f"{error}; install psycopg2-binary, say postgresql+psycopg2") from error
-        except DBAPIError as error:
-            raise OSError(str(error.orig)) from None
-        yield
-
-
 def _check_release(uri: str) -> None:
     """Nothing where the database is empty, has the tables of this MLflow, or is none.
 
@@ -212,20 +198,8 @@ def _latest_revision() -> str:
     return str(_get_latest_schema_revision())
 
 
-def shown(uri: str) -> str:
-    """`uri` without user, password and query, each of which may be a secret."""
-    from sqlalchemy import URL, make_url
-    from sqlalchemy.exc import ArgumentError
-
-    scheme, found, _ = uri.partition("://")
-    if not found or scheme == "sqlite":
-        return uri
-    try:
-        url = make_url(uri)
-        bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
-        return bare.render_as_string()
-    except (ArgumentError, ValueError):
-        return f"{scheme}://…"
+def _waiting(uri: str) -> str:
+    return f"{shown(uri)}: another publisher is at work there; waiting, {LOCK_SECONDS} s at most"
 
 
 def _line(uri: str, error: Exception) -> str:
@@ -234,7 +208,7 @@ def _line(uri: str, error: Exception) -> str:
     while cause is not None:
         if isinstance(cause, OSError | sqlite3.Error):  # the deepest of these says it shortest
             error = cause
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     expected, advice = _REFUSALS.get(
         getattr(error, "get_http_status_code", int)(),
         ("an MLflow store that answers", "start or mend it, or correct MLFLOW_TRACKING_URI"),
@@ -242,6 +216,6 @@ def _line(uri: str, error: Exception) -> str:
     if _DAMAGED.search(str(error)):
         expected = "a database that is whole"
         advice = "move it away, and `make track` puts all of `results` into a new one"
-    received = f"{type(error).__name__}: {error}".replace(uri, shown(uri))
+    received = hidden(f"{type(error).__name__}: {error}", tracking_uri())
     received = textwrap.shorten(received, 250, placeholder=" …")
     return f"{shown(uri)}: expected {expected}, received {received}; {advice}"

@@ -8,8 +8,10 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -21,7 +23,8 @@ from warmstart.records import Record, read_records, times_of
 from warmstart.runtime.store import PLAN, UNFINISHED, announced
 from warmstart.runtime.store import Store as Trained
 from warmstart.tracking import runs
-from warmstart.tracking.opening import opened
+from warmstart.tracking.addresses import shown
+from warmstart.tracking.opening import opened, tracking_uri
 from warmstart.tracking.runs import Batch, Run
 
 LOOK_SECONDS = 1.0
@@ -29,6 +32,8 @@ PAUSE_SECONDS = 60.0
 """After a failure: who waits for a server that is down does not see the stage end."""
 REST = 5
 """Times as long as publishing has taken until the next: thousands of trials take seconds."""
+END_SECONDS = 60.0
+"""From the end of the command that is followed until ours, however long a server takes."""
 NICE = 19
 """Our priority beside a pipeline, the lowest: at 15 training took 1 % longer, at 10 5 %."""
 
@@ -116,16 +121,21 @@ def publish_during(command: Sequence[str], project: Project) -> int:
             f"--during: expected a command to run, received {' '.join(command) or 'nothing'} "
             f"({error}); name one, as in --during dvc repro"
         ) from None
-    with process:
+
+    def code() -> int:
+        return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+    with process, _in_time(project, process.wait, code):
         publisher.follow(lambda: _runs(process))
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+    return code()
 
 
 def publish_until_closed(stream: TextIO, project: Project) -> bool:
     """As `publish_during`, until `stream` ends, for a pipeline that starts us: whether MLflow has
     all. Says on standard output what was published."""
     publisher = Publisher(project, known=project.states(), says=True)
-    complete = publisher.follow(lambda: _is_open(stream))
+    with _in_time(project, lambda: select.select([stream], [], []), lambda: 2):
+        complete = publisher.follow(lambda: _is_open(stream))
     if complete:
         print(f"{publisher.published} runs and models published")
     return complete
@@ -193,11 +203,7 @@ class Publisher:
             self._published.pop(folder, None)
         if error := self._look(self._project.states(), failed=left):
             named = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-            print(
-                f"warning: not all of {self._project.results} is in MLflow yet, `make track` "
-                f"publishes it later: {named}{' '.join(str(error).split())}",
-                file=sys.stderr,
-            )
+            _warn(self._project, f"{named}{' '.join(str(error).split())}")
         return not error
 
     def _look(
@@ -312,6 +318,37 @@ def _written(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except OSError:
         return None
+
+
+@contextmanager
+def _in_time(
+    project: Project, ended: Callable[[], object], code: Callable[[], int]
+) -> Iterator[None]:
+    """Where the store is on a server, which may take any time, leave with the exit `code` when the
+    block still lasts `END_SECONDS` after `ended` has returned. A publisher may end anywhere."""
+    done = threading.Event()
+
+    def watch() -> None:
+        ended()
+        if not done.wait(END_SECONDS):
+            _warn(project, f"{shown(tracking_uri())} had {END_SECONDS:.0f} s for it after the end")
+            os._exit(code())
+
+    if not tracking_uri().startswith("sqlite"):
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _warn(project: Project, why: str) -> None:
+    print(
+        f"warning: not all of {project.results} is in MLflow yet, `make track` publishes it "
+        f"later: {why}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _runs(process: "subprocess.Popen[bytes]") -> bool:
