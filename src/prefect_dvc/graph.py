@@ -21,6 +21,9 @@ from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import modify_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 
+from prefect_dvc import dvc_changes
+
+dvc_changes.apply()
 logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
 
 
@@ -125,16 +128,6 @@ def override(changes: Sequence[str]) -> None:
                 f"set: expected NAME=VALUE with a name of {path}, received {' '.join(values)} "
                 f"({_line(error)}); `dvc exp run -S` takes the same"
             ) from None
-
-
-def can_read_lock() -> bool:
-    """Whether DVC can read dvc.lock, if there is one."""
-    try:
-        with Repo() as repo:
-            Lockfile(repo, "dvc.lock").load()
-    except DvcException:
-        return False
-    return True
 
 
 def sort_lock() -> None:

@@ -355,7 +355,7 @@ def test_a_second_flow_in_one_place_is_refused(
     with occupied(wait=False):
         run = flow(project)
     assert (run.exit_code, run.states) == (2, {})
-    assert f"{project}: another flow works here (process {os.getpid()})" in run.err
+    assert f"{project}: another run works here (process {os.getpid()})" in run.err
     assert not (project / "alone.txt").exists()
 
 

@@ -191,7 +191,7 @@ def test_an_experiment_can_have_such_a_name(here: Path) -> None:
 
 def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
     second = threading.Thread(target=enter, args=[occupied(wait=True)])
-    refusal = rf"^{here}: another flow works here \(process {os.getpid()}\); let it end, "
+    refusal = rf"^{here}: another run works here \(process {os.getpid()}\); let it end, "
     with occupied(wait=False):
         with pytest.raises(ProjectError, match=refusal):
             enter(occupied(wait=False))
