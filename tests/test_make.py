@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from whole_runs import MAKE_RUN
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,6 +20,10 @@ def last_line(*arguments: str, **environment: str) -> str:
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
     )
     return said.stdout.splitlines()[-2].split("src/prefect_dvc/dvc_process.py ", 1)[1]
+
+
+def test_what_tests_start_as_make_run_is_what_it_starts() -> None:
+    assert last_line() == " ".join(MAKE_RUN).split("src/prefect_dvc/dvc_process.py ", 1)[1]
 
 
 def test_data_of_ones_own_are_named_on_the_command_line() -> None:

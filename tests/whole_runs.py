@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 import parameters
 from warmstart.records import read_records, times_of
 from warmstart.tracking.models import candidates
-from warmstart.tracking.publish import Project
+from warmstart.tracking.project import Project
 from warmstart.tracking.runs import report_run
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ MAKE_RUN = (*TRACK, "--during", *DVC, "repro")
 MAKE_FLOW = (sys.executable, "-m", "flows")
 CLOCKED = ("results/times", "reports/report", "reports/plots/times", "reports/figures", "claims")
 """Parts of paths whose bytes differ from run to run."""
-HALF = ("**/.unfinished-*", "mlflow.db.new*", ".warmstart/*")
+HALF = ("**/.unfinished-*", "mlflow.db.new*", ".warmstart/*/", ".dvc.lock.unfinished")
 """What is there only while somebody works."""
 YAML_FILE = YAML()
 
@@ -260,7 +260,7 @@ def _missing(folder: Path, uri: str) -> list[str]:
     models = [m.name for m in client.search_registered_models()]
     versions = [v for name in models for v in client.search_model_versions(f"name='{name}'")]
     known = Counter(version.tags.get("warmstart.model") for version in versions)
-    for candidate in candidates(folder / "models"):
+    for candidate in candidates(folder / "models", folder / "results"):
         if known[candidate.digest] != 1:
             lines.append(f"MLflow has {known[candidate.digest]} of model {candidate.file}")
     return lines
@@ -282,7 +282,7 @@ def _name(run: Any) -> str:
     kind = tags["warmstart.kind"]
     if kind == "trial":
         return f"record {tags['warmstart.record']} of {place}"
-    if tags.get("warmstart.current") != "true" or run.info.status == "FAILED":
+    if tags.get("warmstart.current") != "true" or run.info.status in ("FAILED", "KILLED"):
         return ""
     if kind == "summary":
         return f"arm {tags['warmstart.arm']} of {place}"

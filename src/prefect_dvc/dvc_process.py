@@ -81,6 +81,7 @@ def run_dvc(arguments: list[str], *, for_flow: bool) -> NoReturn:
     """Be DVC, as we run it, until the end of the process or its parent's."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # below us, too: our parent ends all in one way
     if for_flow:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ[STARTED_BY] = str(os.getpid())

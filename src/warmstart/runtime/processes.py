@@ -83,6 +83,9 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
     """`workers` processes for `backend`, or one per GPU or core; each sees one GPU at most."""
     gpus = environment.gpus(backend)
     count = (len(gpus) or len(os.sched_getaffinity(0))) if workers == "auto" else workers
+    # what a stage that is ended leaves is removed by Python, which need not say so: it is started
+    # with our options
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     context = _Spawn()
     reports, devices, stopping = context.SimpleQueue(), context.SimpleQueue(), context.Event()
     for number in range(count if gpus else 0):

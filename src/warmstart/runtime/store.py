@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from warmstart.files import read_json, replacing, write_json
+from warmstart.runtime.process import this_process
 from warmstart.training.layers import pack, unpack
 from warmstart.training.trials import Outcome, Result, Standing
 
@@ -53,7 +54,8 @@ def announce(
 ) -> None:
     """Say which trials are going to be trained: the key of each, and the fields of its `Record`
     that are known before. Two records may have one key: they are trained once. `facts` are what
-    the stage's times will say of device, versions and data."""
+    the stage's times will say of device, versions and data; beside them stands who trains."""
+    facts = {**facts, "process": this_process()}
     write_json(folder / PLAN, {"facts": facts, "trials": [list(trial) for trial in trials]})
 
 
