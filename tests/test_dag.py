@@ -1,7 +1,6 @@
 """DVC's conventions, held on a clone with a budget that trains in seconds."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,67 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
-
-import parameters
-
-ROOT = Path(__file__).parents[1]
-COPIED = ("src", "data/raw", "dvc.yaml", ".dvcignore", ".gitignore", "flows")
-YAML_FILE = YAML()
-CLOCKED = ("results/times", "reports/report", "reports/plots/times", "reports/figures", "claims")
-
-
-def run(folder: Path, *command: str) -> str:
-    """What a command says in the project `folder`, with this environment's python first."""
-    env = environment(folder)
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(folder / "src"),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "DVC_NO_ANALYTICS": "1",
-        "MLFLOW_TRACKING_URI": "",
-        "SHELL": "/bin/sh",  # Debian's stays as the parent of what it runs, others do not
-    }
-
-
-def commit(folder: Path, message: str) -> None:
-    run(folder, "git", "add", "--all")
-    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    run(folder, "git", *who, "commit", "--quiet", "--allow-empty", "-m", message)
+from whole_runs import YAML_FILE, commit, digests, environment, run, small_copy
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone after its first `dvc repro`: one study, two arms, one epoch."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in COPIED:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    known = parameters.content()
-    known["pretrain"] |= {"epochs": 2, "learning_rates": [0.03]}
-    known["pretrain"]["network"]["hidden"] = [12, 8]
-    known["autoencode"] |= {"epochs": 1, "learning_rates": [0.03], "methods": ["denoising"]}
-    known["transfer"] |= {"seeds": 3, "learning_rates": [0.03], "strategies": ["freeze_then_thaw"]}
-    known["transfer"] |= {"frozen_epochs": 1, "thawed_epochs": 1, "label_counts": [10]}
-    known["compare"] |= {"seeds": 2, "learning_rates": [0.03, 0.1], "epochs": 2}
-    arms = known["compare"]["studies"]["clipping"]["arms"]
-    known["compare"]["studies"] = {"clipping": {"arms": {k: arms[k] for k in ("none", "norm")}}}
-    known["executor"]["workers"] = 1  # each takes seconds to start, and so little is trained
-    YAML_FILE.dump(known, folder / "params.yaml")
-    run(folder, "git", "init", "--quiet")
-    run(folder, "dvc", "init", "--quiet")
-    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
-    commit(folder, "before")
+    folder = small_copy(tmp_path_factory.mktemp("project"))
     run(folder, "dvc", "repro")
     commit(folder, "after")
     return folder
@@ -80,15 +25,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(finished: Path, tmp_path: Path) -> Path:
     """A copy of its own of the finished project, with its cache."""
     return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """What dvc.lock says of every output but those that hold a clock."""
-    stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
-    outs = [out for stage in stages.values() for out in stage["outs"]]
-    return {
-        out["path"]: out["md5"] for out in outs if not any(part in out["path"] for part in CLOCKED)
-    }
 
 
 def test_outputs_are_where_the_contract_says(finished: Path) -> None:

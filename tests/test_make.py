@@ -11,6 +11,7 @@ import pytest
 from dvc.utils.hydra import to_hydra_overrides
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
+from whole_runs import MAKE_RUN
 
 from warmstart.own_data import settings
 
@@ -32,8 +33,8 @@ else:
 """Stands for the environment's Python: notes what it is to do, and does what matters here."""
 
 
-def asked(folder: Path, *arguments: str, **environment: str) -> tuple[list[str], list[str]]:
-    """What `make run` asks of `check`, and of DVC."""
+def asked(folder: Path, *arguments: str, **environment: str) -> list[list[str]]:
+    """What `make run` asks of `check`, of `track`, and of DVC."""
     if not shutil.which("make"):
         pytest.skip("needs make")
     folder.joinpath("bin").mkdir()
@@ -44,17 +45,25 @@ def asked(folder: Path, *arguments: str, **environment: str) -> tuple[list[str],
     environment |= {"SEEN": str(seen), "PYTHONPATH": str(ROOT / "src"), "CANARY": str(folder)}
     command = ["make", "-s", "run", f"BIN={folder}/bin", f"READY={folder}/ready", *arguments]
     subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
-    checked, _, called = map(json.loads, seen.read_text().splitlines())
-    return checked, called
+    return [json.loads(line) for line in seen.read_text().splitlines()]
+
+
+def test_what_tests_start_as_make_run_is_what_it_starts(tmp_path: Path) -> None:
+    _, tracked, _ = asked(tmp_path)
+    here = {
+        f"{tmp_path}/bin/python": sys.executable,
+        "src/prefect_dvc/dvc_process.py": MAKE_RUN[-3],
+    }
+    assert [here.get(word, word) for word in tracked] == [*MAKE_RUN[3:]]
 
 
 def test_without_data_of_ones_own(tmp_path: Path) -> None:
-    checked, called = asked(tmp_path, DATA="not meant", TARGET="not meant")
+    checked, _, called = asked(tmp_path, DATA="not meant", TARGET="not meant")
     assert (checked, called) == (["check"], ["dvc", "repro"])
 
 
 def test_data_of_ones_own(tmp_path: Path) -> None:
-    checked, called = asked(tmp_path, "DATA=my data/trees.csv", "TARGET=my kind")
+    checked, _, called = asked(tmp_path, "DATA=my data/trees.csv", "TARGET=my kind")
     assert checked == ["check", "--path=my data/trees.csv", "--target=my kind"]
     assert called == [
         "dvc", "exp", "run",
@@ -84,7 +93,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_in_a_value_is_run_or_changed(text: str, tmp_path: Path) -> None:
-    _, called = asked(tmp_path, f"DATA={text}", f"TARGET={text}")
+    _, _, called = asked(tmp_path, f"DATA={text}", f"TARGET={text}")
     assert not [*tmp_path.glob("caught"), *ROOT.glob("caught")]
     overrides = to_hydra_overrides(called[4::2])
     content = {"data": dict.fromkeys(["path", "name", "target"])} | {

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from publishing.store import ENVIRONMENT, rows, serving
 from warmstart.records import read_records
-from warmstart.tracking.publish import Project, publish
+from warmstart.tracking.project import Project
+from warmstart.tracking.publish import publish
 from warmstart.tracking.runs import Run, head, trial_runs
 
 WAYS = ("publish", "log_metric", "log_metrics")

@@ -1,109 +1,98 @@
 """A DVC command of which nothing outlives the flow: `python dvc_process.py SECONDS ARGUMENT...`;
-or, for a terminal, DVC as the flow runs it: `python dvc_process.py dvc ARGUMENT...`.
+or, for a terminal, `python dvc_process.py dvc ARGUMENT...`, which waits for other runs here to end.
 
-The flow holds our standard input, so its end, however it comes, is that of the input. DVC runs in a
-child. Linux gives us every orphan below it (PR_SET_CHILD_SUBREAPER), sessions of their own
-included, so all that the stage has started can be ended, by force after a while.
+The flow holds our standard input, so its end, however it comes, is that of the input; a terminal's
+is a signal. DVC runs in a child. Linux gives us every orphan below it (PR_SET_CHILD_SUBREAPER),
+sessions of their own included, so all that the stage has started can be ended, by force after a
+while.
 """
 
 import ctypes
-import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial, partialmethod
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 LATE = 124
 """Exit code of a command that took more than SECONDS (0: no limit), as that of `timeout`."""
 GRACE_SECONDS = 3.0
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STARTED_BY = "DVC_PROCESS"
+"""In a stage's environment: the process whose child it is, which may have died since."""
+Ends = queue.SimpleQueue[int]
+"""Gets the signal that ends the command; 0: anything else."""
 
 
-def main(seconds: float, arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the command; its exit code."""
+    first, *rest = arguments
+    if first != "dvc":
+        return run(rest, float(first))
+    from at_work import alone  # type: ignore[import-not-found]  # as a file
+
+    for number in ENDS:  # Python would show where it was interrupted
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.SIG_DFL)
+    with alone(wait=True):
+        return run(rest)
+
+
+def run(arguments: list[str], seconds: float | None = None) -> int:
+    """Run DVC until it ends or has to.
+
+    Args:
+        seconds: for a flow, whose limit they are; None: for a terminal.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     command = os.fork()
     if not command:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        run_dvc(arguments)
-    code, late, ends = 0, threading.Event(), queue.SimpleQueue[bytes]()
-    threading.Thread(target=lambda: ends.put(os.read(0, 1)), daemon=True).start()
+        run_dvc(arguments, for_flow=seconds is not None)
+    code, late, ends, told = 0, threading.Event(), Ends(), list[int]()
+
+    def end(number: int, _: object) -> None:
+        told.append(number)
+        ends.put(number)
+
+    if seconds is None:
+        for number in ENDS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, end)
+    else:
+        threading.Thread(target=lambda: ends.put(len(os.read(0, 1))), daemon=True).start()
     threading.Thread(target=end_all, args=[ends, seconds or None, late], daemon=True).start()
     with suppress(ChildProcessError):  # none is left
         while True:
             pid, status = os.waitpid(-1, 0)
             if pid == command:
                 code = os.waitstatus_to_exitcode(status)
-                ends.put(b"")  # for what the stage has left behind
-    return LATE if late.is_set() else code
+                ends.put(0)  # for what the stage has left behind
+    if told:
+        return 128 + told[0]
+    return LATE if late.is_set() else code if code >= 0 else 128 - code
 
 
-def run_dvc(arguments: list[str]) -> None:
-    """Run DVC, which stages side by side often make wait for its locks: for the repository's it
-    would look each half second, for the guard of its list of held paths give up after three. And
-    see `restore`, `load` and `keep`."""
-    from dvc import cli, lock, output, rwlock
-    from dvc.stage.cache import StageCache
+def run_dvc(arguments: list[str], *, for_flow: bool) -> NoReturn:
+    """Be DVC, as we run it, until the end of the process or its parent's."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # below us, too: our parent ends all in one way
+    if for_flow:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ[STARTED_BY] = str(os.getpid())
+    import dvc_changes  # type: ignore[import-not-found]
+    from dvc import cli
 
-    lock.DEFAULT_TIMEOUT = 0.3  # seconds; it looks six times in this
-    rwlock.make_lock = partial(lock.make_lock, wait=True)
-    StageCache.restore = partialmethod(restore, StageCache.restore)
-    StageCache._load = load
-    output.otransfer = partial(keep, output.otransfer)
-    files = logging.getLogger("dvc_data.hashfile.transfer")
-    told = count()
-    files.addFilter(lambda _: not next(told))  # of many files the first
+    dvc_changes.apply()
     sys.exit(cli.main(["--wait-for-lock", *arguments]))
 
 
-def restore(cache: Any, by_lock: Callable[..., None], stage: Any, **how: Any) -> None:
-    """DVC's `StageCache.restore`, which where dvc.lock knows a stage's inputs looks for the outputs
-    that it names, and for no others. Those may have been made on another machine: then look for
-    what has been made of these inputs here."""
-    from dvc.stage.cache import RunCacheNotFoundError
-    from dvc_data.hashfile.hash_info import HashInfo
-
-    try:
-        by_lock(cache, stage, **how)
-    except RunCacheNotFoundError:
-        for out in stage.outs:
-            out.hash_info = HashInfo()
-        by_lock(cache, stage, **how)
-
-
-def keep(transfer: Callable[..., Any], *given: Any, **how: Any) -> Any:
-    """DVC's `transfer`, after which all seems well where outputs did not get into the cache."""
-    from dvc.exceptions import DvcException
-
-    done = transfer(*given, **how)
-    if done.failed:
-        raise DvcException(
-            f"DVC's cache: expected room for all outputs, {len(done.failed)} files are not in it, "
-            "as said above; free some and run the command again"
-        )
-    return done
-
-
-def load(cache: Any, stage: Any) -> Any:
-    """DVC's `StageCache._load`, which of all runs with these inputs takes the newest, although its
-    outputs may be nowhere: take the newest whose outputs are here, else the newest of all."""
-    from dvc.stage.cache import _get_stage_hash
-
-    key = _get_stage_hash(stage)
-    runs = sorted(Path(cache._get_cache_dir(key)).glob("*"), key=os.path.getmtime, reverse=True)
-    found = [known for run in runs if (known := cache._load_cache(key, run.name))]
-    here = (known for known in found if cache._create_stage(known, stage.wdir).outs_cached())
-    return next(here, found[0] if found else None)
-
-
-def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threading.Event) -> None:
+def end_all(ends: Ends, seconds: float | None, late: threading.Event) -> None:
     """Once asked to, or after `seconds`, end all descendants as long as there are any."""
     try:
         ends.get(timeout=seconds)
@@ -125,6 +114,7 @@ def end_all(ends: "queue.SimpleQueue[bytes]", seconds: float | None, late: threa
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "dvc":
-        run_dvc(sys.argv[2:])
-    os._exit(main(float(sys.argv[1]), sys.argv[2:]) & 255)  # a thread still reads
+    sys.path.append(str(Path(__file__).parent))  # last: these names are nobody else's
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code & 255)  # a thread still reads

@@ -23,9 +23,11 @@ from dvc.utils.serialize import load_yaml, modify_yaml
 from dvc_data.hashfile.hash_info import HashInfo
 from omegaconf import OmegaConf
 
+from prefect_dvc import dvc_changes
 from prefect_dvc.changes import PARAMS, Changed, Reach
 from prefect_dvc.errors import ProjectError, quoted
 
+dvc_changes.apply()
 logging.getLogger("dvc").setLevel(logging.ERROR)  # what it would do is for us to say
 
 
@@ -171,16 +173,6 @@ def _commands() -> frozenset[str]:
     with _project() as repo:
         commands = [stage.cmd for stage in repo.index.stages if stage.cmd]
     return frozenset(line for cmd in commands for line in ([cmd] if isinstance(cmd, str) else cmd))
-
-
-def can_read_lock() -> bool:
-    """Whether DVC can read dvc.lock, if there is one."""
-    try:
-        with Repo() as repo:
-            Lockfile(repo, "dvc.lock").load()
-    except DvcException:
-        return False
-    return True
 
 
 def sort_lock() -> None:

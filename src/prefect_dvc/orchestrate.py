@@ -51,7 +51,8 @@ class dvc_flow:  # noqa: N801, a decorator
     Args:
         name: of the flow, in Prefect
         beside: commands beside the stages, each until its standard input ends, by the names of
-            their tasks; they start where some stage has something to do, and may fail without harm
+            their tasks; they start in every run, since an earlier one may have left something to
+            do, and may fail without harm
         explain: a command that says in lines `error: …` what is wrong with the project's input,
             asked where DVC could not start a stage
         after: called in the project when its stages have ended, to show more of the run
@@ -132,8 +133,7 @@ def _run(
             bring: tasks.Bring = partial(tasks.here, processes)
             if project.elsewhere:
                 bring = partial(tasks.elsewhere, project.elsewhere, [*changes], bring)
-            busy = redo or any(stage.state != "unchanged" for stage in stages)
-            with tasks.beside(project.beside if busy else {}) as others, closing(processes):
+            with tasks.beside(project.beside) as others, closing(processes):
                 states = _run_all(stages, bring, redo, width or len(os.sched_getaffinity(0)))
             sort_lock()
             if kept is not None:

@@ -1,7 +1,5 @@
 """Where a flow works: in the checkout, or in a git worktree of its own. One flow in each."""
 
-import fcntl
-import json
 import os
 import re
 import shlex
@@ -12,67 +10,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager, suppress
 from itertools import product
 from pathlib import Path
-from typing import TextIO
 
+from prefect_dvc.at_work import AT_WORK, FOLDER, alone, flock, who
 from prefect_dvc.errors import ProjectError, quoted
-from prefect_dvc.graph import cache_folder, can_read_lock, missing_sources
+from prefect_dvc.graph import cache_folder, missing_sources
 from prefect_dvc.servers import hidden
 
-FOLDER = Path(".dvc/tmp")
-FLOW_LOCK, WORKTREES = FOLDER / "flow.lock", FOLDER / "flows"
-HELD, LOCK = FOLDER / "rwlock", Path("dvc.lock")
-BEFORE = FOLDER / "flow.dvc.lock"
-"""dvc.lock as the flow found it; there while one runs and after one was killed."""
+WORKTREES = FOLDER / "flows"
 DVC = (sys.executable, "-m", "dvc")
 
 
 @contextmanager
 def occupied(wait: bool = False, pull: bool = False) -> Iterator[None]:
-    """Keep other flows out of the project in the working directory, or `wait` for one to end.
+    """Keep other runs out of the project in the working directory, or `wait` for one to end.
 
-    What a flow that was killed has left half written is put right, and with `pull` the project gets
-    its data, see `fetch_sources`. Raises ProjectError if another one works here. The lock of a
-    process that died is free.
+    With `pull` the project gets its data, see `fetch_sources`. Raises ProjectError if another one
+    works here.
     """
     try:
-        with _flock(FLOW_LOCK, wait=wait) as file:
-            file.truncate(0)
-            print(os.getpid(), file=file, flush=True)
-            _mend()
+        with alone(wait):
             if pull:
                 fetch_sources()
-            BEFORE.write_bytes(LOCK.read_bytes() if LOCK.exists() else b"")
             yield
-            BEFORE.unlink(missing_ok=True)
     except BlockingIOError:
         raise ProjectError(
-            f"{Path.cwd()}: another flow works here (process {FLOW_LOCK.read_text().strip()}); "
-            "let it end, or give this one a revision, to work beside it"
+            f"{who()}; let it end, or give this one a revision, to work beside it"
         ) from None
-
-
-@contextmanager
-def _flock(path: Path, *, wait: bool) -> Iterator[TextIO]:
-    """Raises BlockingIOError where another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield file
-
-
-def _mend() -> None:
-    """DVC writes its files of state in place, refuses half of one, and makes good what is lost."""
-    # under DVC's own guard: one that is being written looks so, too
-    with _flock(HELD.with_suffix(".lock"), wait=True), suppress(FileNotFoundError):
-        try:
-            json.loads(HELD.read_text())
-        except ValueError:
-            HELD.unlink()
-    # one with a merge's conflicts is a person's to solve
-    if BEFORE.exists() and not can_read_lock() and b"<<<<<<<" not in LOCK.read_bytes():
-        kept = LOCK.replace(FOLDER / "dvc.lock.unreadable")
-        BEFORE.replace(LOCK)
-        print(f"{LOCK}: unreadable since a flow was killed, now as before it; the other is {kept}")
 
 
 def safe_name(run: str, identity: str) -> str:
@@ -108,9 +71,9 @@ def worktree(revision: str, run: str, identity: str) -> Iterator[list[str]]:
         )
     cache, stages = cache_folder(), list[str]()
     with ExitStack() as stack:
-        with _flock(WORKTREES.with_suffix(".lock"), wait=True):  # else it may look like a dead one
+        with flock(WORKTREES.with_suffix(".lock"), wait=True):  # else it may look like a dead one
             for dead in _worktrees():
-                with suppress(BlockingIOError), _flock(dead / FLOW_LOCK, wait=False):
+                with suppress(BlockingIOError), flock(dead / AT_WORK, wait=False):
                     _remove(dead)
             _run("git", "worktree", "add", "--detach", str(place), commit)
             stack.callback(_remove, place)

@@ -25,7 +25,8 @@ def run() -> None:
     """The console script."""
     if "DVC_STAGE" in os.environ:
         # a stage that outlived a killed `dvc repro` would write beside the next
-        end_with_parent(os.getppid())
+        # (one that our imports took longer than it lived, too: prefect_dvc tells its number)
+        end_with_parent(os.getppid(), int(os.environ.get("DVC_PROCESS", 0)))
     terminal.prepare()
     sys.exit(main())
 

@@ -152,7 +152,9 @@ def track(
         follow: publish what is written there until standard input ends
         during: run this command and publish while it runs; its exit code is ours
     """
-    from warmstart.tracking.publish import Project, publish, publish_during, publish_until_closed
+    from warmstart.tracking.beside import publish_during, publish_until_closed
+    from warmstart.tracking.project import Project
+    from warmstart.tracking.publish import publish
 
     project = Project(results=results, reports=reports, models=models, data=data)
     if during:

@@ -25,7 +25,7 @@ def importers(package: str) -> list[str]:
 
 
 def test_only_the_graph_and_what_is_dvc_itself_import_dvc() -> None:
-    assert importers("dvc") == ["dvc_process.py", "graph.py"]
+    assert importers("dvc") == ["dvc_changes.py", "dvc_process.py", "graph.py"]
 
 
 def test_only_the_flow_its_tasks_and_its_pages_import_prefect() -> None:
@@ -42,7 +42,8 @@ def test_nothing_imports_the_project_that_brings_it() -> None:
 
 def test_stages_run_without_prefect_and_dvcs_process_needs_only_dvc() -> None:
     assert imports(PACKAGE / "execute.py").isdisjoint({"dvc", "prefect"})
-    assert imports(PACKAGE / "dvc_process.py").isdisjoint({"prefect", "prefect_dvc"})
+    for name in ("dvc_process.py", "dvc_changes.py", "at_work.py"):
+        assert imports(PACKAGE / name).isdisjoint({"prefect", "prefect_dvc"})
 
 
 def test_a_process_that_only_waits_imports_neither_package() -> None:
@@ -56,7 +57,7 @@ def test_a_process_that_only_waits_imports_neither_package() -> None:
 
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
     """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
-    assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 1100  # decisions 0023 to 0027
+    assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 1250  # decisions 0023 to 0027
     assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 320
     for path in PACKAGE.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path

@@ -12,11 +12,10 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from dvc import cli, lock, rwlock
+from dvc import lock, rwlock
 from dvc.fs import localfs
 
 from foreign_project import hold, is_running
-from prefect_dvc.dvc_process import run_dvc
 from prefect_dvc.execute import Companion, Outcome, Processes, _lines
 from prefect_dvc.pages import is_alive
 
@@ -248,11 +247,6 @@ def test_dvc_looks_again_for_a_short_lock_after_a_twentieth_of_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And as often as it takes, also for the guard of the list of held paths."""
-    monkeypatch.setattr(lock, "DEFAULT_TIMEOUT", lock.DEFAULT_TIMEOUT)  # put back afterwards
-    monkeypatch.setattr(rwlock, "make_lock", rwlock.make_lock)
-    monkeypatch.setattr(cli, "main", lambda argv: argv[0])
-    with pytest.raises(SystemExit, match="--wait-for-lock"):
-        run_dvc([])
     held = lock.make_lock(str(tmp_path / rwlock.RWLOCK_LOCK))
     held.lock()
     waited: list[float] = []

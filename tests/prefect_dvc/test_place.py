@@ -244,7 +244,7 @@ def test_a_link_in_the_place_of_the_worktrees_is_refused(here: Path, tmp_path: P
 
 def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
     second = threading.Thread(target=enter, args=[occupied(wait=True)])
-    refusal = rf"^{here}: another flow works here \(process {os.getpid()}\); let it end, "
+    refusal = rf"^{here}: another run works here \(process {os.getpid()}\); let it end, "
     with occupied(wait=False):
         with pytest.raises(ProjectError, match=refusal):
             enter(occupied(wait=False))

@@ -11,7 +11,8 @@ from warmstart.analysis.summary import ArmSummary, Contrast, Interval, Summary, 
 from warmstart.files import write_sealed
 from warmstart.records import EPOCH_METRICS, Record, times_of, write_records
 from warmstart.tracking import publish as publishing
-from warmstart.tracking.publish import Project, Published, Publisher
+from warmstart.tracking.project import Project
+from warmstart.tracking.publish import Published, Publisher
 from warmstart.training.selection import last_epoch, mean
 
 ARMS = ("he_normal", "glorot_normal", "normal_1")
@@ -205,7 +206,7 @@ def publish(folder: Path) -> Published:
 
 def publish_quietly(folder: Path) -> None:
     """As at the end of a pipeline that has written what there is."""
-    Publisher(project_of(folder), known={}).follow(lambda: False)
+    Publisher(project_of(folder), follows=True).follow(lambda: False)
 
 
 def publish_all(results: Path) -> Published:

@@ -94,10 +94,10 @@ def test_a_login_in_the_address_is_in_no_file_and_on_no_page(
 
 FOLLOWS = """\
 import sys
-from warmstart.tracking import publish
-from warmstart.tracking.publish import Project
-publish.END_SECONDS = 1.0
-sys.exit(publish.publish_during(sys.argv[1:], Project()))
+from warmstart.tracking import beside
+from warmstart.tracking.project import Project
+beside.END_SECONDS = 1.0
+sys.exit(beside.publish_during(sys.argv[1:], Project()))
 """
 
 
@@ -119,7 +119,7 @@ def test_who_follows_leaves_soon_after_the_end_with_its_exit_code(folder: Path) 
     assert time.monotonic() - before < 50
     assert done.returncode == 3
     assert done.stderr == (
-        "warning: not all of results is in MLflow yet, `make track` publishes it later: "
+        "warning: not all of results is in MLflow yet, the next run or `make track` publishes it: "
         f"http://{address} had 1 s for it after the end\n"
     )
 

@@ -10,7 +10,8 @@ from test_nesting import STUDY, client, listed
 
 from made_up_results import made_up, publish, write
 from warmstart.files import write_json
-from warmstart.tracking.publish import Project, Published
+from warmstart.tracking.project import Project
+from warmstart.tracking.publish import Published
 
 TEXT = "Test accuracy, </script> and all"
 

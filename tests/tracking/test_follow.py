@@ -12,8 +12,10 @@ import pytest
 from made_up_results import made_up, write
 from warmstart import __main__ as command_line
 from warmstart.errors import InputError
+from warmstart.tracking import beside
 from warmstart.tracking import publish as publishing
-from warmstart.tracking.publish import Project, publish_during
+from warmstart.tracking.beside import publish_during
+from warmstart.tracking.project import Project
 
 HELPERS = Path(__file__).parent
 WRITES_AND_WAITS = """
@@ -44,8 +46,7 @@ def test_what_a_command_writes_is_published_before_it_ends(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HELPERS), *sys.path]))
     code = publish_during([sys.executable, "-c", WRITES_AND_WAITS], Project())
     assert code == 3  # of 18 trials and 3 arms; it gives 0 where it has waited in vain
-    # what was there before is not looked at: a pipeline with nothing to do ends in seconds
-    assert studies(database) == {"clipping"}
+    assert studies(database) == {"clipping", "initializer"}, "and what was there before"
 
 
 def test_what_a_command_writes_last_is_published_too(database: Path) -> None:
@@ -64,7 +65,7 @@ def ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         write(Path("results/compare/depth"), made_up(study="depth")[0], None)
         return False
 
-    monkeypatch.setattr(publishing, "_is_open", is_open)
+    monkeypatch.setattr(beside, "_is_open", is_open)
 
 
 def test_a_pipeline_hears_what_was_published(
@@ -89,7 +90,7 @@ def test_a_pipeline_hears_that_not_all_was(
     assert command_line.main(["track", "--follow"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith("publishes it later: nobody is there\n")
+    assert err.endswith("publishes it: nobody is there\n")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_version_takes_raw_samples_and_says_what_it_is(
     record = save(network(right=0.5), models / "a.keras", prepared, arm="a")
     write_records(here / "results/pretrain/records.parquet", [record])
     publish(here / "results/pretrain")
-    assert publish_models(models, prepared) == 4
+    assert publish_models(models, prepared, models.with_name("results")) == 4
     assert versions(registry) == {
         "warmstart-a": {"1": ""},
         "warmstart-b": {"1": ""},
@@ -119,7 +119,7 @@ def test_a_version_takes_raw_samples_and_says_what_it_is(
 def test_no_code_of_ours_is_needed_to_load_one(
     models: Path, prepared: Path, registry: MlflowClient, here: Path
 ) -> None:
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     found = fetch("models:/warmstart-b@champion", here / "fetched")
     with zipfile.ZipFile(found) as archive:
         config = archive.read("config.json").decode()
@@ -130,11 +130,11 @@ def test_no_code_of_ours_is_needed_to_load_one(
 def test_publishing_again_changes_nothing(
     models: Path, prepared: Path, registry: MlflowClient
 ) -> None:
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     registry.delete_registered_model_alias("warmstart-a", "champion")
     registry.set_registered_model_alias("warmstart-best", "champion", "2")  # by hand
     before = versions(registry)
-    assert publish_models(models, prepared) == 0
+    assert publish_models(models, prepared, models.with_name("results")) == 0
     assert versions(registry) == before
     assert aliases(registry, "warmstart-a") == {}
     assert aliases(registry, "warmstart-best") == {"champion": "2", "challenger": "2"}
@@ -142,13 +142,13 @@ def test_publishing_again_changes_nothing(
 
 def test_champion_is_who_beats_it(models: Path, prepared: Path, registry: MlflowClient) -> None:
     """By the two cards alone: that of the champion lies in its version."""
-    assert publish_models(models, prepared) == 4
+    assert publish_models(models, prepared, models.with_name("results")) == 4
     assert aliases(registry, "warmstart-a") == {"champion": "1"}
     save(network(), models / "a.keras", prepared, right=41)
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     assert aliases(registry, "warmstart-a") == {"champion": "1", "challenger": "2"}
     save(network(), models / "a.keras", prepared, right=55)
-    assert publish_models(models, prepared) == 1
+    assert publish_models(models, prepared, models.with_name("results")) == 1
     assert aliases(registry, "warmstart-a") == {"champion": "3", "challenger": "2"}
     said = registry.get_model_version("warmstart-a", "3").description
     assert "Champion against version 1: +25.0 points" in said
@@ -160,10 +160,10 @@ def test_champion_is_who_beats_it(models: Path, prepared: Path, registry: Mlflow
 def test_other_validation_data_are_no_contest(
     models: Path, prepared: Path, registry: MlflowClient
 ) -> None:
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     prepare(prepared, n=50)
     save(network(), models / "a.keras", prepared, right=50)
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     assert aliases(registry, "warmstart-a") == {"champion": "1", "challenger": "2"}
     said = registry.get_model_version("warmstart-a", "2").description
     assert said.endswith("Challenger against version 1: it was validated on other data.")
@@ -177,7 +177,7 @@ def test_a_champion_without_a_card_stays(
     registry.create_registered_model("warmstart-a")
     registry.create_model_version("warmstart-a", str(models / "files"))
     registry.set_registered_model_alias("warmstart-a", "champion", "1")
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     assert aliases(registry, "warmstart-a") == {"champion": "1", "challenger": "2"}
     said = registry.get_model_version("warmstart-a", "2").description
     assert said.endswith("Challenger: not compared against version 1, which has no card.")
@@ -187,7 +187,7 @@ def test_of_the_studies_the_best_on_validation_comes_first(
     models: Path, prepared: Path, registry: MlflowClient
 ) -> None:
     save(network(), models / "compare/initializer.keras", prepared, val=0.93)
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     assert versions(registry)["warmstart-best"] == {
         "1": "activation",
         "2": "initializer",
@@ -214,8 +214,8 @@ def test_what_a_killed_publisher_left_is_mended(
     with monkeypatch.context() as context:
         context.setattr(Registry if step == "settle" else MlflowClient, step, killed)
         with pytest.raises(Killed):
-            publish_models(models, prepared)
-    publish_models(models, prepared)
+            publish_models(models, prepared, models.with_name("results"))
+    publish_models(models, prepared, models.with_name("results"))
     assert {name: len(found) for name, found in versions(registry).items()} == {
         "warmstart-a": 1,
         "warmstart-b": 1,
@@ -233,7 +233,7 @@ def test_transfer_reuses_the_registered_model_a(
     models: Path, prepared: Path, registry: MlflowClient, here: Path
 ) -> None:
     """The network in it, which takes features."""
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     found = fetch("models:/warmstart-a@champion", here / "fetched")
     assert Stack.read(found) == Stack.read(models / "a.keras")
     loaded, plain = transfer.load(found), transfer.load(models / "a.keras")
@@ -247,7 +247,7 @@ def test_a_model_is_served(
     models: Path, prepared: Path, registry: MlflowClient, here: Path
 ) -> None:
     """As MLflow's users do it: the predictions of the file, and a clear 400 for another shape."""
-    publish_models(models, prepared)
+    publish_models(models, prepared, models.with_name("results"))
     uri, x = registry._tracking_client.tracking_uri, raw()
 
     def post(url: str, samples: np.ndarray) -> tuple[int, dict[str, object]]:
@@ -299,4 +299,4 @@ def test_track_brings_models_and_the_report(
     # beside a pipeline it costs a warning
     assert main([*command, "--during", sys.executable, "-c", f"{damage}; raise SystemExit(3)"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
-    assert "make track` publishes it later: models/cards/a.json: expected what the stage" in line
+    assert "make track` publishes it: models/cards/a.json: expected what the stage" in line

@@ -8,7 +8,8 @@ from mlflow.artifacts import download_artifacts
 
 from made_up_results import publish
 from warmstart.files import write_sealed
-from warmstart.tracking.publish import Project, Publisher
+from warmstart.tracking.project import Project
+from warmstart.tracking.publish import Publisher
 
 
 def publish_report(folder: Path) -> int:

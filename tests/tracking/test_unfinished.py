@@ -20,7 +20,9 @@ from warmstart import __main__ as command_line
 from warmstart.records import Record
 from warmstart.runtime import store as scratch
 from warmstart.tracking import publish as publishing
-from warmstart.tracking.publish import Project, Published, Publisher, publish_during
+from warmstart.tracking.beside import publish_during
+from warmstart.tracking.project import Project
+from warmstart.tracking.publish import Published, Publisher
 from warmstart.tracking.runs import PIPELINE
 from warmstart.tracking.store import Store
 from warmstart.training.trials import Result
@@ -209,15 +211,17 @@ def test_a_store_that_fails_is_left_alone_for_a_while(
         clock.now += publishing.PAUSE_SECONDS / 4
 
     monkeypatch.setattr(Publisher, "bring", bring)
-    publisher = Publisher(Project(), known={})
+    publisher = Publisher(Project(), follows=True)
     begin(made_up()[0])
     publisher.follow(looks(6, passes))
     pause = publishing.PAUSE_SECONDS
     assert [t - tries[0] for t in tries] == [0, pause, pause * 6 / 4]
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("warning: not all of results is in MLflow yet, `make track` publishes it")
-    assert err.endswith("later: ZeroDivisionError: of all things\n")
+    assert err.startswith(
+        "warning: not all of results is in MLflow yet, the next run or `make track`"
+    )
+    assert err.endswith("publishes it: ZeroDivisionError: of all things\n")
 
 
 def stages(database: Path) -> list[Any]:
@@ -258,7 +262,7 @@ def test_a_stage_is_watched_while_it_is_at_work(
             path.unlink()
         FOLDER.rmdir()
 
-    publisher = Publisher(Project(), known={})
+    publisher = Publisher(Project(), follows=True)
     steps = iter((lambda: begin(records), lambda: train(*records), ends))
     publisher.follow(looks(5, lambda: next(steps, lambda: None)()))
     (run,) = stages(database)
@@ -269,7 +273,7 @@ def test_a_stage_is_watched_while_it_is_at_work(
 
 def test_a_stage_that_fails_is_shown_so(database: Path, monitors: list[Monitor]) -> None:
     records, _ = made_up()
-    publisher = Publisher(Project(), known={})
+    publisher = Publisher(Project(), follows=True)
     begin(records)
     publisher.follow(looks(2))
     (run,) = stages(database)
@@ -281,7 +285,7 @@ def test_the_monitor_is_mlflows(database: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.01")
     begin(made_up()[0])
 
-    publisher = Publisher(Project(), known={})
+    publisher = Publisher(Project(), follows=True)
     names: set[str] = set()
 
     def goes_on() -> bool:

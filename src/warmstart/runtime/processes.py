@@ -111,6 +111,9 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
             f"{_SEMAPHORES}: expected a folder that can be written, which worker processes need, "
             "received none; mount it (a tmpfs)"
         )
+    # what a stage that is ended leaves is removed by Python, which need not say so: it is started
+    # with our options
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     context = _Spawn()
     reports, stop = _Pipe(*context.Pipe(duplex=False)), _Pipe(*context.Pipe(duplex=False))
     devices = context.SimpleQueue()

@@ -21,6 +21,7 @@ import numpy as np
 
 from warmstart.errors import InputError
 from warmstart.files import check_zip, intact, read_arrays, read_sealed, replacing, write_sealed
+from warmstart.runtime.process import this_process
 from warmstart.training.layers import pack, unpack
 from warmstart.training.trials import Outcome, Result, Standing
 
@@ -74,7 +75,8 @@ def announce(
 ) -> None:
     """Say which trials are going to be trained: the key of each, and the fields of its `Record`
     that are known before. Two records may have one key: they are trained once. `facts` are what
-    the stage's times will say of device, versions and data."""
+    the stage's times will say of device, versions and data; beside them stands who trains."""
+    facts = {**facts, "process": this_process()}
     write_sealed(folder / PLAN, {"facts": facts, "trials": [list(trial) for trial in trials]})
 
 

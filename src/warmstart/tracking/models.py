@@ -65,9 +65,10 @@ class Candidate:
         return hashlib.sha256(self.file.read_bytes() + card).hexdigest()
 
 
-def candidates(models: Path) -> list[Candidate]:
+def candidates(models: Path, results: Path) -> list[Candidate]:
     """The models below the folder `models` that have a card in `models/cards`, of each name the
-    most accurate on validation first.
+    most accurate on validation first; none that its stage, which has its folder in `results`, makes
+    or has made anew since the card was written.
 
     Raises:
         InputError: a card cannot be read.
@@ -77,7 +78,7 @@ def candidates(models: Path) -> list[Candidate]:
         letter = path.stem in ("a", "b")
         card = read_sealed(path)
         file = models / ("" if letter else "compare") / f"{path.stem}.keras"
-        if _is_left_out(file):
+        if not file.exists() or _is_left_out(file) or _is_of_another(card, results):
             continue
         name = f"warmstart-{path.stem if letter else 'best'}"
         found.append(Candidate(name=name, file=file, card=card))
@@ -91,14 +92,23 @@ def _is_left_out(file: Path) -> bool:
     return False
 
 
-def publish_models(models: Path, prepared: Path) -> int:
-    """Register what MLflow's registry lacks of `candidates(models)`, with examples from the folder
-    `prepared`; how many versions are new.
+def _is_of_another(card: dict[str, Any], results: Path) -> bool:
+    """Whether the stage has kept the network of another trial since."""
+    try:
+        kept = read_sealed(results / card["stage"] / card["study"] / "kept.json")
+        return bool(kept["record"] != card["record"])
+    except (OSError, ValueError, KeyError, InputError):
+        return False
+
+
+def publish_models(models: Path, prepared: Path, results: Path) -> int:
+    """Register what MLflow's registry lacks of `candidates(models, results)`, with examples from
+    the folder `prepared`; how many versions are new.
 
     Raises:
         InputError: one line; a file cannot be read or MLflow does not answer.
     """
-    wanted = candidates(models)
+    wanted = candidates(models, results)
     if not wanted:
         return 0
     for name, value in _ON_THE_CPU.items():

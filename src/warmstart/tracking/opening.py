@@ -59,6 +59,12 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
 
 
+def local_file(uri: str) -> Path | None:
+    """The SQLite file that `uri` names, absolute; None: something else."""
+    path = uri.removeprefix(_SQLITE).partition("?")[0]
+    return Path(path).absolute() if uri.startswith(_SQLITE) and path else None
+
+
 @contextmanager
 def opened() -> Iterator[Store]:
     """The store at `tracking_uri()`, created if need be, for this publisher alone.
@@ -71,8 +77,7 @@ def opened() -> Iterator[Store]:
     deadlines.pass_proxies_by()
     deadlines.whole_answers()
     uri = without_login(tracking_uri())
-    path = uri.removeprefix(_SQLITE).partition("?")[0]
-    local = Path(path).absolute() if uri.startswith(_SQLITE) and path else None
+    local = local_file(uri)
     try:
         with warnings.catch_warnings():
             # other people's deprecations, in the middle of a stage's output

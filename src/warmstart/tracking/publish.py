@@ -5,77 +5,32 @@ trained. When it has ended, its records complete the same runs; summaries come w
 """
 
 import os
-import select
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from warmstart.analysis.summary import Summary, read_summary
 from warmstart.errors import InputError
 from warmstart.files import read_sealed
 from warmstart.records import Record, read_records, times_of
-from warmstart.runtime.store import PLAN, UNFINISHED, announced
+from warmstart.runtime.process import is_gone
 from warmstart.runtime.store import Store as Trained
+from warmstart.runtime.store import announced
 from warmstart.tracking import runs
-from warmstart.tracking.addresses import shown
-from warmstart.tracking.opening import opened, tracking_uri
+from warmstart.tracking.ledger import Ledger
+from warmstart.tracking.opening import opened
+from warmstart.tracking.project import Project, State
 from warmstart.tracking.runs import Batch, Run
 
-LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 60.0
 """After a failure: who waits for a server that is down does not see the stage end."""
 REST = 5
 """Times as long as publishing has taken until the next: thousands of trials take seconds."""
-END_SECONDS = 60.0
-"""From the end of the command that is followed until ours, however long a server takes."""
 NICE = 19
 """Our priority beside a pipeline, the lowest: at 15 training took 1 % longer, at 10 5 %."""
-
-State = tuple[int | None, ...]
-"""When the files of a folder were last written (ns), or how many there are; None: no such file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Project:
-    """The folders that are published."""
-
-    results: Path = Path("results")
-    reports: Path = Path("reports")
-    models: Path = Path("models")
-    data: Path = Path("data/prepared")
-    """Where registered models take their example from."""
-    unfinished: Path = UNFINISHED
-
-    def states(self) -> dict[Path, State]:
-        """What there is to publish, models after the runs that trained them, and its state."""
-        found: dict[Path, State] = {
-            plan.parent: (_written(plan), len(list(plan.parent.glob("*.npz"))))
-            for plan in sorted(self.unfinished.glob(f"*/{PLAN}"))
-        }
-        # MLflow lists experiments that were written last first
-        for path in sorted(self.results.rglob("records.parquet"), reverse=True):
-            of = path.parent
-            files = path, times_of(of), self.summary(of), self.figures(of)
-            found[of] = tuple(map(_written, files))
-        for folder, pattern in ((self.models, "cards/*.json"), (self.reports, "report.*")):
-            if paths := sorted(folder.glob(pattern)):
-                found[folder] = tuple(map(_written, paths))
-        return found
-
-    def figures(self, folder: Path) -> Path:
-        """Where the pictures of the study in `folder` are."""
-        place = folder.relative_to(self.results).as_posix()
-        return self.reports / "figures" / place.removeprefix("compare/")
-
-    def summary(self, folder: Path) -> Path:
-        """Of the records in `folder`."""
-        return self.reports / "summaries" / f"{folder.relative_to(self.results)}.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,55 +59,35 @@ def publish(project: Project) -> Published:
             f"{project.results}: expected records.parquet of a stage below it, found none; "
             "run the pipeline (`make run`) or fetch its results (`dvc pull`) first"
         )
-    return sum((publisher.bring(folder) for folder in states), Published())
-
-
-def publish_during(command: Sequence[str], project: Project) -> int:
-    """Run `command` and publish what it writes, whatever fails there; its exit code.
-
-    Raises:
-        InputError: if there is no such command.
-    """
-    publisher = Publisher(project, known=project.states())
-    try:
-        process = subprocess.Popen(command)
-    except (OSError, IndexError) as error:
-        raise InputError(
-            f"--during: expected a command to run, received {' '.join(command) or 'nothing'} "
-            f"({error}); name one, as in --during dvc repro"
-        ) from None
-
-    def code() -> int:
-        return process.returncode if process.returncode >= 0 else 128 - process.returncode
-
-    with process, _in_time(project, process.wait, code):
-        publisher.follow(lambda: _runs(process))
-    return code()
-
-
-def publish_until_closed(stream: TextIO, project: Project) -> bool:
-    """As `publish_during`, until `stream` ends, for a pipeline that starts us: whether MLflow has
-    all. Says on standard output what was published."""
-    publisher = Publisher(project, known=project.states(), says=True)
-    with _in_time(project, lambda: select.select([stream], [], []), lambda: 2):
-        complete = publisher.follow(lambda: _is_open(stream))
-    if complete:
-        print(f"{publisher.published} runs and models published")
-    return complete
+    return publisher.bring_all(states)
 
 
 class Publisher:
     """Brings MLflow the folders of a project."""
 
-    def __init__(
-        self, project: Project, *, known: Mapping[Path, State] | None = None, says: bool = False
-    ) -> None:
-        """known: what was there before the stages that are followed; None: none are.
-        says: what is published, folder by folder, while they are."""
-        self._project, self._follows = project, known is not None
-        self._published: dict[Path, State] = dict(known or {})
+    def __init__(self, project: Project, *, follows: bool = False, says: bool = False) -> None:
+        """follows: stages that are at work. says: what is published, folder by folder, while they
+        are."""
+        self._project, self._follows, self._says = project, follows, says
+        self._ledger = Ledger(project.unfinished / "published.json")
+        self._published = self._ledger.known()
+        known, states = self._published, project.states() if follows else {}
+        self._owed = {folder for folder, state in states.items() if known.get(folder) != state}
+        self._unsettled = self._ledger.interrupted()
         self._monitors: dict[Path, Any] = {}
-        self._pause, self._says, self.published = 0.0, says, 0
+        self._pause, self.published = 0.0, 0
+
+    def bring_all(self, states: Mapping[Path, State]) -> Published:
+        """Publish what MLflow lacks of `Project.states()`, whatever is known of it, and end what
+        publishers that have died left half. Raises InputError as `bring`."""
+        self._ledger.begin()
+        total = Published()
+        for folder, state in states.items():
+            total += self.bring(folder)
+            self._ledger.add(folder, state)
+        self._unsettled = True
+        self._settle()
+        return total
 
     def bring(self, folder: Path, *, failed: bool = False) -> Published:
         """Publish what MLflow lacks of `folder`, one of `Project.states()`.
@@ -164,7 +99,8 @@ class Publisher:
         if folder == self._project.models:
             from warmstart.tracking.models import publish_models  # loads SciPy
 
-            return Published(new=publish_models(folder, self._project.data))
+            project = self._project
+            return Published(new=publish_models(folder, project.data, project.results))
         total, batches = Published(), self._batches(folder, failed)
         if not batches:
             return total
@@ -198,33 +134,52 @@ class Publisher:
                 )
             before = now
         left = frozenset(self._monitors)
+        self._unsettled |= bool(left)
         for folder in left:
             self._monitors.pop(folder).finish()
             self._published.pop(folder, None)
         if error := self._look(self._project.states(), failed=left):
             named = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-            _warn(self._project, f"{named}{' '.join(str(error).split())}")
+            warn(self._project, f"{named}{' '.join(str(error).split())}")
         return not error
 
     def _look(
         self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
     ) -> BaseException | None:
         """Publish folders whose state is new, up to the first that fails; then rest."""
-        began = time.monotonic()
-        for folder, state in now.items():
-            if self._published.get(folder) == state:
-                continue
-            try:
+        began, made_up = time.monotonic(), 0
+        try:
+            for folder, state in now.items():
+                if self._published.get(folder) == state:
+                    continue
+                self._ledger.begin()
                 done = self.bring(folder, failed=folder in failed)
-            except (Exception, KeyboardInterrupt) as error:  # the terminal tells the command too
-                self._pause = time.monotonic() + PAUSE_SECONDS
-                return error
-            self._published[folder] = state
-            self.published += done.new
-            if self._says and done.new:
-                print(f"{folder}: {done.new} published", flush=True)
+                self._published[folder] = state
+                self._ledger.add(folder, state)
+                self.published += done.new
+                made_up += done.new if folder in self._owed else 0
+                self._owed.discard(folder)
+                if self._says and done.new:
+                    print(f"{folder}: {done.new} published", flush=True)
+            made_up += self._settle()
+        except (Exception, KeyboardInterrupt) as error:  # the terminal tells the command too
+            self._pause = time.monotonic() + PAUSE_SECONDS
+            return error
+        if made_up:
+            print(f"made up for {made_up} runs that MLflow lacked from an earlier run", flush=True)
         self._pause = time.monotonic() + REST * (time.monotonic() - began)
         return None
+
+    def _settle(self) -> int:
+        """MLflow has all there is: end what publishers that have died left running; how many."""
+        ended = 0
+        if self._unsettled:
+            with opened() as store:
+                ended = store.end_left()
+            self._unsettled = False
+        if not self._monitors:
+            self._ledger.end()
+        return ended
 
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
         """What MLflow should hold of `folder`, each digest once."""
@@ -280,7 +235,8 @@ class Publisher:
             if (result := trained.read(key))
         ]
         found = list(runs.trial_runs(records, commit))
-        if self._follows and trials and "started" in facts:
+        at_work = failed or not is_gone(facts.get("process", ""))
+        if self._follows and at_work and trials and "started" in facts:
             stage, study, data = (trials[0][1][k] for k in ("stage", "study", "data_digest"))
             run = runs.stage_run(stage, study, data, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
@@ -313,59 +269,11 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
     return [runs.with_facts(run, facts) for run in found], summary
 
 
-def _written(path: Path) -> int | None:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None
-
-
-@contextmanager
-def _in_time(
-    project: Project, ended: Callable[[], object], code: Callable[[], int]
-) -> Iterator[None]:
-    """Where the store is on a server, which may take any time, leave with the exit `code` when the
-    block still lasts `END_SECONDS` after `ended` has returned. A publisher may end anywhere."""
-    done = threading.Event()
-
-    def watch() -> None:
-        ended()
-        if not done.wait(END_SECONDS):
-            _warn(project, f"{shown(tracking_uri())} had {END_SECONDS:.0f} s for it after the end")
-            os._exit(code())
-
-    if not tracking_uri().startswith("sqlite"):
-        threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
-
-
-def _warn(project: Project, why: str) -> None:
+def warn(project: Project, why: str) -> None:
+    """Say that MLflow lacks something, and why."""
     print(
-        f"warning: not all of {project.results} is in MLflow yet, `make track` publishes it "
-        f"later: {why}",
+        f"warning: not all of {project.results} is in MLflow yet, the next run or `make track` "
+        f"publishes it: {why}",
         file=sys.stderr,
         flush=True,
     )
-
-
-def _runs(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether it still does, a second later."""
-    while True:
-        try:
-            process.wait(LOOK_SECONDS)
-        except subprocess.TimeoutExpired:
-            return True
-        except KeyboardInterrupt:  # the terminal told the command too, which ends as it must
-            continue
-        return False
-
-
-def _is_open(stream: TextIO) -> bool:
-    """Whether it still is, a second later."""
-    try:
-        return not select.select([stream], [], [], LOOK_SECONDS)[0]
-    except KeyboardInterrupt:  # the pipeline closes it when it has ended
-        return True

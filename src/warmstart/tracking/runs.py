@@ -40,6 +40,8 @@ PIPELINE = f"{ROOT}pipeline"
 ARM = "warmstart.arm"
 FIGURES = "mlflow.warmstart.figures"
 """Tag with the digest of the pictures that a run holds, which MLflow does not show."""
+PROCESS = "mlflow.warmstart.process"
+"""Tag of a stage that runs with its process (`runtime.process`), which MLflow does not show."""
 METRIC = "warmstart.metric"
 """Tag of a summary: the metric that decides."""
 
@@ -213,6 +215,8 @@ def stage_run(stage: str, study: str, data: str, facts: Mapping[str, Any], commi
     started = round(datetime.fromisoformat(facts["started"]).timestamp() * 1000)
     tags = {"warmstart.timings": digest, CURRENT: "true"}
     metrics: dict[str, float | None] = {}
+    if process := facts.get("process"):
+        tags[PROCESS] = process
     if ended := "seconds" in facts:
         machine = facts["machine"]
         tags["warmstart.machine"] = f"{machine['cpu']}, {machine['cores']} cores, " + ", ".join(

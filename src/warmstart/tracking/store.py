@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from warmstart.runtime.process import is_gone
 from warmstart.tracking.figures import draw
 from warmstart.tracking.notes import NOTE, about, note
 from warmstart.tracking.runs import (
@@ -28,6 +29,7 @@ from warmstart.tracking.runs import (
     DIGESTS,
     FIGURES,
     PARENT,
+    PROCESS,
     RECORD,
     ROOT,
     Batch,
@@ -263,6 +265,30 @@ class Store:
         )
         monitor.start()
         return monitor
+
+    def end_left(self) -> int:
+        """End stages whose process is gone without a word, and remove half ones of other runs,
+        which are made anew where somebody has them; how many."""
+        ours = [e.experiment_id for e in self._ours() if LAYOUT in e.tags]
+        only = "attributes.status = 'RUNNING'"
+        running = self._client.search_runs(ours, only, max_results=_PAGE) if ours else []
+        ended = 0
+        for run in running:
+            tags = run.data.tags
+            if tags.get("warmstart.kind") != "stage":
+                self._client.delete_run(run.info.run_id)
+            elif is_gone(tags.get(PROCESS, "")):
+                self._client.set_terminated(run.info.run_id, "KILLED", self._seen_last(run))
+            else:
+                continue
+            ended += 1
+        return ended
+
+    def _seen_last(self, run: Any) -> int:
+        """When the machine was last watched for it, in ms since 1970."""
+        for name in run.data.metrics:
+            return int(self._client.get_metric_history(run.info.run_id, name)[-1].timestamp)
+        return int(run.info.start_time)
 
     def _experiment(self, name: str) -> Any:
         """The experiment of that name. One that was deleted comes back: it is a view."""
