@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from test_unfinished import FACTS, FOLDER, RESULTS, begin
 
 from made_up_results import made_up, made_up_timings, write
-from warmstart.files import write_json
+from warmstart.files import write_sealed
 from warmstart.runtime.process import is_gone, this_process
 from warmstart.tracking import publish as publishing
 from warmstart.tracking.beside import publish_during
@@ -81,7 +81,7 @@ def test_what_is_known_is_of_one_store(
 
 def announce_by(process: str) -> None:
     begin(made_up()[0])
-    write_json(FOLDER / "trials.json", {"facts": FACTS | {"process": process}, "trials": PLANNED})
+    write_sealed(FOLDER / "trials.json", {"facts": FACTS | {"process": process}, "trials": PLANNED})
 
 
 PLANNED = [["k", {"stage": "compare", "study": "initializer", "data_digest": "d" * 64}]]
