@@ -84,7 +84,10 @@ def test_the_users_input_is_exit_code_2_and_one_line(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--set", "factr=3"], "set: expected NAME=VALUE with a name of params.yaml, received fac"),
+        (
+            ["--set", "factr=3"],
+            "set: expected NAME=VALUE with a name of params.yaml, received 'fac",
+        ),
         (["--revision", "nowhere"], "revision: expected a branch, tag or commit of this repositor"),
     ],
 )
