@@ -49,6 +49,7 @@ def test_what_it_does_not_start_with_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", login)
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("served"))
     if line is None:
         with pytest.raises(SystemExit) as ended:
             main(given)
