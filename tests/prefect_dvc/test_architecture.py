@@ -54,7 +54,9 @@ def test_a_process_that_only_waits_imports_neither_package() -> None:
 
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
     """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
-    assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 800  # docs/decisions/0020
+    assert (
+        sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 820
+    )  # docs/decisions/0020, 0029
     assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 200
     for path in PACKAGE.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path
