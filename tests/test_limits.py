@@ -60,7 +60,7 @@ def test_small_files_alone_are_a_line(project: Path) -> None:
 
 def test_few_open_files_are_a_line(project: Path) -> None:
     assert held(*under(resource.RLIMIT_NOFILE, 64, project, "prepare")) == 0
-    for number in (4, 8, 12):
+    for number in (8, 12):  # with fewer Python itself does not start
         assert held(*under(resource.RLIMIT_NOFILE, number, project, "compare", "clipping")) == 2
 
 

@@ -22,8 +22,7 @@ LEAST_MEMORY = 1 << 30
 """Bytes of address space. Below, OpenBLAS waits for ever where it may not have a buffer."""
 _MEMORY = (
     "enough memory",
-    "close other programs, or give fewer executor.workers in params.yaml; README says what "
-    "workers take",
+    "close other programs, or give fewer executor.workers in params.yaml",
 )
 _PLACE = ("a place to read and write in", "choose another, or mend this one")
 _ROOM = ("room on the disk", "free some and run the command again, which goes on where it stood")
