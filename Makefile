@@ -108,7 +108,7 @@ bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna 
 bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py
 
-chaos: setup ## kill whole runs, flows, workers and publishers at random, mutate inputs (KILLS=200 INPUTS=5000)
+chaos: setup ## kill whole runs, flows, workers and publishers at random, mutate inputs, damage files, send hostile requests
 	@$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --inputs $(INPUTS)
 
 screenshots: setup ## make the pictures of README.md and docs/ anew (4 minutes, needs Chromium)
