@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 LOCK ?= requirements.lock
 MOST ?= 30
+KILLS ?= 200
+INPUTS ?= 5000
 BIN := .venv/bin
 READY := .venv/ready-$(notdir $(basename $(LOCK)))
 # hashes, every platform, and no address of a registry
@@ -20,7 +22,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow more experiments plan serve worker prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu screenshots check lock clean
+.PHONY: help setup run flow more experiments plan serve worker prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu chaos screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +115,9 @@ bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna 
 
 bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py
+
+chaos: setup ## kill whole runs, flows, workers and publishers at random, mutate inputs, damage files, send hostile requests
+	@$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --inputs $(INPUTS)
 
 screenshots: setup ## make the pictures of README.md and docs/ anew (4 minutes, needs Chromium)
 	@$(BIN)/python docs/screenshots.py

@@ -181,6 +181,18 @@ class Webhook:
         self._server.server_close()
 
 
+def made(project: Path) -> Path:
+    """The project in this empty folder, before its first run."""
+    git(project, "init", "--quiet")
+    dvc(project, "init", "--quiet")
+    dvc(project, "config", "core.analytics", "false")
+    (project / "raw.txt").write_text("3\n")
+    (project / "add.py").write_text(ADD)
+    dvc(project, "add", "--quiet", "raw.txt")
+    (project / "dvc.yaml").write_text(DVC_YAML)
+    return project
+
+
 def dvc(project: Path, *arguments: str, **more: str) -> str:
     return _said(project, sys.executable, "-m", "dvc", *arguments, **more)
 

@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 
 from foreign_project import (
-    ADD,
-    DVC_YAML,
     ROOT,
     FlowRun,
     Server,
-    dvc,
     environment,
     flow_command,
     git,
+    made,
     wait_until,
 )
 from prefect_serving import prefect_server
@@ -65,15 +63,7 @@ def finished(command: list[str], project: Path, server: Server, **variables: str
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project before its first run. Shared: copy it."""
-    project = tmp_path_factory.mktemp("fresh")
-    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
-    dvc(project, "init", "--quiet")
-    dvc(project, "config", "core.analytics", "false")
-    (project / "raw.txt").write_text("3\n")
-    (project / "add.py").write_text(ADD)
-    dvc(project, "add", "--quiet", "raw.txt")
-    (project / "dvc.yaml").write_text(DVC_YAML)
-    return project
+    return made(tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from whole_runs import YAML_FILE, commit, digests, environment, run, small_copy
 
 

@@ -11,9 +11,9 @@ import pytest
 from dvc.utils.hydra import to_hydra_overrides
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
-from whole_runs import MAKE_RUN
 
 from warmstart.own_data import settings
+from whole_runs import MAKE_RUN
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = f"""#!{sys.executable}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from whole_runs import DVC, TRACK, Running, digests, killed, problems, small_copy, start
 
 pytestmark = pytest.mark.slow

@@ -62,6 +62,10 @@ class Server:
             assert select.select([process], [], [], 20)[0]
             os.close(process)
 
+    def tell(self, what: signal.Signals) -> None:
+        """Send all of its processes a signal that does not end them."""
+        os.killpg(self._process.pid, what)
+
     def __enter__(self) -> Self:
         return self
 
