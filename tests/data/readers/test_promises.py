@@ -49,6 +49,14 @@ def test_a_header_of_an_array(kind: str, shape: str, tmp_path: Path) -> None:
     assert "x: expected a whole array, received a corrupt one (" in refused(tmp_path / "mine.npz")
 
 
+def test_room_is_made_for_what_is_there(tmp_path: Path) -> None:
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (10000000, 8), }\n"
+    with zipfile.ZipFile(tmp_path / "mine.npz", "w") as archive:
+        archive.writestr("x.npy", npy(header))
+    words = "(64 bytes for shape (10000000, 8) of float64); save it again"
+    assert words in refused(tmp_path / "mine.npz")
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "RATIO_BYTES", 1_000_000)
