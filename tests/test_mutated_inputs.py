@@ -22,6 +22,7 @@ def faults(seeds: Iterable[int]) -> list[str]:
     "seed",
     [
         51, 65, 102, 169, 208, 239, 256, 294, 301, 412, 467, 480, 488, 509, 582, 589, 701,
+        4227, 4631,
     ],
 )  # fmt: skip
 def test_what_was_answered_wrongly_once(seed: int) -> None:
