@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.integers(10_000, 2**31))
 def test_any_seed(seed: int) -> None:
     assert faults([seed]) == []
