@@ -56,8 +56,8 @@ unexport DATA TARGET NAME
 OWN := $(if $(OWN_DATA)$(OWN_TARGET),$(BIN)/python -m warmstart.own_data)
 
 run: setup ## run the whole DAG: data, model A, model B, the studies, the report (DATA=file TARGET=column: your own data)
-	@$(BIN)/python -m warmstart check $(if $(OWN),"--path=$$OWN_DATA" "--target=$$OWN_TARGET")
-	@$(BIN)/$(TRACK) --during $(OWN) $(BIN)/$(DVC) $(if $(OWN),exp run,repro)
+	@$(BIN)/python -m warmstart check$(if $(OWN), "--path=$$OWN_DATA" "--target=$$OWN_TARGET")
+	@$(BIN)/$(TRACK) --during $(strip $(OWN) $(BIN)/$(DVC)) $(if $(OWN),exp run,repro)
 	@echo "every run: make mlflow"
 
 flow: setup ## run the same DAG as a Prefect flow, independent stages side by side

@@ -25,6 +25,7 @@ SECONDS, MEGABYTES = 2.0, 500.0
 """What a command that refuses its input may take: of the processor, and of memory beyond what it
 had when it began."""
 _HANGS_SECONDS, _MOST_SECONDS = 180, 20  # by the clock, and of the processor
+_LONGEST = 7_000  # a thousand characters, each as its code
 _CEILING_BYTES = 4 << 30  # what a child may ask for: beyond, the machine would suffer
 
 
@@ -53,8 +54,8 @@ class Answer:
             return "more than a line"
         if self.code == 2 and not all(shows(line) for line in lines):
             return "control characters"
-        if self.code == 2 and max(map(len, lines)) > 5_000:
-            return "a line of 5,000 characters or more"
+        if self.code == 2 and max(map(len, lines)) > _LONGEST:
+            return f"a line of more than {_LONGEST:,} characters"
         if self.seconds > SECONDS:
             return "slow"
         return "large" if self.megabytes > MEGABYTES else ""

@@ -149,7 +149,8 @@ def _in_zip(draw: random.Random, content: bytes) -> tuple[str, bytes]:
             inner = old.read(member)
             if member is chosen:
                 how, inner = draw.choice([_mutated, _npy_header])(draw, inner)
-            new.writestr(member.filename, inner, member.compress_type)
+            undated = zipfile.ZipInfo(member.filename)  # else it would hold the time
+            new.writestr(undated, inner, member.compress_type)
     return f"{how} in {chosen.filename}", buffer.getvalue()
 
 

@@ -1,6 +1,6 @@
 """Values that programs stumble over: YAML in flow style, and bytes."""
 
-_LAUGHS = (
+LAUGHS = (
     "{a: &a [x,x,x,x,x,x,x,x,x]"
     + "".join(
         f", {new}: &{new} [{', '.join([f'*{old}'] * 9)}]"
@@ -15,7 +15,7 @@ SNIPPETS = (
     "!!binary '@@'", "!!omap [a: 1]", "!!pairs [a: 1]", "!!python/object:os.system x", "!!int x",
     "!!float x", "!!bool x", "!!null x", "!!str 1", "!!timestamp x", "!!map [a]", "!!seq {a: 1}",
     "!own x", "&a [*a]", "&a {b: *a}", "&a {*a : x}", "*nothing", "{<<: {epochs: 3}}", "{<<: 5}",
-    "{<<: [1]}", "&a {<<: *a}", _LAUGHS, "[" * 2_000 + "]" * 2_000, "[" * 2_000,
+    "{<<: [1]}", "&a {<<: *a}", LAUGHS, "[" * 2_000 + "]" * 2_000, "[" * 2_000,
     "{a: " * 2_000 + "}" * 2_000, "9" * 5_000, "-" + "9" * 4_000, "0." + "9" * 5_000,
     "1e999", "-1e999", "1e-999", ".nan", ".inf", "-.inf", "-0", "-0.0", "0x" + "f" * 5_000,
     "0o777", "1_000", "1:30", "10000000000000", "1" + "0" * 30, "true", "yes", "null", "~", "''",

@@ -23,6 +23,7 @@ def faults(seeds: Iterable[int]) -> list[str]:
     "seed",
     [
         51, 65, 102, 169, 208, 239, 256, 294, 301, 412, 467, 480, 488, 509, 582, 589, 701,
+        4227, 4631,
     ],
 )  # fmt: skip
 def test_what_was_answered_wrongly_once(seed: int) -> None:
@@ -39,7 +40,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.integers(10_000, 2**31))
 def test_any_seed(seed: int) -> None:
     assert faults([seed]) == []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from warmstart.analysis.advice import advise
 from warmstart.analysis.results import DataCard, read_results
 from warmstart.comparison import Comparison
+from warmstart.config import limits
 from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Data, Executor, Seed, Splits
@@ -111,7 +113,10 @@ def compare(
     Raises:
         InputError: with one line per problem of the data or the arguments.
     """
-    budget: dict[str, Any] = {"seeds": seeds, "learning_rates": list(learning_rates)}
+    rates: Any = learning_rates
+    if isinstance(rates, Iterable):  # which may have no end
+        rates = list(islice(rates, limits.RATES + 1))
+    budget: dict[str, Any] = {"seeds": seeds, "learning_rates": rates}
     budget |= {"epochs": epochs, "patience": patience, "batch_size": batch_size}
     budget |= {"metric": metric, "equivalence": equivalence}
     parts = {
@@ -204,7 +209,14 @@ def _run(dataset: Dataset, options: _Options, folder: Path) -> Comparison:
 
 def _options(content: dict[str, Any]) -> _Options:
     """Checked, with the messages of params.yaml under the names of the arguments."""
-    options, problems = check(_plain(content), _Options)
+    try:
+        plain = _plain(content)
+    except RecursionError:
+        raise InputError(
+            f"{_WHERE}: expected arms and base of mappings, lists, text and numbers, received one "
+            "that holds itself; change it"
+        ) from None
+    options, problems = check(plain, _Options)
     if options is None:
         sections = rf"^(compare\.studies\.{_STUDY}\.|compare\.|data\.|executor\.)"
         raise InputError(*(f"{_WHERE}: {re.sub(sections, '', line)}" for line in problems))

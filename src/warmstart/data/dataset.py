@@ -134,7 +134,9 @@ def from_arrays(
     except ColumnError as error:
         problems = [*error.problems, *problems]
     else:
-        if np.ndim(y) and len(came.x) != len(y):
+        # of rows of tuples NumPy may make no array
+        alone = not isinstance(y, pd.Series | list | tuple) and not np.ndim(y)
+        if not alone and len(came.x) != len(y):
             problems.append(
                 f"x and {called}: expected one label per sample, received {len(came.x)} samples "
                 f"and {len(y)} labels; make them equal"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from warmstart.config import limits
 from warmstart.data.columns import Column, ColumnError, encode, stripped
 from warmstart.data.kinds import Override, understand
-from warmstart.data.target import TaskKind, some
+from warmstart.data.naming import some
+from warmstart.data.target import TaskKind
 from warmstart.errors import InputError
 
 _ROWS = 1 << 16  # so many at a time, where a whole copy would double the memory

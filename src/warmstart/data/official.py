@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from warmstart.config.params import Data
 from warmstart.data.dataset import Dataset
-from warmstart.data.target import some
+from warmstart.data.naming import some
 from warmstart.errors import InputError
 
 

@@ -1,7 +1,5 @@
 """What is to be predicted: labels of any kind become classes, other numbers a regression."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from warmstart.config import limits
-from warmstart.data import kinds
+from warmstart.data import kinds, naming
 from warmstart.data.columns import MOST
-from warmstart.errors import visible
+from warmstart.data.naming import some
 
 TaskKind = Literal["auto", "classification", "regression"]
 """As `data.task` of params.yaml: what a target is taken for."""
@@ -22,8 +20,6 @@ MOST_WHOLE, MOST_FRACTIONS = 30, 10
 """Different numbers up to which a target of whole numbers, or of others, is taken for classes."""
 EACH_WHOLE, EACH_FRACTION = 4, 10
 """So many samples that each of them then has, on average."""
-
-_SHOWN = 5  # values named in a message before it says how many more there are
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +52,7 @@ def understand(
         called: what messages call it.
     """
     values, problems = _series(y, called)
-    names, more = _names(given)
+    names, more = naming.given_names(given)
     if problems := more + problems:
         return None, problems
     numbers = _numbers(values, as_text=task == "regression")
@@ -203,14 +199,14 @@ def _classes(
         positions, labels = places[positions], np.array(names)
     else:
         names = tuple(_text(label) for label in labels)
-        if problem := _unshowable(names):
+        if problem := naming.unshowable(names):
             return None, [f"{called}: {problem}"]
-        if twice := _twice(names):
+        if twice := naming.twice(names):
             return None, [
                 f"{called}: expected labels with different names, received {some(twice)} for more "
                 "than one; convert them all to text or to numbers"
             ]
-        if alike := _twice([name.strip() for name in names]):
+        if alike := naming.twice([name.strip() for name in names]):
             return None, [
                 f"{called}: expected labels that differ in more than the blanks around them, "
                 f"received {some(alike)} with and without; strip them"
@@ -253,49 +249,6 @@ def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def _names(given: Any) -> tuple[tuple[str, ...], list[str]]:
-    if given is None:
-        return (), []
-    given = np.asarray(given)
-    if given.dtype.kind not in "iuU" or given.ndim != 1:
-        return (), [
-            f"class_names: expected text, shape (classes,), received dtype {given.dtype}, "
-            f"shape {given.shape}; convert it with astype(str)"
-        ]
-    if len(given) > limits.CLASSES:
-        return (), [
-            f"class_names: expected at most {limits.CLASSES:,}, received {len(given):,}; join some"
-        ]
-    names = tuple(str(name) for name in given)
-    if problem := _unshowable(names):
-        return names, [f"class_names: {problem}"]
-    if twice := _twice(names):
-        return names, [
-            f"class_names: expected different names, received {some(twice)} more than once; "
-            "rename them"
-        ]
-    return names, []
-
-
-def _unshowable(names: Sequence[str]) -> str | None:
-    """What is wrong with names that no table can show, the rest of a line."""
-    if long := [name for name in names if len(name) > limits.CLASS_NAME]:
-        return (
-            f"expected names of classes of at most {limits.CLASS_NAME} characters, received "
-            f"{len(long[0]):,} ({long[0][:30]!r}…); shorten them"
-        )
-    if odd := [name for name in names if visible(name) != name]:
-        return (
-            f"expected names of classes without control characters, received {some(odd)}; rename "
-            "them"
-        )
-    return None
-
-
-def _twice(names: Sequence[str]) -> list[str]:
-    return sorted(name for name, count in Counter(names).items() if count > 1)
-
-
 def _count_problems(positions: NDArray[Any], names: tuple[str, ...], called: str) -> list[str]:
     if len(names) < 2:
         return [f"{called}: expected at least 2 classes, received {some(names)} only; add another"]
@@ -308,9 +261,3 @@ def _count_problems(positions: NDArray[Any], names: tuple[str, ...], called: str
         f"and test), received {some(few, quote=False)}; add samples, remove the class, or say that "
         "it is a number to predict (data.task: regression)"
     ]
-
-
-def some(values: Sequence[Any], *, quote: bool = True) -> str:
-    """The first of `values`, and how many more there are."""
-    shown = ", ".join(repr(v) if quote else str(v) for v in values[:_SHOWN])
-    return shown + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")

@@ -1,10 +1,13 @@
 """What becomes of the data and of the settings on them: known before anything is written."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from warmstart.config.params import Params, Transfer
+from warmstart.config.spending import beyond, too_large
 from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.split import no_transfer, rows, task_labels
@@ -37,6 +40,8 @@ def planned(dataset: Dataset, params: Params) -> Plan:
     transfer, names = params.transfer, dataset.class_names
     if misfits := params.compare.misfits(dataset.kind):
         raise InputError(*(f"compare.{line}" for line in misfits))
+    if problems := list(_beyond(dataset, params)):
+        raise InputError(*problems)
     labels = {"full": list(range(len(names)))}
     counts: fitting.Counts | None = None
     reason = no_transfer(transfer, names)
@@ -57,6 +62,28 @@ def planned(dataset: Dataset, params: Params) -> Plan:
         counts=counts,
         warnings=tuple(warnings(dataset, params.seed)),
     )
+
+
+def _beyond(dataset: Dataset, params: Params) -> Iterator[str]:
+    """What settings come to on these data is more than may be: a line each."""
+    features, outputs = dataset.x.shape[1], max(len(dataset.class_names), 1)
+    arms = {"pretrain.network": params.pretrain.network} | {
+        f"compare.studies.{study}.{name}": arm
+        for study in params.compare.studies
+        for name, arm in params.compare.arms(study).items()
+    }
+    for where, arm in arms.items():
+        hidden = arm.resolve(features).hidden
+        yield from too_large(f"{where}.hidden", (features, *hidden, outputs))
+    transfer = params.transfer
+    if transfer and transfer.all_pairs:
+        yield from beyond(
+            "transfer.task_b: all_pairs",
+            arms=2 * math.comb(len(dataset.class_names), 2),
+            rates=len(transfer.learning_rates),
+            seeds=transfer.seeds,
+            epochs=transfer.epochs,
+        )
 
 
 def _no_labels(transfer: Transfer, counts: fitting.Counts) -> str | None:

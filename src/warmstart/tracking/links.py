@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from warmstart.errors import InputError
 from warmstart.tracking.addresses import shown
 from warmstart.tracking.notes import places
 from warmstart.tracking.opening import opened, tracking_uri
@@ -40,8 +41,12 @@ def links(base: str = "") -> tuple[Link, ...]:
     Args:
         base: address of the server; empty: that of $MLFLOW_TRACKING_URI, else `LOCAL`.
     Raises:
-        InputError: one line; MLflow does not answer.
+        InputError: one line; it is no address, or MLflow does not answer.
     """
+    if base and not base.startswith(("http://", "https://")):
+        raise InputError(
+            f"--server: expected an address such as {LOCAL}, received {base!r}; correct it"
+        )
     base = base or server() or LOCAL
     with opened() as store:
         summaries = list(store.summaries())
