@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-from test_dag import ROOT, commit, run
 
 import parameters
+from whole_runs import ROOT, commit, run
 
 pytestmark = pytest.mark.slow
 

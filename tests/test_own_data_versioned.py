@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_dag import COPIED, ROOT, YAML_FILE, commit, run
 
 import parameters
 from foreign_project import git
 from prefect_dvc.place import worktree
+from whole_runs import COPIED, ROOT, YAML_FILE, commit, run
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """docs/chapter.md and docs/chapter.ko.md: commands that run, tables that are the results', links
 that lead somewhere."""
 
-import json
 import re
 import shlex
 import shutil
@@ -21,7 +20,7 @@ from warmstart.analysis.results import DataCard, judged
 from warmstart.analysis.summary import write_summary
 from warmstart.commands import app
 from warmstart.config.loading import parse
-from warmstart.files import read_json
+from warmstart.files import read_json, write_json, write_sealed
 
 ROOT = Path(__file__).parents[2]
 PAGES = {name: path.read_text(encoding="utf-8") for name, path in chapter_tables.PAGES.items()}
@@ -263,8 +262,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "results/times/pretrain.json": {"left_out": "the target is a number"},
     }
     for path, content in written.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(json.dumps(content))
+        write = write_json if isinstance(content, list) else write_sealed
+        write(tmp_path / path, content)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

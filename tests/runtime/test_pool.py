@@ -131,7 +131,10 @@ def test_a_failure_in_a_worker_is_raised_and_ends_the_others(
     gone = replace(cohort, splits=(Split(tmp_path / "missing.npz", "other"),))
     endless = replace(cohort, phases=(Phase(epochs=10**7),))
     with (
-        pytest.raises(InputError, match=r"missing\.npz: expected a task"),
+        pytest.raises(
+            InputError,
+            match=r"missing\.npz: expected what the stage",
+        ),
         executor.start(Executor(workers=2), tmp_path) as pool,
     ):
         pool.train([gone, replace(endless, trials=cohort.trials[:1])], "a study")

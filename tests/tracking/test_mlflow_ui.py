@@ -47,7 +47,7 @@ def test_the_registered_model_shows_its_alias(
     prepare(here / "prepared")
     for right in (1, -1):
         save(network(right=right), here / "models/a.keras", here / "prepared")
-        publish_models(here / "models", here / "prepared")
+        publish_models(here / "models", here / "prepared", here / "results")
     page.goto(f"{server}/#/models/warmstart-a")
     for version, alias in ((1, "champion"), (2, "challenger")):
         row = page.get_by_role("row").filter(has_text=f"Version {version}")

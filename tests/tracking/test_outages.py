@@ -94,9 +94,9 @@ def test_a_database_server_that_is_down(
     ("uri", "reason"),
     [
         ("ftp://example.org/x", "unsupported URI"),
-        ("sqlite:///folder.db", "unable to open database file"),
+        ("sqlite:///folder.db", "Is a directory"),
         ("sqlite:///file/mlflow.db", "File exists"),
-        ("sqlite:///junk.db", "file is not a database"),
+        ("sqlite:///junk.db", "expected a database that is whole, received"),
     ],
 )
 def test_a_store_that_cannot_be(

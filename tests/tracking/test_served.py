@@ -50,14 +50,14 @@ def table(here: Path, target: str = "kind", **how: Any) -> tuple[Predictor, Any]
     """What a notebook has, and what the registry has."""
     other = {"kind": "cost", "cost": "kind"}[target]
     own = leave(here, people().drop(columns=other), target, **how)
-    assert publish_models(here / "models", here / "data/prepared") == 1
+    assert publish_models(here / "models", here / "data/prepared", here / "results") == 1
     return own, mlflow.pyfunc.load_model(NAME)
 
 
 def arrays(here: Path) -> Any:
     prepare(here / "data/prepared")
     save(network(), here / "models/compare/activation.keras", here / "data/prepared")
-    publish_models(here / "models", here / "data/prepared")
+    publish_models(here / "models", here / "data/prepared", here / "results")
     return mlflow.pyfunc.load_model(NAME)
 
 
@@ -252,7 +252,7 @@ def test_arrays_with_gaps(here: Path) -> None:
     x[:, 0] = 1
     np.savez(here / "gaps.npz", x=x, y=np.arange(60) % 2)
     own = leave(here, pd.DataFrame(), "", path=str(here / "gaps.npz"))
-    publish_models(here / "models", here / "data/prepared")
+    publish_models(here / "models", here / "data/prepared", here / "results")
     served = mlflow.pyfunc.load_model(NAME)
     expected = own.predict(x)
     np.testing.assert_allclose(served.predict(x).iloc[:, 1:], expected.iloc[:, 1:], atol=1e-6)
@@ -331,7 +331,7 @@ def test_the_page_shows_what_runs(here: Path, capsys: pytest.CaptureFixture) -> 
     page = (Path(__file__).parents[2] / "docs/tracking.md").read_text(encoding="utf-8")
     frame = people()[["age", "city", "smokes"]].assign(kind=np.resize(["sick", "well"], 90))
     own = leave(here, frame, "kind")
-    publish_models(here / "models", here / "data/prepared")
+    publish_models(here / "models", here / "data/prepared", here / "results")
     (code,) = re.findall(r"(?s)```python\n(.*?)```", page)
     capsys.readouterr()
     exec(compile(code, "tracking.md", "exec"), {"__name__": "__main__"})
@@ -355,4 +355,4 @@ def test_a_table_that_is_gone_is_one_line(here: Path) -> None:
     with pytest.raises(
         InputError, match=r"expected the data that models/compare/activation\.keras"
     ):
-        publish_models(Path("models"), Path("data/prepared"))
+        publish_models(Path("models"), Path("data/prepared"), Path("results"))
