@@ -40,7 +40,8 @@ def prepare() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, TextIOWrapper):
-            encoding, by_line = stream.encoding, stream.line_buffering
-            raw = stream.detach()
-            shown = Shown(raw, encoding, "backslashreplace", line_buffering=by_line)
+            encoding = stream.encoding
+            how = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
+            shown = Shown(stream.detach(), encoding, "backslashreplace", **how)
             setattr(sys, name, shown)
+            setattr(sys, f"__{name}__", shown)  # the former one writes nothing any more
