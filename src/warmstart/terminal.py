@@ -40,8 +40,14 @@ def prepare() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, TextIOWrapper):
-            encoding = stream.encoding
-            how = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-            shown = Shown(stream.detach(), encoding, "backslashreplace", **how)
+            encoding, by_line = stream.encoding, stream.line_buffering
+            at_once = stream.write_through
+            shown = Shown(
+                stream.detach(),
+                encoding,
+                "backslashreplace",
+                line_buffering=by_line,
+                write_through=at_once,
+            )
             setattr(sys, name, shown)
             setattr(sys, f"__{name}__", shown)  # the former one writes nothing any more
