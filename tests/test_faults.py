@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warmstart.errors import InputError
+from warmstart.errors import MOST_PROBLEMS, InputError
 from warmstart.faults import FAULTS, ended, system
 
 FULL = Path("/dev/full")
@@ -150,6 +151,20 @@ def test_input_interrupts_and_good_ends(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == "error: a: expected b\nerror: c\\u000a: expected d\n"
     with pytest.raises(SystemExit):
         ended(raises(SystemExit(3)))
+
+
+def test_problems_that_are_too_many_stay_as_many(capsys: pytest.CaptureFixture[str]) -> None:
+    """Said anew by the command line, and come from a worker."""
+    error = InputError(*map(str, range(120)))
+    assert len(error.problems) == MOST_PROBLEMS
+    assert error.problems[-2:] == ("48", "and 71 problems more; mend these first")
+    assert pickle.loads(pickle.dumps(error)).problems == error.problems
+
+    def fail() -> int:
+        raise error
+
+    assert ended(fail) == 2
+    assert capsys.readouterr().err.splitlines() == [f"error: {line}" for line in error.problems]
 
 
 def test_who_reads_the_first_line_alone_is_told_no_more(tmp_path: Path) -> None:

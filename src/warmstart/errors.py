@@ -3,7 +3,7 @@
 import unicodedata
 
 MOST_CHARACTERS, MOST_PROBLEMS = 1_000, 50
-"""Of a line, which is shortened in its middle; and lines, after which it is said how many more."""
+"""Of a line, which is shortened in its middle; and lines, the last of which says how many more."""
 # a bidirectional override turns what stands beside it
 _TURNS = {"\u061c", *map(chr, range(0x200E, 0x2010)), *map(chr, range(0x202A, 0x202F))}
 _TURNS |= set(map(chr, range(0x2066, 0x206A)))
@@ -18,7 +18,8 @@ class InputError(Exception):
     """
 
     def __init__(self, *problems: str) -> None:
-        lines = [_line(problem) for problem in problems[:MOST_PROBLEMS]]
+        shown = MOST_PROBLEMS - 1 if len(problems) > MOST_PROBLEMS else MOST_PROBLEMS
+        lines = [_line(problem) for problem in problems[:shown]]
         if more := len(problems) - len(lines):
             lines.append(f"and {more:,} problems more; mend these first")
         super().__init__("\n".join(lines))

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import select
-import sqlite3
 import sys
 import time
 import traceback
@@ -116,9 +115,7 @@ def _code(error: BaseException) -> int | None:
     text = f"{type(error).__name__}: {error}"
     if found := _CODE.search(text):
         return int(found[1]) if int(found[1]) in FAULTS else None
-    if isinstance(error, OSError | ImportError | RuntimeError | sqlite3.Error) or not isinstance(
-        error, LookupError | TypeError | AttributeError | AssertionError
-    ):
+    if not isinstance(error, LookupError | TypeError | AttributeError | AssertionError):
         lower = text.lower()
         return next((code for said, code in _SAID.items() if said in lower), None)
     return None

@@ -41,6 +41,13 @@ def prepare() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, TextIOWrapper):
             encoding, by_line = stream.encoding, stream.line_buffering
-            raw = stream.detach()
-            shown = Shown(raw, encoding, "backslashreplace", line_buffering=by_line)
+            at_once = stream.write_through
+            shown = Shown(
+                stream.detach(),
+                encoding,
+                "backslashreplace",
+                line_buffering=by_line,
+                write_through=at_once,
+            )
             setattr(sys, name, shown)
+            setattr(sys, f"__{name}__", shown)  # the former one writes nothing any more

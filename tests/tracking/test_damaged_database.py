@@ -1,5 +1,9 @@
 """mlflow.db, cut off, emptied or with a wrong bit: one line, and the file as it was."""
 
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ from damages import damaging
 
 from made_up_results import made_up, publish, write
 from warmstart.errors import InputError
+from warmstart.tracking.opening import opened
 from warmstart.tracking.publish import Published
 
 
@@ -35,3 +40,18 @@ def test_an_emptied_one_is_made_anew_and_said(
     assert publish(folder) == Published(new=9, present=0)
     said = f"warning: {database}: expected a database, received an empty file; it is made anew"
     assert said in capsys.readouterr().err
+
+
+def test_connections_that_stay_keep_their_locks(database: Path) -> None:
+    """Without them whoever else closes the database believes to be the last, and removes the log
+    ahead of writing, into which MLflow's connections of this process then write for nobody."""
+    look = f"import sqlite3; c = sqlite3.connect({str(database)!r})"
+    look += "; c.execute('SELECT * FROM runs').fetchall(); c.close()"
+    with opened():
+        pass
+    with closing(sqlite3.connect(database)) as stays:  # as one of MLflow's pool does
+        stays.execute("SELECT * FROM runs").fetchall()
+        with opened():
+            pass
+        subprocess.run([sys.executable, "-c", look], check=True)
+        assert database.with_name(f"{database.name}-wal").exists()

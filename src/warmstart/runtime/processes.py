@@ -113,7 +113,7 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
         )
     # what a stage that is ended leaves is removed by Python, which need not say so: it is started
     # with our options
-    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    sys.warnoptions.append(_QUIET)
     context = _Spawn()
     reports, stop = _Pipe(*context.Pipe(duplex=False)), _Pipe(*context.Pipe(duplex=False))
     devices = context.SimpleQueue()
@@ -132,6 +132,7 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
             raise InputError(problem) from error
         raise
     finally:
+        sys.warnoptions.remove(_QUIET)  # they are those of a notebook, too
         for end in (*reports, *stop):
             end.close()
 
@@ -154,6 +155,7 @@ def _killed(workers: Iterable[_Process]) -> str | None:
     )
 
 
+_QUIET = "ignore:resource_tracker:UserWarning"
 _SEMAPHORES = "/dev/shm"
 _END_SECONDS = 5.0
 _OUT_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS)

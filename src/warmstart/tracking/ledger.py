@@ -4,13 +4,14 @@ has left out is published by the next one, and nobody is asked where nothing is 
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from warmstart.errors import InputError
-from warmstart.files import read_json, write_json
+from warmstart.files import read_sealed, write_sealed
 from warmstart.runtime.process import is_gone, this_process
 from warmstart.tracking.opening import local_file, tracking_uri
 from warmstart.tracking.project import State
@@ -55,16 +56,14 @@ class Ledger:
                 known["at_work"] = sorted(others | {self._me})
             else:
                 known["at_work"] = sorted(name for name in others if not is_gone(name))
-            write_json(self._path, known | {"store": _store()})
+            write_sealed(self._path, known | {"store": _store()})
 
     def _read(self) -> dict[str, Any]:
         """Nothing is known of another store; nor where the file is damaged."""
-        try:
-            known: dict[str, Any] = read_json(self._path)
-            if known["store"] == _store() and known.keys() >= {"folders", "at_work"}:
+        with suppress(OSError, InputError):
+            known = read_sealed(self._path)
+            if known["store"] == _store():
                 return known
-        except (OSError, ValueError, KeyError, TypeError, InputError):
-            pass
         return {"folders": {}, "at_work": []}
 
 

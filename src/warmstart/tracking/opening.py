@@ -127,7 +127,8 @@ def _file(database: Path) -> Iterator[None]:
         print(f"warning: {line}, and gets what is in `results`", file=sys.stderr)
     if not database.exists() or not database.stat().st_size:
         _create(database)
-    _check_length(database)
+    if database not in _inodes:  # closing a file drops all locks that SQLite holds on it for us
+        _check_length(database)
     with closing(sqlite3.connect(database, timeout=10, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")  # read-only databases let this pass
         connection.execute("CREATE TABLE warmstart_may_write (x)")
