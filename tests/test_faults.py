@@ -178,3 +178,15 @@ def test_who_reads_the_first_line_alone_is_told_no_more(tmp_path: Path) -> None:
     )
     assert (done.stderr, done.returncode) == ("", 141)
     assert done.stdout == "x" * 99 + "\n"
+
+
+def test_a_bug_in_what_handles_a_refusal_is_a_bug() -> None:
+    def handler() -> None:
+        try:
+            raise PermissionError(errno.EACCES, "Permission denied", "a.csv")
+        except PermissionError:
+            {}["missing"]
+
+    with pytest.raises(KeyError) as caught:
+        handler()
+    assert system(caught.value) is None

@@ -54,6 +54,7 @@ _SAID = {os.strerror(code).lower(): code for code in FAULTS if code != errno.EEX
     "std::bad_alloc": errno.ENOMEM,
 }
 """How libraries say so that keep the code to themselves: HDF5, Arrow, SQLite, TensorFlow, ld.so."""
+_BUGS = (LookupError, TypeError, AttributeError, AssertionError, NameError)
 _CODE = re.compile(r"\berrno[ =:]+(\d+)", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?<=://)[^/@\s'\"]+(?=@)|(?i:(?<=password=)|(?<=token=)|(?<=secret=))[^&\s]+"
@@ -115,7 +116,7 @@ def _code(error: BaseException) -> int | None:
     text = f"{type(error).__name__}: {error}"
     if found := _CODE.search(text):
         return int(found[1]) if int(found[1]) in FAULTS else None
-    if not isinstance(error, LookupError | TypeError | AttributeError | AssertionError):
+    if not isinstance(error, _BUGS):
         lower = text.lower()
         return next((code for said, code in _SAID.items() if said in lower), None)
     return None
@@ -129,7 +130,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         yield error
         if isinstance(error, BaseExceptionGroup):
             yield from (one for some in error.exceptions for one in _chain(some))
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        # what was raised while another error was handled may be a bug of that handler
+        handled = not error.__suppress_context__ and not isinstance(error, _BUGS)
+        error = error.__cause__ or (error.__context__ if handled else None)
 
 
 def _bug(error: BaseException) -> str:

@@ -23,7 +23,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, FileLock(f"{path}.lock")
-        self._me = this_process()
+        self._me, self._at_work = this_process(), False
 
     def known(self) -> dict[Path, State]:
         """Folders with the state in which MLflow has them."""
@@ -35,7 +35,8 @@ class Ledger:
 
     def begin(self) -> None:
         """From now on the middle."""
-        self._change({}, at_work=True)
+        if not self._at_work:
+            self._change({}, at_work=True)
 
     def add(self, folder: Path, state: State) -> None:
         """MLflow has that folder in that state."""
@@ -57,6 +58,7 @@ class Ledger:
             else:
                 known["at_work"] = sorted(name for name in others if not is_gone(name))
             write_sealed(self._path, known | {"store": _store()})
+        self._at_work = at_work
 
     def _read(self) -> dict[str, Any]:
         """Nothing is known of another store; nor where the file is damaged."""

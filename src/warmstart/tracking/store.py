@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from warmstart.runtime.process import is_gone
+from warmstart.runtime.process import is_gone, this_process
 from warmstart.tracking.figures import draw
 from warmstart.tracking.notes import NOTE, about, note
 from warmstart.tracking.runs import (
@@ -203,7 +203,10 @@ class Store:
     def _create(self, batch: Batch, run: Run, started: int) -> Any:
         experiment = self._experiment(batch.experiment).experiment_id
         return self._client.create_run(
-            experiment, start_time=started, tags=run.tags, run_name=run.name
+            experiment,
+            start_time=started,
+            tags={PROCESS: this_process()} | run.tags,  # of a stage it is who trains
+            run_name=run.name,
         )
 
     def _write(self, there: Any, run: Run) -> None:
@@ -267,18 +270,19 @@ class Store:
         return monitor
 
     def end_left(self) -> int:
-        """End stages whose process is gone without a word, and remove half ones of other runs,
-        which are made anew where somebody has them; how many."""
+        """End stages whose process is gone without a word, and remove other runs that a publisher
+        has left half, which are made anew where somebody has them; how many."""
         ours = [e.experiment_id for e in self._ours() if LAYOUT in e.tags]
         only = "attributes.status = 'RUNNING'"
         running = self._client.search_runs(ours, only, max_results=_PAGE) if ours else []
         ended = 0
         for run in running:
             tags = run.data.tags
-            if tags.get("warmstart.kind") != "stage":
-                self._client.delete_run(run.info.run_id)
-            elif is_gone(tags.get(PROCESS, "")):
+            is_stage, gone = tags.get("warmstart.kind") == "stage", is_gone(tags.get(PROCESS, ""))
+            if is_stage and gone:
                 self._client.set_terminated(run.info.run_id, "KILLED", self._seen_last(run))
+            elif not is_stage and (gone or self._alone):
+                self._client.delete_run(run.info.run_id)
             else:
                 continue
             ended += 1
