@@ -9,9 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import prefect_dvc.servers  # noqa: F401  (settings that Prefect's import reads)
+
+# isort: split
 import httpx
 import yaml
-from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ParameterTypeError
 from prefect.logging import get_logger
@@ -139,7 +141,7 @@ def _find_server(*, needed: bool) -> None:
                 raise ProjectError(f"PREFECT_API_URL: nobody at {shown(url)} ({received}); {START}")
             try:
                 client.api_version()
-            except HTTPStatusError as error:
+            except httpx.HTTPStatusError as error:
                 raise ProjectError(
                     f"PREFECT_API_AUTH_STRING: expected a login of {shown(url)}, received none "
                     f"that it takes ({error.response.status_code}); set it to NAME:PASSWORD of "

@@ -36,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ |= settings  # Prefect reads them when it is imported
     import uvicorn
     from prefect.server.api.server import create_app
+    from prefect.settings import PREFECT_SERVER_API_AUTH_STRING
 
+    if PREFECT_SERVER_API_AUTH_STRING.value() != settings[GIVEN]:
+        raise RuntimeError("Prefect had been imported before, and would ask nobody for a login")
     app = Door(create_app(final=True), [*LOCAL, *names])
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning")
     return 0
