@@ -5,7 +5,6 @@ import asyncio
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
-from prefect_dvc import ProjectError, occupied, read_stages, waves
+from prefect_dvc import ProjectError, read_stages, waves
 from prefect_dvc.pages import briefly
 from prefect_dvc.servers import shown
 from warmstart.faults import ended
@@ -49,8 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     how = given.pop("how")
     try:
         _check(given)
-        with suppress(ProjectError), occupied():
-            pass  # where a flow was killed, what it has left half written is put right
         stages = read_stages(given["targets"])
         if how == "plan":
             for number, wave in enumerate(waves(stages), start=1):
@@ -73,8 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     return 2 if state.name == "Refused" else 0 if state.is_completed() else 1
 
 
