@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import prefect_dvc.servers  # noqa: F401  (settings that Prefect's import reads)
@@ -23,6 +24,7 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, read_stages, waves
+from prefect_dvc.errors import quoted
 from prefect_dvc.pages import briefly
 from prefect_dvc.servers import shown
 from warmstart.faults import ended
@@ -113,16 +115,25 @@ def _serve() -> int:
     # This limit is the process's own: a killed run cannot hold a slot on the server.
     runner = Runner(limit=1)
     for known in yaml.safe_load(DEPLOYMENTS.read_bytes())["deployments"]:
+        flow, name = _flow(known["entrypoint"]), known["name"]
         runner.add_flow(
-            pipeline,
-            known["name"],
+            flow,
+            name,
             description=known["description"],
             parameters=known["parameters"],
             schedules=[Cron(s["cron"], timezone=s["timezone"]) for s in known["schedules"]],
         )
-        print(f"serving {pipeline.name}/{known['name']}", flush=True)
+        print(f"serving {flow.name}/{name}", flush=True)
     asyncio.run(runner.start())
     return 0
+
+
+def _flow(entrypoint: str) -> Any:
+    try:
+        return resolve_name(entrypoint.replace("/", ".").replace(".py:", ":"))
+    except (ImportError, AttributeError, ValueError):
+        known = "flows/pipeline.py:pipeline, received " + quoted(entrypoint)
+        raise ProjectError(f"{DEPLOYMENTS}: expected an entrypoint here, as {known}") from None
 
 
 def _find_server(*, needed: bool) -> None:
