@@ -81,7 +81,7 @@ serve: setup ## serve the flow with its schedules (make prefect in another termi
 	@$(BIN)/python -m flows --serve
 
 worker: setup ## run what Prefect's server hands to the work pool `local`, here or on further machines (docs/prefect.md)
-	@PREFECT_API_AUTH_STRING=$$($(BIN)/python -c 'import os, flows; print(os.environ.get("PREFECT_API_AUTH_STRING", ""))') \
+	@PREFECT_API_AUTH_STRING=$$($(BIN)/python -c 'import os, flows, prefect_dvc; print(os.environ.get("PREFECT_API_AUTH_STRING", ""))') \
 		$(BIN)/prefect worker start --pool local --limit 1
 
 prefect: setup ## start Prefect's server and UI, which ask for a login, on 127.0.0.1:4200

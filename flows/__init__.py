@@ -1,7 +1,7 @@
 """This project's flows, on top of prefect_dvc.
 
 Prefect reads these settings when it is imported: no calls home, its database in the project, the
-login of the server on this machine.
+login of the server on this machine. Not here, since the server has more of them.
 """
 
 import os
@@ -17,5 +17,3 @@ if Path(".dvc").is_dir():
 _url = urlsplit(os.environ.get("PREFECT_API_URL", ""))
 if _url.hostname in ("127.0.0.1", "localhost") and not _url.username:
     os.environ.setdefault("PREFECT_API_AUTH_STRING", known())
-
-import prefect_dvc.servers  # noqa: E402, F401  (it reads them, and imports Prefect)

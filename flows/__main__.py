@@ -5,13 +5,15 @@ import asyncio
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
+import prefect_dvc.servers  # noqa: F401  (settings that Prefect's import reads)
+
+# isort: split
 import httpx
 import yaml
-from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ParameterTypeError
 from prefect.logging import get_logger
@@ -21,7 +23,8 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
 
 from flows.pipeline import pipeline
-from prefect_dvc import ProjectError, occupied, read_stages, waves
+from prefect_dvc import ProjectError, read_stages, waves
+from prefect_dvc.errors import quoted
 from prefect_dvc.pages import briefly
 from prefect_dvc.servers import shown
 from warmstart.faults import ended
@@ -47,8 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     how = given.pop("how")
     try:
         _check(given)
-        with suppress(ProjectError), occupied():
-            pass  # where a flow was killed, what it has left half written is put right
         stages = read_stages(given["targets"])
         if how == "plan":
             for number, wave in enumerate(waves(stages), start=1):
@@ -71,8 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     return 2 if state.name == "Refused" else 0 if state.is_completed() else 1
 
 
@@ -116,16 +115,25 @@ def _serve() -> int:
     # This limit is the process's own: a killed run cannot hold a slot on the server.
     runner = Runner(limit=1)
     for known in yaml.safe_load(DEPLOYMENTS.read_bytes())["deployments"]:
+        flow, name = _flow(known["entrypoint"]), known["name"]
         runner.add_flow(
-            pipeline,
-            known["name"],
+            flow,
+            name,
             description=known["description"],
             parameters=known["parameters"],
             schedules=[Cron(s["cron"], timezone=s["timezone"]) for s in known["schedules"]],
         )
-        print(f"serving {pipeline.name}/{known['name']}", flush=True)
+        print(f"serving {flow.name}/{name}", flush=True)
     asyncio.run(runner.start())
     return 0
+
+
+def _flow(entrypoint: str) -> Any:
+    try:
+        return resolve_name(entrypoint.replace("/", ".").replace(".py:", ":"))
+    except (ImportError, AttributeError, ValueError):
+        known = "flows/pipeline.py:pipeline, received " + quoted(entrypoint)
+        raise ProjectError(f"{DEPLOYMENTS}: expected an entrypoint here, as {known}") from None
 
 
 def _find_server(*, needed: bool) -> None:
@@ -139,7 +147,7 @@ def _find_server(*, needed: bool) -> None:
                 raise ProjectError(f"PREFECT_API_URL: nobody at {shown(url)} ({received}); {START}")
             try:
                 client.api_version()
-            except HTTPStatusError as error:
+            except httpx.HTTPStatusError as error:
                 raise ProjectError(
                     f"PREFECT_API_AUTH_STRING: expected a login of {shown(url)}, received none "
                     f"that it takes ({error.response.status_code}); set it to NAME:PASSWORD of "

@@ -12,31 +12,35 @@ from collections.abc import Mapping, Sequence
 
 from warmstart.door import LOCAL, Door
 from warmstart.errors import InputError
+from warmstart.faults import ended
 from warmstart.login import login, place
 
 GIVEN = "PREFECT_SERVER_API_AUTH_STRING"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0: it was stopped. 2: the user's input."""
+    """0: it was stopped. 2: the user's input, or what the system refuses."""
+    return ended(lambda: _serve(argv))
+
+
+def _serve(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4200)
     parser.add_argument("--allowed-hosts", default="", help="names by which others call it: A,B")
     given = parser.parse_args(argv)
     names = [name for name in given.allowed_hosts.split(",") if name]
-    try:
-        _check(given.host, given.port, names)
-        settings = settings_for(os.environ.get(GIVEN) or login())
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _check(given.host, given.port, names)
+    settings = settings_for(os.environ.get(GIVEN) or login())
     how = f"${GIVEN}" if os.environ.get(GIVEN) else str(place())
     print(f"Prefect: http://{given.host}:{given.port} (log in with what {how} says)", flush=True)
     os.environ |= settings  # Prefect reads them when it is imported
     import uvicorn
     from prefect.server.api.server import create_app
+    from prefect.settings import PREFECT_SERVER_API_AUTH_STRING
 
+    if PREFECT_SERVER_API_AUTH_STRING.value() != settings[GIVEN]:
+        raise RuntimeError("Prefect had been imported before, and would ask nobody for a login")
     app = Door(create_app(final=True), [*LOCAL, *names])
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning")
     return 0

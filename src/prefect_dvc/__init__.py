@@ -4,6 +4,5 @@ import prefect_dvc.servers  # noqa: F401  # isort: split  (settings that Prefect
 from prefect_dvc.errors import ProjectError
 from prefect_dvc.graph import Stage, read_stages, waves
 from prefect_dvc.orchestrate import dvc_flow
-from prefect_dvc.place import occupied
 
-__all__ = ["ProjectError", "Stage", "dvc_flow", "occupied", "read_stages", "waves"]
+__all__ = ["ProjectError", "Stage", "dvc_flow", "read_stages", "waves"]

@@ -107,8 +107,9 @@ def dump(by_dvc: Callable[..., None], path: Any, data: Any, dumper: Any, fs: Any
 def load_lock(lock: Any, by_dvc: Callable[..., Any], **how: Any) -> Any:
     """DVC's `Lockfile._load`. What nobody can read is set aside for what was committed: the outputs
     that it named beyond that are found by `restore`. One with a merge's conflicts is a person's to
-    solve."""
+    solve, and one in a commit stays as it is."""
     from dvc.exceptions import DvcException
+    from dvc.fs import LocalFileSystem
     from dvc.utils.serialize import ParseError
     from dvc.utils.strictyaml import YAMLValidationError
 
@@ -116,7 +117,7 @@ def load_lock(lock: Any, by_dvc: Callable[..., Any], **how: Any) -> Any:
         return by_dvc(lock, **how)
     except (ParseError, YAMLValidationError):
         path = Path(lock.path)
-        if b"<<<<<<<" in path.read_bytes():
+        if not isinstance(lock.repo.fs, LocalFileSystem) or b"<<<<<<<" in path.read_bytes():
             raise
     aside = path.replace(Path(lock.repo.tmp_dir, f"{path.name}.unreadable"))
     print(

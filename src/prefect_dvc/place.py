@@ -27,15 +27,16 @@ def occupied(wait: bool = False, pull: bool = False) -> Iterator[None]:
     With `pull` the project gets its data, see `fetch_sources`. Raises ProjectError if another one
     works here.
     """
-    try:
-        with alone(wait):
-            if pull:
-                fetch_sources()
-            yield
-    except BlockingIOError:
-        raise ProjectError(
-            f"{who()}; let it end, or give this one a revision, to work beside it"
-        ) from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(wait))
+        except BlockingIOError:  # of the lock, not of a system that starts no more processes
+            raise ProjectError(
+                f"{who()}; let it end, or give this one a revision, to work beside it"
+            ) from None
+        if pull:
+            fetch_sources()
+        yield
 
 
 def safe_name(run: str, identity: str) -> str:

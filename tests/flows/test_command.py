@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect import Flow
 from prefect.server.schemas.schedules import CronSchedule
 from prefect_fixtures import copy_flows, finished
 
+import flows.__main__ as command_line
 from flows.pipeline import BESIDE, pipeline
 from foreign_project import ROOT, FlowRun, Server, dvc, environment, git
+from prefect_dvc import ProjectError
 
 
 @pytest.fixture
@@ -170,6 +173,37 @@ def test_this_projects_flow_publishes_beside_its_stages() -> None:
     assert [*BESIDE] == ["mlflow"]  # the name of its task
     assert BESIDE["mlflow"][1:] == ("-m", "warmstart", "track", "--follow")
     assert pipeline.name == "dvc-pipeline"
+
+
+OTHERWISE = {"description": "", "parameters": {}, "schedules": []}
+SERVED = {
+    "deployments": [
+        {"name": "one", "entrypoint": "flows/pipeline.py:pipeline", **OTHERWISE},
+        {"name": "other", "entrypoint": "flows/pipeline.py:other", **OTHERWISE},
+    ]
+}
+
+
+def test_each_deployment_serves_the_flow_that_its_entrypoint_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Recorder:
+        def __init__(self, **_: object) -> None:
+            self.add_flow = lambda flow, name, **_: served.update({name: flow})
+
+        async def start(self) -> None:
+            """Serves nothing."""
+
+    served: dict[str, object] = {}
+    monkeypatch.setattr(command_line, "Runner", Recorder)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(SERVED))
+    with pytest.raises(ProjectError, match=r"^prefect\.yaml: .* 'flows/pipeline\.py:other'$"):
+        command_line._serve()
+    other = Flow(lambda: None, name="other")
+    monkeypatch.setattr("flows.pipeline.other", other, raising=False)
+    assert command_line._serve() == 0
+    assert served == {"one": pipeline, "other": other}
 
 
 FIRST_RUNS = {

@@ -30,6 +30,15 @@ def test_make_prefect_starts_it() -> None:
     assert "server start" not in makefile
 
 
+def test_its_settings_are_made_before_prefect_is_imported() -> None:
+    """Which reads them then; with its own it asks nobody for a login."""
+    code = "import sys, flows.server; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {"prefect", "prefect_dvc"}.isdisjoint(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("given", "login", "line"),
     [

@@ -1,5 +1,6 @@
 """Where a flow works, and that flows do not get in each other's way, nor in a person's."""
 
+import errno
 import os
 import re
 import shutil
@@ -253,6 +254,11 @@ def test_a_second_flow_is_refused_or_waits(here: Path) -> None:
         assert second.is_alive()
     second.join(30)
     assert not second.is_alive()
+
+
+def test_a_system_that_starts_no_more_processes_is_no_other_run(here: Path) -> None:
+    with pytest.raises(BlockingIOError), occupied():
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
 
 def test_a_remote_that_only_this_checkout_knows_is_known_there(here: Path) -> None:
