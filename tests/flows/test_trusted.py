@@ -91,10 +91,12 @@ def test_sigterm_of_what_serves_ends_the_runs_and_all_their_processes(
     fresh: Path, server: Server, tmp_path: Path
 ) -> None:
     project = served_project(fresh, tmp_path)
+    deployments = project / "prefect.yaml"  # `served` may be at work, and would take the run
+    deployments.write_text(deployments.read_text().replace("name: on-demand", "name: ended"))
     entry = f"TEST_OF_KILL={uuid4().hex}"
-    with serving(project, server, ["on-demand"], **dict([entry.split("=")])) as process:
+    with serving(project, server, ["ended"], **dict([entry.split("=")])) as process:
         given = {"targets": ["slow"], "set": ["seconds=600"], "revision": "HEAD"}
-        run = asked(server, "on-demand", parameters=given)
+        run = asked(server, "ended", parameters=given)
         runs = f"flow_runs/{run['id']}"
         wait_until(lambda: stage_runs(entry), lambda: (project / "log").read_text())
         process.send_signal(signal.SIGTERM)
