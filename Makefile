@@ -95,7 +95,7 @@ track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/$(TRACK)
 
 book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 minutes)
-	@$(BIN)/dvc repro --force benchmarks/dvc.yaml:book
+	@$(BIN)/$(DVC) repro --force benchmarks/dvc.yaml:book
 
 test: setup ## run the suite
 	@$(BIN)/python -m pytest

@@ -107,13 +107,13 @@ class Server:
     def read(self, path: str, **body: Any) -> Any:
         return self.post(path, body)
 
-    def post(self, path: str, body: Any) -> Any:
+    def post(self, path: str, body: Any, method: str = "POST") -> Any:
         data = json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/{path}", data, self.headers())
+        request = urllib.request.Request(f"{self.url}/{path}", data, self.headers(), method=method)
         for _ in range(20):
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
-                    return json.load(answer)
+                    return json.loads(answer.read() or "null")
             except urllib.error.HTTPError as error:
                 problem = f"{path}: {error.code} {error.read().decode()}"
                 # 503: another writer has SQLite; Prefect's own client tries again, too

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from foreign_project import STAGES, Server, dvc, git, is_running, wait_until
+from prefect_dvc.place import safe_name
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def test_a_run_asked_for_with_changes_and_then_cancelled_ends_soon(
     changes = {"targets": ["slow"], "set": ["seconds=600"]}
     path = f"deployments/{server.deployment('on-demand')['id']}/create_flow_run"
     run = server.post(path, {"parameters": changes})
-    working = served / ".dvc/tmp/flows" / run["name"]
+    working = served / ".dvc/tmp/flows" / safe_name(run["name"], run["id"])
     wait_until(lambda: "sleep 600" in commands_in(working), lambda: commands_in(working))
     began = time.monotonic()
     server.post(f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING"}})
@@ -95,7 +96,7 @@ def test_a_run_that_is_refused_says_so_in_one_line_without_a_traceback(
 
 
 def engines(folder: Path) -> list[str]:
-    return [command for command in commands_in(folder) if "prefect.engine" in command]
+    return [command for command in commands_in(folder) if "spawn_main" in command]
 
 
 def commands_in(folder: Path) -> list[str]:

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -48,7 +46,7 @@ def test_a_deployment_that_somebody_changes_runs_our_flow_all_the_same(
         "job_variables": {"command": f"touch {tmp_path}/pwned", "env": {"PATH": str(tmp_path)}},
         "enforce_parameter_schema": False,
     }
-    patch(server, f"deployments/{server.deployment('on-demand')['id']}", change)
+    server.post(f"deployments/{server.deployment('on-demand')['id']}", change, "PATCH")
     run = asked(
         server,
         "on-demand",
@@ -59,13 +57,6 @@ def test_a_deployment_that_somebody_changes_runs_our_flow_all_the_same(
     assert ended(server, run)["state"]["message"] == "1 Ran"
     assert [path.name for path in tmp_path.iterdir()] == ["evil.py"]
     assert not [*(served / ".dvc/tmp/flows").iterdir()]
-
-
-def patch(server: Server, path: str, body: Any) -> None:
-    headers = {"Content-Type": "application/json"}
-    data = json.dumps(body).encode()
-    request = urllib.request.Request(f"{server.url}/{path}", data, headers, method="PATCH")
-    urllib.request.urlopen(request, timeout=60).close()
 
 
 def test_a_run_of_the_work_pool_chooses_no_command_no_folder_and_no_environment(
@@ -91,10 +82,12 @@ def test_sigterm_of_what_serves_ends_the_runs_and_all_their_processes(
     fresh: Path, server: Server, tmp_path: Path
 ) -> None:
     project = served_project(fresh, tmp_path)
+    deployments = project / "prefect.yaml"  # `served` may be at work, and would take the run
+    deployments.write_text(deployments.read_text().replace("name: on-demand", "name: ended"))
     entry = f"TEST_OF_KILL={uuid4().hex}"
-    with serving(project, server, ["on-demand"], **dict([entry.split("=")])) as process:
+    with serving(project, server, ["ended"], **dict([entry.split("=")])) as process:
         given = {"targets": ["slow"], "set": ["seconds=600"], "revision": "HEAD"}
-        run = asked(server, "on-demand", parameters=given)
+        run = asked(server, "ended", parameters=given)
         runs = f"flow_runs/{run['id']}"
         wait_until(lambda: stage_runs(entry), lambda: (project / "log").read_text())
         process.send_signal(signal.SIGTERM)
