@@ -61,11 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if how == "serve":
             return _serve()
         state = pipeline(**given, return_state=True)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, RuntimeError) as error:
+        # Prefect says so where its temporary server does not come, or has been ended meanwhile
+        if isinstance(error, RuntimeError) and "Prefect API server" not in str(error):
+            raise
         print(
             "PREFECT_API_URL: expected a server that answers to the end, received "
-            f"{type(error).__name__}; what the stages have made is kept: start the server again, "
-            "and then the flow",
+            f"{type(error).__name__}; what the stages have made is kept: start the flow again",
             file=sys.stderr,
         )
         return 2

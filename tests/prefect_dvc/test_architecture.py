@@ -58,7 +58,7 @@ def test_a_process_that_only_waits_imports_neither_package() -> None:
 def test_it_stays_small_enough_to_be_read_at_one_go() -> None:
     """Lines of code: neither blank, nor comment, nor docstring. docs/decisions/0005 says why."""
     assert sum(code_lines(path) for path in PACKAGE.glob("*.py")) <= 1250  # decisions 0023 to 0027
-    assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 320
+    assert sum(len(path.read_text().splitlines()) for path in FLOWS.glob("*.py")) <= 330
     for path in PACKAGE.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path
         for node in ast.walk(ast.parse(path.read_text())):

@@ -4,7 +4,7 @@ from collections import Counter
 
 from mlflow import MlflowClient
 
-from warmstart.tracking.runs import DIGESTS, PARENT, PIPELINE, experiment_of
+from warmstart.tracking.runs import DIGESTS, PARENT, PROCESS, PIPELINE, experiment_of
 
 Seen = dict[
     str,
@@ -36,7 +36,7 @@ def seen(uri: str, study: str = "initializer", stage: str = "compare") -> Seen:
     }
     found = {}
     for run in runs:
-        tags = run.data.tags
+        tags = {name: value for name, value in run.data.tags.items() if name != PROCESS}
         curves = {}
         for metric in run.data.metrics:
             points = client.get_metric_history(run.info.run_id, metric)
