@@ -4,7 +4,7 @@ from collections import Counter
 
 from mlflow import MlflowClient
 
-from warmstart.tracking.runs import DIGESTS, PARENT, PROCESS, PIPELINE, experiment_of
+from warmstart.tracking.runs import DIGESTS, PARENT, PIPELINE, PROCESS, experiment_of
 
 Seen = dict[
     str,
