@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -124,6 +125,7 @@ SCORED = """\
 """
 SCORE_PY = """\
 import json
+import re
 from pathlib import Path
 factor = int(Path("params.yaml").read_text().split(":")[1])
 Path("score.json").write_text(json.dumps({"accuracy": 5 * factor, "trials": 3}))
@@ -162,7 +164,8 @@ def test_a_run_shows_metrics_beside_the_last_and_where_it_came_from(
     commit = git(project, "rev-parse", "HEAD")
     assert f"git revision: `{commit}`" in found["dvc-revision"]
     assert f"git:{commit[:12]}" in known["tags"]
-    dvc(project, "exp", "apply", run.name)
+    (name,) = re.findall(r"`dvc exp apply (.+?)`", found["dvc-revision"])
+    dvc(project, "exp", "apply", name)
     lock = hashlib.md5((project / "dvc.lock").read_bytes()).hexdigest()
     assert f"digest (MD5) of dvc.lock: `{lock}`" in found["dvc-revision"]
     assert f"dvc.lock:{lock[:12]}" in known["tags"]

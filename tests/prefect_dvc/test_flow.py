@@ -25,7 +25,7 @@ from foreign_project import (
     hold,
 )
 from prefect_dvc import dvc_flow
-from prefect_dvc.place import occupied
+from prefect_dvc.place import occupied, safe_name
 
 Flow = Callable[..., FlowRun]
 
@@ -241,15 +241,16 @@ def test_a_run_beside_a_person_with_all_that_the_page_shows(
     said = (tmp_path / "tracker").read_text().split()
     assert said[0] == known["id"] == (tmp_path / "stage").read_text()
     assert said[1] == f"{server.url.removesuffix('/api')}/runs/flow-run/{known['id']}"
-    assert (said[2], said[3]) == (str(project / ".dvc/tmp/flows" / run.name), "ended")
+    name = safe_name(run.name, known["id"])
+    assert (said[2], said[3]) == (str(project / ".dvc/tmp/flows" / name), "ended")
 
     found = artifacts(server, run)
     assert found["report-md"] == "# Factor 3\n"
     assert found["progress-report"] == 100.0
     assert states(server, run)["tracker"] == ("COMPLETED", "Ran", "9 published")
-    assert f"keeping what is new as the DVC experiment {run.name}" in run.err
+    assert f"keeping what is new as the DVC experiment {name}" in run.err
     git(project, "checkout", "report.py")
-    dvc(project, "exp", "apply", run.name)
+    dvc(project, "exp", "apply", name)
     assert json.loads((project / "score.json").read_text())["score"] == {"mean": 15}
 
 
