@@ -98,7 +98,7 @@ def test_an_experiment_elsewhere_has_them(owner: Path) -> None:
 def test_a_scheduled_run_has_them(colleague: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a worktree, out of the cache or, as here, from the remote."""
     monkeypatch.chdir(colleague)
-    with worktree("HEAD", "nightly"):
+    with worktree("HEAD", "nightly", "000000000001"):
         assert raw(Path.cwd()) > {"trees.npz", "leaves"}
         assert np.load("data/raw/trees.npz")["x"].shape == (60, 4)
         assert len(list(Path("data/raw/leaves").glob("*/*.png"))) == 6
