@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +164,13 @@ def test_a_worker_that_is_killed_names_executor_workers(tmp_path: Path) -> None:
     assert "give fewer workers" in line
 
 
+def test_a_worker_that_somebody_ends_is_no_bug_and_one_that_fails_is(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ended by SIGTERM, .*; run the command again"):
+        _work(told, tmp_path, "tensorflow")
+    with pytest.raises(BrokenProcessPool):
+        _work(failed, tmp_path, "tensorflow")
+
+
 def test_a_worker_that_cannot_be_set_up_says_why(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no_backend"):
         _work(os.path.join, tmp_path, "no_backend")
@@ -175,6 +183,14 @@ def _work(work: Callable[..., object], folder: Path, backend: str) -> None:
             done.result()
         finally:
             here.stop()
+
+
+def told(cohort: Cohort, folder: Path, progress: object) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def failed(cohort: Cohort, folder: Path, progress: object) -> None:
+    os._exit(7)
 
 
 def killed(cohort: Cohort, folder: Path, progress: object) -> None:

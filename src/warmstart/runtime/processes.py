@@ -102,7 +102,8 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
     """`workers` processes for `backend`, or one per GPU or core; each sees one GPU at most.
 
     Raises:
-        InputError: if the machine has no memory for a worker that ran, or does not let any start.
+        InputError: if the machine has no memory for a worker that ran, or does not let any start,
+            or somebody has ended one.
     """
     gpus = environment.gpus(backend)
     count = (len(gpus) or len(os.sched_getaffinity(0))) if workers == "auto" else workers
@@ -128,7 +129,7 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
         ) as pool:
             yield Processes(pool, count, folder, reports, stop)
     except BrokenProcessPool as error:
-        if problem := _killed(context.started):
+        if problem := _ended(context.started):
             raise InputError(problem) from error
         raise
     finally:
@@ -137,14 +138,22 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
             end.close()
 
 
-def _killed(workers: Iterable[_Process]) -> str | None:
-    """What to say where one of `workers` ended as it does without memory; None: none did."""
+def _ended(workers: Iterable[_Process]) -> str | None:
+    """What to say where one of `workers` ended as it does without memory, or was told to end; None:
+    it failed by itself."""
     workers, until = list(workers), time.monotonic() + _END_SECONDS
     while None in (codes := [worker.exitcode for worker in workers]) and time.monotonic() < until:
         time.sleep(0.05)  # the pool, in a thread of its own, is about to end the others
     found = next((code for code in codes if code and -code in _OUT_OF_MEMORY), None)
     if not found:
-        return None
+        # of one that failed the code is its own, and the pool tells the others
+        if {code for code in codes if code} != {-signal.SIGTERM}:
+            return None
+        return (
+            "executor.workers: expected worker processes that run to their end, received: one was "
+            "ended by SIGTERM, which another program sends; run the command again, which goes on "
+            "where it stood"
+        )
     total = psutil.virtual_memory().total / 1e9
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     return (
