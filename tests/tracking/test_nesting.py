@@ -12,7 +12,6 @@ from test_unfinished import RESULTS, begin, look, train
 from made_up_results import ARMS, made_up, publish, publish_all, write
 from warmstart.analysis.summary import Summary
 from warmstart.tracking.publish import Published
-from warmstart.tracking.store import LAYOUT
 
 PARENT = "mlflow.parentRunId"
 STUDY = "warmstart/initializer"
@@ -164,34 +163,6 @@ def test_each_study_has_an_experiment_and_many_share_two(database: Path, here: P
         for n in (10, 50)
         for arm in ("B from scratch", "B on A, first 3 layers")
     }
-
-
-def test_experiments_of_earlier_releases_are_put_aside(database: Path, folder: Path) -> None:
-    old = [client().create_experiment(f"warmstart/{n}") for n in ("compare", "initializer")]
-    client().create_experiment("warmstart, but not ours")
-    kept = client().create_run(old[1], tags={"warmstart.kind": "stage"}).info.run_id
-    publish(folder)
-    names = {e.name for e in client().search_experiments()}
-    assert names == {
-        *("Default", "warmstart, but not ours", STUDY),
-        *("before/warmstart/compare", "before/warmstart/initializer"),
-    }
-    assert LAYOUT in client().get_experiment_by_name(STUDY).tags
-    assert client().get_run(kept).info.experiment_id == old[1]
-    check(ARMS)
-
-
-def test_what_was_deleted_or_put_aside_before_is_in_nobody_s_way(
-    database: Path, folder: Path
-) -> None:
-    old = client().create_experiment(STUDY)
-    client().delete_experiment(old)
-    client().create_experiment(f"before/{STUDY}")
-    publish(folder)
-    assert LAYOUT in client().get_experiment_by_name(STUDY).tags
-    kept = client().get_experiment(old)
-    assert (kept.name, kept.lifecycle_stage) == (f"before/{STUDY} {old}", "deleted")
-    check(ARMS)
 
 
 def test_the_description_says_it_all(database: Path, folder: Path) -> None:

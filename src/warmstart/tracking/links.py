@@ -50,7 +50,7 @@ def links(base: str = "") -> tuple[Link, ...]:
     base = base or server() or LOCAL
     with opened() as store:
         summaries = list(store.summaries())
-        names = store.names()
+        names = store.experiments.names()
     found: list[Link] = []
     summaries.sort(key=lambda run: (names[run.info.experiment_id], -run.info.start_time))
     for experiment, arms in groupby(summaries, key=lambda run: str(run.info.experiment_id)):

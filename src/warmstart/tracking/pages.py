@@ -16,8 +16,8 @@ from typing import Any
 from warmstart.door import Door
 from warmstart.errors import InputError
 from warmstart.login import login, others
+from warmstart.tracking.experiments import VIEW
 from warmstart.tracking.opening import tracking_uri
-from warmstart.tracking.store import VIEW
 
 HOST, PORT = "127.0.0.1", 5000
 APP = "warmstart"

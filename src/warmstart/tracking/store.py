@@ -11,7 +11,6 @@ What makes it safe to publish at any time, any number of times, side by side:
   after writing, and everyone keeps the same one, the oldest.
 """
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from warmstart.runtime.process import is_gone, this_process
+from warmstart.tracking.datasets import dataset_input
+from warmstart.tracking.experiments import Experiments
 from warmstart.tracking.figures import draw
-from warmstart.tracking.notes import NOTE, about, note
 from warmstart.tracking.runs import (
     ARM,
     COLOUR,
@@ -31,16 +31,11 @@ from warmstart.tracking.runs import (
     PARENT,
     PROCESS,
     RECORD,
-    ROOT,
     Batch,
     Run,
     is_arm,
 )
 
-LAYOUT = "mlflow.warmstart.layout"
-"""Tag of our experiments, which MLflow does not show: one experiment for each study."""
-VIEW = "mlflow.sharedViewState.ranking"
-"""Tag of an experiment: what its table shows."""
 _CHANGE = (CURRENT, COLOUR, PARENT, FIGURES)
 """Tags of a finished run that may become others."""
 BATCH = 800
@@ -51,8 +46,6 @@ _OVERTAKEN = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 _ROUNDS = 4
 SECONDS = 2
 """Between two looks at the machine."""
-_DIGEST_LENGTH = 36
-"""Letters of a data set's digest that MLflow takes; the tag `warmstart.data` has all of them."""
 
 
 class Store:
@@ -63,8 +56,7 @@ class Store:
         folder, whichever that is. A server has a place for them."""
         self._client = client
         self._alone = local is not None  # the lock keeps every other publisher out
-        self._artifacts = str(local.with_name("mlartifacts")) if local else None
-        self._experiments: dict[str, Any] = {}
+        self.experiments = Experiments(client, local and local.with_name("mlartifacts"))
 
     @property
     def uri(self) -> str:
@@ -73,14 +65,14 @@ class Store:
 
     def one(self, experiment: str, tag: str, value: str) -> tuple[str, Any | None]:
         """The ID of the experiment and its run with that tag."""
-        place: str = self._experiment(experiment).experiment_id
+        place: str = self.experiments.get(experiment).experiment_id
         found = self._client.search_runs([place], f"tags.`{tag}` = '{value}'", max_results=1)
         return place, found[0] if found else None
 
     def summaries(self) -> Iterator[Any]:
         """Of arms, in all our experiments, those that hold."""
         only = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
-        if ours := [e.experiment_id for e in self._ours() if LAYOUT in e.tags]:
+        if ours := [*self.experiments.names()]:
             yield from self._client.search_runs(ours, only, max_results=_PAGE)
 
     def bring(self, batch: Batch) -> int:
@@ -128,7 +120,7 @@ class Store:
         if batch.whole:
             self._supersede(batch, found, arms)
         if batch.arms:
-            self._offer(batch, next(iter(arms.values())))
+            self.experiments.describe(batch, next(iter(arms.values())))
 
     def _arms(self, batch: Batch, found: dict[str, Any], brought: set[str]) -> dict[str, Any]:
         """Runs of the arms that hold, by name; where `batch` has others, those, which are added to
@@ -171,7 +163,7 @@ class Store:
         the newest arms are the ranking."""
         key = "study" if batch.study else "stage"
         only = f"tags.`warmstart.{key}` = '{getattr(batch, key)}'"
-        place, token = [self._experiment(batch.experiment).experiment_id], None
+        place, token = [self.experiments.get(batch.experiment).experiment_id], None
         runs: dict[str, Any] = {}
         while True:  # by ID: pages may overlap while others publish
             page = self._client.search_runs(
@@ -201,7 +193,7 @@ class Store:
         return found
 
     def _create(self, batch: Batch, run: Run, started: int) -> Any:
-        experiment = self._experiment(batch.experiment).experiment_id
+        experiment = self.experiments.get(batch.experiment).experiment_id
         return self._client.create_run(
             experiment,
             start_time=started,
@@ -241,7 +233,7 @@ class Store:
             self._client.log_artifacts(info.run_id, str(run.artifacts))
         if run.data:
             self._client.log_inputs(
-                info.run_id, datasets=[_input(run.data, run.tags["warmstart.data"])]
+                info.run_id, datasets=[dataset_input(run.data, run.tags["warmstart.data"])]
             )
         if run.status != "RUNNING":
             # how long a trial took, no record says
@@ -273,7 +265,7 @@ class Store:
     def end_left(self) -> int:
         """End stages whose process is gone without a word, and remove other runs that a publisher
         has left half, which are made anew where somebody has them; how many."""
-        ours = [e.experiment_id for e in self._ours() if LAYOUT in e.tags]
+        ours = [*self.experiments.names()]
         only = "attributes.status = 'RUNNING'"
         running = self._client.search_runs(ours, only, max_results=_PAGE) if ours else []
         ended = 0
@@ -295,68 +287,6 @@ class Store:
             return int(self._client.get_metric_history(run.info.run_id, name)[-1].timestamp)
         return int(run.info.start_time)
 
-    def _experiment(self, name: str) -> Any:
-        """The experiment of that name. One that was deleted comes back: it is a view."""
-        if name not in self._experiments:
-            from mlflow.exceptions import MlflowException
-
-            experiment = self._client.get_experiment_by_name(name)
-            if experiment is None or LAYOUT not in experiment.tags:
-                self._retire()
-                try:
-                    self._client.create_experiment(
-                        name, self._artifacts, {LAYOUT: "2"} | about(name)
-                    )
-                except MlflowException as error:
-                    if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                        raise
-                experiment = self._client.get_experiment_by_name(name)
-            elif experiment.lifecycle_stage == "deleted":
-                self._client.restore_experiment(experiment.experiment_id)
-            self._experiments[name] = experiment
-        return self._experiments[name]
-
-    def _retire(self) -> None:
-        """Rename experiments of releases that had one for all studies, deleted ones too, which keep
-        their names: their runs stay as they are, and what is in `results` is published anew."""
-        from mlflow.entities import ViewType
-
-        for experiment in self._ours(view_type=ViewType.ALL):
-            if LAYOUT in experiment.tags:
-                continue
-            place, name = experiment.experiment_id, f"before/{experiment.name}"
-            if self._client.get_experiment_by_name(name):  # of an earlier time
-                name = f"{name} {place}"
-            deleted = experiment.lifecycle_stage == "deleted"
-            if deleted:  # those cannot be renamed
-                self._client.restore_experiment(place)
-            self._client.rename_experiment(place, name)
-            if deleted:
-                self._client.delete_experiment(place)
-
-    def names(self) -> dict[str, str]:
-        """ID -> name of our experiments."""
-        return {experiment.experiment_id: experiment.name for experiment in self._ours()}
-
-    def _ours(self, **how: Any) -> Iterator[Any]:
-        """Experiments of this package."""
-        yield from self._client.search_experiments(filter_string=f"name LIKE '{ROOT}%'", **how)
-
-    def _offer(self, batch: Batch, best: Any) -> None:
-        """What stands on top of the experiment's page, and the view behind its link "ranking"."""
-        experiment = self._experiment(batch.experiment)
-        tags = {VIEW: ranking(batch.metric)}
-        if batch.summary and batch.experiment == f"{ROOT}{batch.study or batch.stage}":
-            tags[NOTE] = note(
-                batch.summary,
-                experiment.experiment_id,
-                best,
-                drawn=any(run.figures for run in batch.runs),
-            )
-        for key, value in tags.items():
-            if experiment.tags.get(key) != value:
-                self._client.set_experiment_tag(experiment.experiment_id, key, value)
-
 
 def _now() -> int:
     """ms since 1970."""
@@ -376,40 +306,3 @@ def _lacks(there: Any, run: Run, whole: bool) -> bool:
         return bool(there.info.status != run.status)
     # trials that are not tested yet take nothing away from a run that shows the test
     return whole and run.tags.get(RECORD) != there.data.tags.get(RECORD)
-
-
-def ranking(metric: str) -> str:
-    """A view of MLflow's table of runs, in the words of MLflow's pages: the columns that matter.
-
-    This is how MLflow's own button "share" keeps a view, opened by `?viewStateShareKey=ranking`. A
-    version that knows another form ignores it.
-    """
-    names = f"test_{metric}", "low", "high", "difference"
-    shown = [*(f"metrics.`{name}`" for name in names), "tags.`warmstart.verdict`"]
-    view = {"orderByKey": "attributes.start_time", "orderByAsc": False}
-    widths = {shown[0]: 30 + 8 * len(names[0]), shown[-1]: 160}  # pixels, else 100
-    columns = {"selectedColumns": shown, "columnOrder": shown, "columnWidths": widths}
-    return json.dumps(view | columns)
-
-
-def _input(data: Mapping[str, Any], digest: str) -> Any:
-    """MLflow's `DatasetInput`, in the words that it has for NumPy arrays in local files."""
-    from mlflow.entities import Dataset as Entity
-    from mlflow.entities import DatasetInput, InputTag
-
-    schema = {"features": _tensor("float32", data["features"]), "targets": _tensor("int32")}
-    profile = {key: data[key] for key in ("classes", "train", "validation", "test")}
-    entity = Entity(
-        name=data["name"],
-        digest=digest[:_DIGEST_LENGTH],
-        source_type="local",
-        source=json.dumps({"uri": data["source"]}),
-        schema=json.dumps({"mlflow_tensorspec": schema}),
-        profile=json.dumps(profile),
-    )
-    return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
-
-
-def _tensor(dtype: str, *shape: int) -> str:
-    """JSON within JSON, as MLflow keeps it."""
-    return json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1, *shape]}}])
