@@ -36,7 +36,9 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def study(here: Path, name: str) -> Path:
     """Results of 9 trials and 3 arms."""
-    return write(here / f"results/compare/{name}", *made_up(study=name, seeds=1, rates=(0.1, 1, 2)))
+    return write(
+        here / f"results/compare/{name}", *made_up(study=name, seeds=1, rates=(0.1, 1.0, 2.0))
+    )
 
 
 def warning(folder: Path, capfd: pytest.CaptureFixture[str]) -> str:
@@ -123,7 +125,7 @@ def test_a_full_disk_at_the_server(
 ) -> None:
     """None of its files may grow, as if the disk were full."""
     folder = write(
-        here / "results/compare/full", *made_up(study="full", seeds=1, rates=(1, 2), epochs=300)
+        here / "results/compare/full", *made_up(study="full", seeds=1, rates=(1.0, 2.0), epochs=300)
     )
     expected = published_at_once(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", lasting.url)
