@@ -21,8 +21,9 @@ from measuring import machine
 from measuring.data import WHOLE, write_made_up, write_tasks
 from measuring.gpus import Sampler
 from measuring.process import run
-from warmstart.config.arm import Activation, Arm, Initializer
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
+from warmstart.config.parts import Activation, Initializer
 from warmstart.data import fashion_mnist
 from warmstart.data.task import Task
 from warmstart.files import read_sealed, write_json

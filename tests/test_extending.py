@@ -232,7 +232,8 @@ def test_what_was_added_to_networks_is_what_it_says(extended: Path) -> None:
     """Against NumPy, in a process of the extended code."""
     program = """
 import numpy as np
-from warmstart.config.arm import Activation, Arm, Initializer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, Initializer
 from warmstart.networks import choices, mlp
 x = np.linspace(-3, 3, 64, dtype="float32").reshape(1, -1)
 mish = np.asarray(choices.activation(Activation(name="mish")).build()(x))

@@ -4,8 +4,9 @@ import tempfile
 from pathlib import Path
 
 from engines.job import NETWORKS, Job, Report, Trained
-from warmstart.config.arm import Activation, Arm, Initializer
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
+from warmstart.config.parts import Activation, Initializer
 from warmstart.data.task import Task
 from warmstart.runtime import pool
 from warmstart.training.trials import Cohort, Phase, Result, Split, Trial

@@ -15,9 +15,10 @@ from warmstart.analysis.advice import advise
 from warmstart.analysis.results import DataCard, read_results
 from warmstart.comparison import Comparison
 from warmstart.config import limits
-from warmstart.config.arm import Activation, Frozen
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Data, Executor, Seed, Splits
+from warmstart.config.parts import Activation
+from warmstart.config.values import Frozen
 from warmstart.data.dataset import Dataset
 from warmstart.data.incoming import Told
 from warmstart.data.kinds import Override

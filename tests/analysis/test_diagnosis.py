@@ -10,7 +10,8 @@ import pytest
 
 from warmstart import records
 from warmstart.analysis.diagnosis import flags
-from warmstart.config.arm import Activation, Arm, Initializer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, Initializer
 from warmstart.networks import mlp
 from warmstart.training.layers import FIELDS
 from warmstart.training.probe import Probe

@@ -11,7 +11,8 @@ import pytest
 
 import parameters
 from warmstart.config import loading
-from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Initializer, Optimizer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, BatchNorm, Clipping, Initializer, Optimizer
 from warmstart.config.study import Compare, MetricName, Study
 from warmstart.errors import InputError
 from warmstart.metrics import METRICS

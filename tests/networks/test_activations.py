@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Activation, Initializer
+from warmstart.config.parts import Activation, Initializer
 from warmstart.networks import choices
 from warmstart.networks.activations import RReLU
 

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Activation, Arm, BatchNorm
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, BatchNorm
 from warmstart.networks import autoencoder, mlp, saving, transfer
 
 NETWORK = Arm(hidden=(10, 6), activation=Activation(name="selu")).resolve(8)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from warmstart.config.arm import PAIRING, Arm, Initializer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import PAIRING, Initializer
 from warmstart.networks import choices, mlp
 
 FAN_IN, FAN_OUT = 400, 100

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from warmstart.config.arm import Activation, Arm
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation
 from warmstart.errors import InputError
 from warmstart.networks import mlp, saving, transfer
 

@@ -15,8 +15,9 @@ import pytest
 import parameters
 from small_task import make_cohort, make_task
 from warmstart.config import loading
-from warmstart.config.arm import Arm, Initializer
+from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
+from warmstart.config.parts import Initializer
 from warmstart.errors import InputError
 from warmstart.runtime import pool as executor
 from warmstart.runtime import processes

@@ -11,8 +11,9 @@ from in_process import workers
 from prepared import leave
 
 from parameters import params
-from warmstart.config.arm import Activation, Arm, Optimizer
+from warmstart.config.arm import Arm
 from warmstart.config.params import Params
+from warmstart.config.parts import Activation, Optimizer
 from warmstart.data.task import Task
 from warmstart.data.view import Standardization
 from warmstart.errors import InputError

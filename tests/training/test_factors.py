@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.config.arm import Activation, Arm, Clipping, Optimizer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, Clipping, Optimizer
 from warmstart.networks import choices, mlp
 from warmstart.training.fed import Factors
 from warmstart.training.program import Data, Numbers, Program

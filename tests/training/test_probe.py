@@ -10,7 +10,8 @@ import pytest
 
 from small_task import make_cohort, make_task
 from warmstart import records
-from warmstart.config.arm import Activation, Arm, Clipping, Initializer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, Clipping, Initializer
 from warmstart.networks import choices, mlp
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from small_task import make_task
-from warmstart.config.arm import Activation, Arm, BatchNorm, Clipping, Optimizer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, BatchNorm, Clipping, Optimizer
 from warmstart.data.task import Task
 from warmstart.networks import choices, mlp
 from warmstart.training.fed import feed_slope

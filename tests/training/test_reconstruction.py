@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from small_task import export, make_task
-from warmstart.config.arm import Activation, Arm, Optimizer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, Optimizer
 from warmstart.networks import autoencoder, choices, transfer
 from warmstart.runtime.store import Store
 from warmstart.training import worker

@@ -8,7 +8,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from small_task import export, make_numbers
-from warmstart.config.arm import Arm, Clipping, Optimizer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Clipping, Optimizer
 from warmstart.networks import choices, mlp
 from warmstart.runtime.store import Store
 from warmstart.training import race, worker

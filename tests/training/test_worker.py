@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from small_task import export, make_task
-from warmstart.config.arm import Activation, Arm, Clipping, Initializer, Optimizer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import Activation, Clipping, Initializer, Optimizer
 from warmstart.errors import InputError
 from warmstart.networks import mlp, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store

@@ -26,7 +26,7 @@ from warmstart.analysis.measures import (
     VARIANCE_CHANGE,
     Measure,
 )
-from warmstart.config.arm import PAIRING
+from warmstart.config.parts import PAIRING
 
 Expected = Literal["more", "less", "no less"]
 

@@ -5,73 +5,24 @@ In `params.yaml` a choice is its name (`activation: relu`) or its name with sett
 comes from the base network of its study.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator
 
 from warmstart.config import limits
+from warmstart.config.parts import (
+    GLOROT_UNIFORM,
+    PAIRING,
+    Activation,
+    BatchNorm,
+    Clipping,
+    Initializer,
+    Optimizer,
+)
 from warmstart.config.spending import too_large
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=limits.COUNT)]
-Epochs = Annotated[int, Field(ge=1, le=limits.EPOCHS)]
-Units = Annotated[int, Field(ge=1, le=limits.UNITS)]
-Layers = Annotated[tuple[Units, ...], Field(max_length=limits.LAYERS)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-PAIRING: dict[str, Any] = {
-    "linear": "glorot_normal",
-    "sigmoid": "glorot_normal",
-    "tanh": "glorot_normal",
-    "relu": "he_normal",
-    "leaky_relu": "he_normal",
-    "rrelu": "he_normal",
-    "prelu": "he_normal",
-    "elu": "he_normal",
-    "selu": "lecun_normal",
-    "gelu": "he_normal",
-    "silu": "he_normal",
-}
-"""Every activation, with the initializer that `auto` gives it: Géron, "Hands-On Machine Learning",
-3rd edition, table 11-1 (Glorot: none, tanh, sigmoid; He: ReLU and its kin; LeCun: SELU). One that
-`networks.choices.activation` does not name is Keras's of that name."""
-
-if TYPE_CHECKING:  # the names are known when this is run
-    ActivationName = str
-else:
-    ActivationName = Literal[tuple(PAIRING)]
-
-
-class Frozen(BaseModel):
-    """An immutable value; unknown keys and silent conversions are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    def problems(self) -> Iterable[str]:
-        """Contradictions between valid fields, one line each: `key: expected …, received …; …`."""
-        return ()
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if problems := list(self.problems()):
-            raise ValueError("\n".join(problems))
-        return self
-
-
-def spread(value: Any) -> Any:
-    """`relu` -> {name: relu}; {leaky_relu: {negative_slope: 0.2}} -> {name: leaky_relu, …}."""
-    if isinstance(value, str):
-        return {"name": value}
-    if isinstance(value, dict) and "name" not in value and len(value) == 1:
-        ((name, settings),) = value.items()
-        if isinstance(settings, dict):
-            return {"name": name, **settings}
-        return {"name": name, **({"threshold": settings} if settings is not None else {})}
-    return value
+from warmstart.config.values import Frozen, Layers, Share, spread, text
 
 
 def _repeat(value: Any) -> Any:
@@ -91,106 +42,6 @@ def _repeat(value: Any) -> Any:
     if problems:
         raise ValueError("\n".join(problems))
     return (value["width"],) * value["depth"]
-
-
-class Choice(Frozen):
-    """A name with the settings that belong to it, and only to it."""
-
-    takes: ClassVar[dict[str, tuple[str, ...]]] = {}  # setting -> the names it belongs to
-    name: str
-
-    def problems(self) -> Iterator[str]:
-        for setting, names in self.takes.items():
-            if setting in self.model_fields_set and self.name not in names:
-                yield f"{setting} belongs to {' and '.join(names)}, not to {self.name}"
-
-    def __str__(self) -> str:
-        own = [setting for setting, names in self.takes.items() if self.name in names]
-        used = ", ".join(f"{setting}={_text(getattr(self, setting))}" for setting in own)
-        return f"{self.name}({used})" if used else self.name
-
-
-class Initializer(Choice):
-    """Initializer of kernels; `auto` pairs it with the activation by the chapter's table."""
-
-    takes = {
-        "stddev": ("normal", "truncated_normal"),
-        "bound": ("uniform",),
-        "scale": ("variance_scaling",),
-        "mode": ("variance_scaling",),
-        "distribution": ("variance_scaling",),
-    }
-    name: Literal[
-        "auto", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal",
-        "lecun_uniform", "orthogonal", "normal", "truncated_normal", "uniform", "ones", "zeros",
-        "variance_scaling",
-    ]  # fmt: skip
-    stddev: NonNegative = 1.0
-    bound: NonNegative = 1.0
-    scale: Positive = 1.0
-    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
-    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
-
-
-GLOROT_UNIFORM = Initializer(name="glorot_uniform")
-"""Keras's default of a dense layer."""
-
-
-class Activation(Choice):
-    """Activation of the hidden layers."""
-
-    takes = {
-        "negative_slope": ("leaky_relu",),
-        "lower": ("rrelu",),
-        "upper": ("rrelu",),
-        "alpha": ("elu",),
-    }
-    name: ActivationName
-    negative_slope: NonNegative = 0.2
-    lower: NonNegative = 0.125
-    upper: NonNegative = 1 / 3
-    alpha: Positive = 1.0
-
-    def problems(self) -> Iterator[str]:
-        yield from super().problems()
-        if self.lower > self.upper:
-            yield f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})"
-
-
-class BatchNorm(Choice):
-    """Where it stands: `before` or `after` every hidden activation, on the `input`, or both."""
-
-    takes = {"momentum": ("input", "before", "after", "input+before", "input+after")}
-    name: Literal["none", "input", "before", "after", "input+before", "input+after"]
-    momentum: Share = 0.99
-    """Share of the moving statistics that a batch leaves as they were."""
-
-    @property
-    def on_input(self) -> bool:
-        """Whether it normalizes the input of the network."""
-        return self.name in ("input", "input+before", "input+after")
-
-    @property
-    def place(self) -> Literal["none", "before", "after"]:
-        """Where it stands in every hidden layer: before or after the activation."""
-        place: Any = self.name.removeprefix("input").removeprefix("+") or "none"
-        return place
-
-
-class Clipping(Choice):
-    """Clipping of the gradient: per component, per variable, or as a whole."""
-
-    takes = {"threshold": ("value", "norm", "global_norm")}
-    name: Literal["none", "value", "norm", "global_norm"]
-    threshold: Positive = 1.0
-
-
-class Optimizer(Choice):
-    """Keras's optimizer; the learning rate is the trial's, not the arm's."""
-
-    takes = {"momentum": ("momentum", "nesterov")}
-    name: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop"]
-    momentum: Share = 0.9
 
 
 class Arm(Frozen):
@@ -278,7 +129,7 @@ class Arm(Frozen):
         if self.skip_connections and self.hidden != "auto" and not self.skips:
             found.append(
                 "skip_connections: expected two hidden layers in a row of as many units, as only "
-                f"such are skipped, received hidden layers {_text(self.hidden)}; change hidden, or "
+                f"such are skipped, received hidden layers {text(self.hidden)}; change hidden, or "
                 "set skip_connections to false"
             )
         return found
@@ -314,15 +165,5 @@ class Arm(Frozen):
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""
         return {
-            name: _text(getattr(self, name)) for name in self.content() if name != "self_normalize"
+            name: text(getattr(self, name)) for name in self.content() if name != "self_normalize"
         }
-
-
-def _text(value: Any) -> str:
-    """`300-100-50` for layers, `20 × 100` for a stack of equal ones; `true`; `0.1`."""
-    if isinstance(value, tuple):
-        equal = len(value) > 1 and len(set(value)) == 1
-        return f"{len(value)} × {value[0]}" if equal else "-".join(map(str, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)

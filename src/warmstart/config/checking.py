@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from warmstart.config.arm import Choice
+from warmstart.config.values import Choice
 from warmstart.errors import MOST_PROBLEMS
 
 Checked = TypeVar("Checked", bound=BaseModel)

@@ -10,19 +10,12 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Field
 
 from warmstart.config import limits
-from warmstart.config.arm import (
-    Arm,
-    Count,
-    Epochs,
-    Frozen,
-    NonNegative,
-    Optimizer,
-    Positive,
-    spread,
-)
+from warmstart.config.arm import Arm
 from warmstart.config.names import Label, Name
+from warmstart.config.parts import Optimizer
 from warmstart.config.spending import beyond
 from warmstart.config.study import Compare, LearningRates, Repetitions
+from warmstart.config.values import Count, Epochs, Frozen, NonNegative, Positive, spread
 
 _CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",

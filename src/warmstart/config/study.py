@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from warmstart.config import limits
-from warmstart.config.arm import Arm, Count, Epochs, Frozen, Positive
+from warmstart.config.arm import Arm
 from warmstart.config.names import Label, Name
 from warmstart.config.spending import beyond
+from warmstart.config.values import Count, Epochs, Frozen, Positive
 from warmstart.errors import InputError
 from warmstart.metrics import METRICS, Kind, automatic, kind_of
 

@@ -10,7 +10,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from warmstart.config.arm import GLOROT_UNIFORM, Activation, Arm, Initializer
+from warmstart.config.arm import Arm
+from warmstart.config.parts import GLOROT_UNIFORM, Activation, Initializer
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
 
