@@ -234,16 +234,16 @@ def test_what_was_added_to_networks_is_what_it_says(extended: Path) -> None:
 import numpy as np
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Initializer
-from warmstart.networks import choices, mlp
+from warmstart.networks import choices, building
 x = np.linspace(-3, 3, 64, dtype="float32").reshape(1, -1)
 mish = np.asarray(choices.activation(Activation(name="mish")).build()(x))
 np.testing.assert_allclose(mish, x * np.tanh(np.log1p(np.exp(x))), rtol=1e-5, atol=1e-6)
 w = np.asarray(choices.initializer(Initializer(name="orthogonal_relu"), 3).build()((60, 20)))
 np.testing.assert_allclose(w.T @ w, 2 * np.eye(20), atol=1e-4)
-norm = mlp.build(Arm(layer_norm=True, hidden=(9,)).resolve(64), 64, 3, 1)
+norm = building.build(Arm(layer_norm=True, hidden=(9,)).resolve(64), 64, 3, 1)
 names = [layer.name for layer in norm.layers]
 assert names == ["hidden_1", "layer_norm_1", "activation_1", "logits"], names
-net = mlp.build(Arm(filters=(4, 8), hidden=(9,)).resolve(64), 64, 3, 1)
+net = building.build(Arm(filters=(4, 8), hidden=(9,)).resolve(64), 64, 3, 1)
 assert [layer.output.shape[1:] for layer in net.layers if "convolution" in layer.name][::2] == [
     (4, 4, 4), (2, 2, 8)
 ]

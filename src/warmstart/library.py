@@ -188,7 +188,7 @@ def _run(dataset: Dataset, options: _Options, folder: Path) -> Comparison:
     advice = advise(
         chosen,
         [results],
-        features=task.features,
+        shape=task.shape,
         classes=task.classes,
         task=file,
         yardsticks=yardsticks,

@@ -12,7 +12,7 @@ from warmstart import records
 from warmstart.analysis.diagnosis import flags
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Initializer
-from warmstart.networks import mlp
+from warmstart.networks import building
 from warmstart.training.layers import FIELDS
 from warmstart.training.probe import Probe
 
@@ -30,7 +30,7 @@ def looked_into(
     **given: Any,
 ) -> pd.DataFrame:
     network = Arm(hidden=(40,) * depth, activation=Activation(name=activation), **given).resolve(20)
-    model = mlp.build(network, 20, 5, seed=3)
+    model = building.build(network, 20, 5, seed=3)
     change(model)
     probes = Probe(model, model.variables, X, Y).look(0)
     rows = records.looks(probes, study="s", arm="arm", seed=0, learning_rate=np.nan)

@@ -24,6 +24,7 @@ CARD = {
     "name": "made up",
     "n": 1000,
     "features": 64,
+    "shape": [64],
     "feature_shape": [8, 8],
     "size": "1,000 images of 8 × 8",
     "kind": "multiclass",

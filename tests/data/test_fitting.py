@@ -73,7 +73,7 @@ def test_what_does_no_harm_is_remarked() -> None:
             for section, size in sizes.items()
         }
     )
-    assert list(remarks(given, FIVE, (3,))) == [
+    assert list(remarks(given, FIVE, (3,), (3,))) == [
         "pretrain.batch_size: 40 is more than the 39 samples that train, a step takes all of them",
         "transfer.batch_size: 21 is more than the 20 samples that train, a step takes all of them",
         "compare.batch_size: 63 is more than the 62 samples that train, a step takes all of them",

@@ -6,7 +6,7 @@ import pytest
 
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, BatchNorm
-from warmstart.networks import autoencoder, mlp, saving, transfer
+from warmstart.networks import autoencoder, building, saving, transfer
 
 NETWORK = Arm(hidden=(10, 6), activation=Activation(name="selu")).resolve(8)
 X = np.random.default_rng(0).normal(size=(7, 8)).astype("float32")
@@ -97,7 +97,7 @@ def test_an_encoder_is_reused_as_model_a_is(tmp_path, batch_norm: str) -> None:
     source = transfer.load(tmp_path / "encoder.keras")
     grafted, copied = transfer.graft(source, 8, 2, seed=9), [n.name for n in source.layers[:-1]]
     transfer.copy(source, grafted, copied, [source.layers[-1].name])
-    plain = mlp.build(network, 8, 2, seed=5)
+    plain = building.build(network, 8, 2, seed=5)
     assert [layer.name for layer in grafted.layers] == [layer.name for layer in plain.layers]
     assert copied == [layer.name for layer in plain.layers[:-1]]
     for ours, theirs in zip(grafted.weights, plain.weights, strict=True):

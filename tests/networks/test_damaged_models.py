@@ -8,14 +8,14 @@ from damages import damaging, flipped
 
 from warmstart.config.arm import Arm
 from warmstart.errors import InputError
-from warmstart.networks import mlp, saving, transfer
+from warmstart.networks import building, saving, transfer
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("project") / "models/b.keras"
-    built = mlp.build(Arm(hidden=(8, 6)).resolve(5), 5, 4, seed=3)
-    saving.save(mlp.compile_for_use(built), path)
+    built = building.build(Arm(hidden=(8, 6)).resolve(5), 5, 4, seed=3)
+    saving.save(building.compile_for_use(built), path)
     return path
 
 

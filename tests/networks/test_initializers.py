@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from warmstart.config.arm import Arm
 from warmstart.config.parts import PAIRING, Initializer
-from warmstart.networks import choices, mlp
+from warmstart.networks import building, choices
 
 FAN_IN, FAN_OUT = 400, 100
 VARIANCE = {
@@ -85,7 +85,7 @@ def test_same_seed_same_kernel_other_seed_other_kernel() -> None:
 def test_layers_of_equal_shape_start_with_different_kernels() -> None:
     """Keras gives them identical ones when they share an integer seed."""
     network = Arm(hidden=(30, 30, 30)).resolve(30)
-    model = mlp.build(network, features=30, outputs=30, seed=0)
+    model = building.build(network, features=30, outputs=30, seed=0)
     kernels = [layer.kernel.numpy() for layer in model.layers if hasattr(layer, "kernel")]
     for i, one in enumerate(kernels):
         for other in kernels[:i]:

@@ -12,8 +12,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from small_task import make_numbers, make_task
 from warmstart.config.arm import Arm
-from warmstart.networks import choices, mlp
-from warmstart.networks.choices import keras_code
+from warmstart.networks import building, choices
+from warmstart.networks.printing import keras_code
 
 FEATURES, CLASSES = 6, 3
 
@@ -92,7 +92,7 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
 def test_the_code_builds_what_was_trained(made: Arm, task: Path) -> None:
     scope: dict[str, Any] = {}
     exec(code_of(made, task).split("model.fit(")[0], scope)
-    model, expected = scope["model"], mlp.build(made, FEATURES, CLASSES, seed=0)
+    model, expected = scope["model"], building.build(made, FEATURES, CLASSES, seed=0)
     assert described(model) == described(expected)
     assert model.count_params() == expected.count_params()
     ours, theirs = model.optimizer.get_config(), choices.optimizer(made, 0.05).build().get_config()
@@ -127,7 +127,7 @@ def test_the_code_of_a_regression_and_of_balanced_classes_runs(tmp_path: Path) -
     scope: dict[str, Any] = {}
     exec(code_of(network(optimizer="adam"), path, classes=0), scope)
     assert isinstance(scope["model"].loss, keras.losses.MeanSquaredError)
-    assert described(scope["model"]) == described(mlp.build(network(), FEATURES, 1, seed=0))
+    assert described(scope["model"]) == described(building.build(network(), FEATURES, 1, seed=0))
     loss, absolute = scope["model"].evaluate(task.x_test, task.y_test, verbose=0)
     guess = scope["model"].predict(task.x_test, verbose=0)[:, 0]
     assert absolute == pytest.approx(np.abs(guess - task.y_test).mean(), rel=1e-5)
@@ -145,7 +145,7 @@ def test_printing_needs_no_keras() -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from warmstart.config.arm import Arm\n"
-        "from warmstart.networks.choices import keras_code\n"
+        "from warmstart.networks.printing import keras_code\n"
         "keras_code(Arm(hidden=(5,)).resolve(4), learning_rate=0.1, classes=2, "
         "task=Path('full.npz'), features=4, batch_size=8, epochs=1)\n"
         "sys.exit(' '.join({'keras', 'tensorflow', 'jax'} & set(sys.modules)) or 0)"

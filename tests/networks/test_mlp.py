@@ -6,12 +6,12 @@ import pytest
 
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 
 
 def build(**choices) -> keras.Sequential:
     network = Arm(**choices)
-    return mlp.build(network.resolve(784), features=784, outputs=10, seed=0)
+    return building.build(network.resolve(784), features=784, outputs=10, seed=0)
 
 
 def test_the_chapters_batch_norm_network_has_its_parameters() -> None:
@@ -96,16 +96,16 @@ def test_auto_sizes() -> None:
 
 def test_same_seed_same_weights_other_seed_other_weights() -> None:
     network = Arm(hidden=(8,)).resolve(4)
-    one, same, other = (mlp.build(network, 4, 3, seed).get_weights() for seed in (1, 1, 2))
+    one, same, other = (building.build(network, 4, 3, seed).get_weights() for seed in (1, 1, 2))
     for a, b in zip(one, same, strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(one[0], other[0])
 
 
 def test_a_saved_model_has_the_same_bytes_and_predicts_the_same(tmp_path) -> None:
-    model = mlp.compile_for_use(build(hidden=(8, 8), activation=Activation(name="rrelu")))
+    model = building.compile_for_use(build(hidden=(8, 8), activation=Activation(name="rrelu")))
     saving.save(model, tmp_path / "one.keras")
-    again = mlp.compile_for_use(build(hidden=(8, 8), activation=Activation(name="rrelu")))
+    again = building.compile_for_use(build(hidden=(8, 8), activation=Activation(name="rrelu")))
     saving.save(again, tmp_path / "two.keras")
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
     assert b"1980-01-01" in (tmp_path / "one.keras").read_bytes()

@@ -9,8 +9,7 @@ import pytest
 
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation
-from warmstart.errors import InputError
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 from warmstart.networks.stack import Stack
 
 FEATURES, CLASSES = 8, 3
@@ -21,7 +20,7 @@ HIDDEN = (8, 8, 5, 5, 5)
 
 def build(**changes: Any) -> keras.Model:
     network = Arm(hidden=HIDDEN, skip_connections=True, **changes)
-    return mlp.build(network.resolve(FEATURES), FEATURES, CLASSES, seed=3)
+    return building.build(network.resolve(FEATURES), FEATURES, CLASSES, seed=3)
 
 
 def selu(z: np.ndarray) -> np.ndarray:
@@ -69,7 +68,7 @@ def test_the_sum_comes_last_in_its_layer(changes: dict[str, Any], block: str) ->
 
 def test_without_it_or_without_equal_widths_the_network_is_sequential() -> None:
     plain = Arm(hidden=HIDDEN).resolve(FEATURES)
-    assert isinstance(mlp.build(plain, FEATURES, CLASSES, seed=3), keras.Sequential)
+    assert isinstance(building.build(plain, FEATURES, CLASSES, seed=3), keras.Sequential)
     assert Arm(skip_connections=True).resolve(784).skips == (4, 5)  # 300-100-50-50-50
     assert Arm(skip_connections=True).resolve(64).skips == (3, 4, 5)  # 100-50-50-50-50
     assert plain.skips == ()
@@ -77,14 +76,14 @@ def test_without_it_or_without_equal_widths_the_network_is_sequential() -> None:
 
 def test_they_change_no_weight_and_no_seed() -> None:
     """Against the same network without: every layer draws from a stream under its own name."""
-    plain = mlp.build(Arm(hidden=HIDDEN).resolve(FEATURES), FEATURES, CLASSES, seed=3)
+    plain = building.build(Arm(hidden=HIDDEN).resolve(FEATURES), FEATURES, CLASSES, seed=3)
     for ours, theirs in zip(build().get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_saved_one_is_keras_own_and_takes_raw_samples(tmp_path: Path) -> None:
     """Also with RReLU, which is no layer of Keras's until the model is made portable."""
-    model = mlp.compile_for_use(build(activation=Activation(name="rrelu"), batch_norm="after"))
+    model = building.compile_for_use(build(activation=Activation(name="rrelu"), batch_norm="after"))
     for _ in range(3):
         model(X, training=True)  # moves the statistics
     for name in ("one", "two"):
@@ -103,7 +102,8 @@ def test_a_saved_one_is_keras_own_and_takes_raw_samples(tmp_path: Path) -> None:
     assert again.evaluate(X, labels, verbose=0)[1] == 1
 
 
-def test_no_other_network_starts_on_one(tmp_path: Path) -> None:
-    saving.save(mlp.compile_for_use(build()), tmp_path / "a.keras")
-    with pytest.raises(InputError, match=r"expected a Sequential model.*received Functional of"):
-        Stack.read(tmp_path / "a.keras")
+def test_a_block_that_is_skipped_is_one_block(tmp_path: Path) -> None:
+    saving.save(building.compile_for_use(build()), tmp_path / "a.keras")
+    blocks = Stack.read(tmp_path / "a.keras").blocks
+    assert [block[0] for block in blocks] == [f"hidden_{n}" for n in range(1, len(HIDDEN) + 1)]
+    assert "skip_2" in blocks[1]

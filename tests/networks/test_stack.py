@@ -7,7 +7,7 @@ import pytest
 
 from warmstart.config.arm import Arm
 from warmstart.errors import InputError
-from warmstart.networks import mlp, saving, transfer
+from warmstart.networks import building, saving, transfer
 from warmstart.networks.stack import Stack
 
 
@@ -18,7 +18,7 @@ def saved(model: keras.Model, folder: Path) -> Path:
 
 def test_blocks_begin_at_dense_layers(tmp_path: Path) -> None:
     network = Arm(hidden=(8, 6), batch_norm="input+before").resolve(5)
-    saving.save(mlp.build(network, 5, 4, seed=3), tmp_path / "a.keras")
+    saving.save(building.build(network, 5, 4, seed=3), tmp_path / "a.keras")
     stack = Stack.read(tmp_path / "a.keras")
     assert stack.blocks == (
         ("batch_norm_input", "hidden_1", "batch_norm_1", "activation_1"),

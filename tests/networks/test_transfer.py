@@ -7,13 +7,13 @@ import pytest
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation
 from warmstart.errors import InputError
-from warmstart.networks import mlp, saving, transfer
+from warmstart.networks import building, saving, transfer
 
 
 @pytest.fixture
 def model_a() -> keras.Sequential:
     network = Arm(hidden=(8, 6), activation=Activation(name="elu"), batch_norm="after").resolve(5)
-    model = mlp.build(network, features=5, outputs=4, seed=3)
+    model = building.build(network, features=5, outputs=4, seed=3)
     model.set_weights([weight + 0.5 for weight in model.get_weights()])  # as if trained
     return model
 
@@ -88,7 +88,7 @@ def test_other_features_are_refused_with_both_shapes(model_a: keras.Sequential) 
 
 
 def test_loading_gives_what_was_saved(tmp_path, model_a: keras.Sequential) -> None:
-    saving.save(mlp.compile_for_use(model_a), tmp_path / "a.keras")
+    saving.save(building.compile_for_use(model_a), tmp_path / "a.keras")
     assert equal(snapshot(model_a), snapshot(transfer.load(tmp_path / "a.keras")))
 
 

@@ -287,7 +287,7 @@ def test_all_that_trains_is_part_of_the_name(package: Path) -> None:
     assert len(seen) == 2
     for name in (
         "training/backends/jax.py",
-        "networks/mlp.py",
+        "networks/building.py",
         "data/split.py",
         "config/arm.py",
         "seeds.py",

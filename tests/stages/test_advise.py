@@ -34,7 +34,7 @@ def test_advice_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "digest": records[0].data_digest,
         "test": {"n": 100, "classes": {"x": 40, "y": 30, "z": 30}},
     }
-    card = {"name": "letters", "features": 64, "tasks": {"full": full}}
+    card = {"name": "letters", "features": 64, "shape": [64], "tasks": {"full": full}}
     write_sealed(tmp_path / "prepared" / "card.json", card)
     assert advise(tmp_path) == 2
     assert "expected a study with the arms of the parameter file" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from warmstart.__main__ import main
 from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.errors import InputError
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 from warmstart.records import read_records
 from warmstart.runtime.pool import Workers
 from warmstart.stages.prepare import prepare
@@ -49,7 +49,7 @@ def known(folder: Path, **changes: Any) -> Params:
 def own(folder: Path, features: int) -> Path:
     network = Arm(hidden=(5, 3)).resolve(features)
     path = folder / "own.keras"
-    saving.save(mlp.compile_for_use(mlp.build(network, features, 7, seed=1)), path)
+    saving.save(building.compile_for_use(building.build(network, features, 7, seed=1)), path)
     return path
 
 

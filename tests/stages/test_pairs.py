@@ -19,7 +19,7 @@ from warmstart.config.params import Params
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_sealed
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 from warmstart.records import Outcome, Record, read_records, write_records
 from warmstart.stages.transfer import transfer
 from warmstart.training.trials import EPOCH_METRICS, Cohort, Result, Trial
@@ -120,7 +120,7 @@ class MadeUp:
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[bool]:
         task = Task.read(cohort.splits[0].file)
         seed = int(task.digest[:4], 16)
-        saving.save(mlp.build(trial.network, task.features, task.classes, seed), path)
+        saving.save(building.build(trial.network, task.features, task.classes, seed), path)
         if task.name.startswith("a"):
             seen = {
                 float(x) for x in np.unique(np.append(task.x_train, task.x_validation, 0)[:, 0])
@@ -168,7 +168,7 @@ def run(
     card = {"feature_shape": [5], "transfer": {"left_out": None}}
     write_sealed(folder / "data/card.json", card)
     network = options.pretrain.network.resolve(5)
-    saving.save(mlp.build(network, 5, 2, seed=1), folder / "a.keras")
+    saving.save(building.build(network, 5, 2, seed=1), folder / "a.keras")
     sources = {"on_a": folder / "a.keras"}
     write_records(folder / "results/pretrain/records.parquet", list(of_model_a()))
     transfer(

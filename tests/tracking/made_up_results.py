@@ -155,6 +155,7 @@ def made_up_timings(
                 "name": "digits/full",
                 "source": "data/prepared/full.npz",
                 "features": 64,
+                "shape": [64],
                 "classes": 10,
                 "train": 1027,
                 "validation": 357,

@@ -10,7 +10,7 @@ from warmstart.config.arm import Arm
 from warmstart.data.task import Task
 from warmstart.data.view import Standardization, View
 from warmstart.files import write_sealed
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 from warmstart.records import Record
 
 SHAPE, CLASSES = (2, 3), ("elm", "oak", "yew")
@@ -37,12 +37,12 @@ def prepare(folder: Path, n: int = 60) -> None:
 def network(*, right: float = 1.0, seed: int = 1) -> keras.Sequential:
     """Right on all samples, or wrong on some: it takes the first feature times `right`."""
     plain = Arm(hidden=(6,), activation="rrelu").resolve(6)
-    model = mlp.build(plain, features=6, outputs=3, seed=seed)
+    model = building.build(plain, features=6, outputs=3, seed=seed)
     hidden, bias = np.eye(6, dtype="float32"), np.full(6, 10, "float32")  # above 0: linear
     head = np.eye(6, 3, dtype="float32")
     head[0, 0] = right
     model.set_weights([hidden, bias, head, -10 * head.sum(axis=0)])
-    return mlp.compile_for_use(model)
+    return building.compile_for_use(model)
 
 
 def save(

@@ -15,7 +15,7 @@ from warmstart.config.arm import Arm
 from warmstart.data.view import View
 from warmstart.files import write_sealed
 from warmstart.library import Comparison
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 from warmstart.predictor import Predictor
 from warmstart.records import Kept, write_records
 from warmstart.stages.prepare import prepare
@@ -63,13 +63,13 @@ def leave(
     view = View.read(prepared, "full")
     view = view if standardize else view.raw()
     task, path = view.task, here / "models/compare/activation.keras"
-    network = mlp.build(
+    network = building.build(
         Arm(hidden=(7,), activation="rrelu").resolve(task.features),
         features=task.features,
         outputs=task.outputs,
         seed=3,
     )
-    saving.save(mlp.compile_for_use(network), path)
+    saving.save(building.compile_for_use(network), path)
     of = finished if task.classes else predicted
     settings = {"settings": {"standardize": str(standardize).lower()}, "study": "activation"}
     records = [

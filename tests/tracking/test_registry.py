@@ -12,7 +12,7 @@ import pytest
 from parameters import PATH
 from warmstart.__main__ import main
 from warmstart.config.arm import Arm
-from warmstart.networks import mlp, transfer
+from warmstart.networks import building, transfer
 from warmstart.tracking.models import fetch
 
 
@@ -39,7 +39,7 @@ def register(registry: mlflow.MlflowClient, name: str, files: Mapping[str, bytes
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of MLflow, when it logs
 def test_a_model_that_the_keras_flavour_logged(registry: mlflow.MlflowClient, here: Path) -> None:
-    model = mlp.build(Arm(hidden=(4, 3)).resolve(5), features=5, outputs=3, seed=1)
+    model = building.build(Arm(hidden=(4, 3)).resolve(5), features=5, outputs=3, seed=1)
     first = [weight + 0.5 for weight in model.get_weights()]
     mlflow.set_tracking_uri(registry.tracking_uri)
     try:
@@ -94,7 +94,7 @@ class Loaded:
 def test_nothing_of_a_version_is_run(registry: mlflow.MlflowClient, here: Path) -> None:
     """As one that somebody has made with code in it."""
     danger = {"python_model.pkl": pickle.dumps(Loaded()), "served.py": b"open('loaded', 'w')"}
-    model = mlp.build(Arm(hidden=(4,)).resolve(5), features=5, outputs=3, seed=1)
+    model = building.build(Arm(hidden=(4,)).resolve(5), features=5, outputs=3, seed=1)
     model.save(here / "a.keras")
     files = danger | {"MLmodel": b"flavors: {}", "a.keras": (here / "a.keras").read_bytes()}
     register(registry, "mine", files)

@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from small_task import make_task
 from warmstart.config.arm import Arm
 from warmstart.data.task import Task
-from warmstart.networks import choices, mlp
+from warmstart.networks import building, choices
 from warmstart.runtime.store import Store
 from warmstart.training import shared, worker
 from warmstart.training.fed import Fed
@@ -52,12 +52,12 @@ def test_epochs_equal_kerass_fit_with_class_weight() -> None:
     n = len(task.y_train)
     weights = Fed(np.ones(3))
     structure = NETWORK.structure()
-    model = mlp.build(structure, 6, 3, seed=1)
+    model = building.build(structure, 6, 3, seed=1)
     program = Program(
         model, choices.optimizer(structure).build(), Data.of(task), BATCH, class_weights=weights
     )
-    plain = mlp.build(NETWORK, 6, 3, seed=1)
-    mlp.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
+    plain = building.build(NETWORK, 6, 3, seed=1)
+    building.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
     plain.jit_compile = JAX
     given = dict(enumerate(compute_class_weight("balanced", classes=np.arange(3), y=task.y_train)))
     start = [np.array(weight) for weight in plain.weights]
@@ -137,7 +137,7 @@ def test_splits_with_other_counts_share_a_program_with_weights_of_their_own(
 
 def test_the_probe_sees_weighted_gradients_and_the_plain_loss() -> None:
     task = imbalanced()
-    model = mlp.build(NETWORK, 6, 3, seed=2)
+    model = building.build(NETWORK, 6, 3, seed=2)
     weights = Fed(np.array(balanced(task.y_train, 3)))
     x, y = samples(task)
     plain = Probe(model, model.variables, x, y).look(0)[-1]

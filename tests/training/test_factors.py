@@ -8,7 +8,7 @@ import pytest
 from small_task import make_task
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Clipping, Optimizer
-from warmstart.networks import choices, mlp
+from warmstart.networks import building, choices
 from warmstart.training.fed import Factors
 from warmstart.training.program import Data, Numbers, Program
 
@@ -41,7 +41,7 @@ class Case:
         )
 
     def build(self) -> keras.Sequential:
-        model = mlp.build(NETWORK, 6, 3, seed=1)
+        model = building.build(NETWORK, 6, 3, seed=1)
         model.get_layer("batch_norm_1").moving_mean.assign(np.linspace(-1, 1, 8))
         return model
 
@@ -96,7 +96,7 @@ def test_frozen_layers_compute_what_kerass_do(case: Case) -> None:
     plain = case.build()
     for layer in FROZEN:
         plain.get_layer(layer).trainable = False
-    mlp.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
+    building.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
     for rows in np.arange(70).reshape(5, BATCH):
         plain.train_on_batch(case.task.x_train[rows], case.task.y_train[rows])
     ours = case.epoch(0, 0, 1, 1, 1)
@@ -114,7 +114,7 @@ def test_a_factor_is_a_learning_rate_of_ones_own(name: str) -> None:
     network = NETWORK.changed_by(
         Arm(optimizer=Optimizer(name=name), clipping=Clipping(name="norm", threshold=2.0))
     )
-    model, reference = mlp.build(network, 6, 3, seed=1), mlp.build(network, 6, 3, seed=1)
+    model, reference = building.build(network, 6, 3, seed=1), building.build(network, 6, 3, seed=1)
     factors, steps = Factors(model), (0.3, 1.0, 0.05, 2.0, 0.0)
     factors.fed.variable.assign(steps)
     ours = choices.optimizer(network, RATE).build()
@@ -139,7 +139,7 @@ def test_a_factor_is_a_learning_rate_of_ones_own(name: str) -> None:
 
 
 def test_factors_are_given_for_every_layer_with_weights() -> None:
-    factors = Factors(mlp.build(NETWORK, 6, 3, seed=1))
+    factors = Factors(building.build(NETWORK, 6, 3, seed=1))
     given = [(layer, float(i)) for i, layer in enumerate(reversed((*LAYERS, "activation_1")))]
     assert factors.of(given) == (5, 4, 3, 2, 1)
     assert factors.of([]) == (1, 1, 1, 1, 1)

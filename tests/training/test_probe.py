@@ -12,7 +12,7 @@ from small_task import make_cohort, make_task
 from warmstart import records
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Clipping, Initializer
-from warmstart.networks import choices, mlp
+from warmstart.networks import building, choices
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker
 from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
@@ -28,7 +28,7 @@ def look(
     network: Arm, change: Callable[[keras.Sequential], None] = lambda model: None
 ) -> tuple[LayerProbe, ...]:
     network = network.resolve(TASK.features)
-    model = mlp.build(network, TASK.features, TASK.classes, seed=2)
+    model = building.build(network, TASK.features, TASK.classes, seed=2)
     change(model)
     return Probe(model, model.variables, X, Y).look(0)
 
@@ -146,7 +146,7 @@ def test_skip_connections_against_numpy() -> None:
 def test_a_look_at_skip_connections_passes_through_all_layers(batch_norm: str) -> None:
     """Batch norm on its way to the sum: the last layer puts out what the model does."""
     network = Arm(hidden=(5, 5, 5), batch_norm=batch_norm, skip_connections=True)
-    model = mlp.build(network.resolve(TASK.features), TASK.features, TASK.classes, seed=2)
+    model = building.build(network.resolve(TASK.features), TASK.features, TASK.classes, seed=2)
     expected = np.array(model(X, training=True)).std()
     head = Probe(model, model.variables, X, Y).look(0)[-1]
     assert head.activation_deviation == pytest.approx(expected, rel=1e-5)
@@ -174,8 +174,8 @@ def test_dead_units_are_counted() -> None:
 def test_the_training_loss_is_that_of_inference() -> None:
     """Batch norm with moving statistics as they were before the look, dropout at rest."""
     network = Arm(hidden=(6,), batch_norm="before", dropout=0.5, clipping=Clipping(name="norm"))
-    model = mlp.build(network.resolve(TASK.features), TASK.features, TASK.classes, seed=2)
-    compiled = mlp.compile_for_use(model)
+    model = building.build(network.resolve(TASK.features), TASK.features, TASK.classes, seed=2)
+    compiled = building.compile_for_use(model)
     expected, _ = compiled.evaluate(X, Y, batch_size=len(Y), verbose=0)
     optimizer = choices.optimizer(network).build()
     for probe in Probe(model, model.variables, X, Y, optimizer=optimizer).look(0):
@@ -225,7 +225,7 @@ def test_clipping_by_hand(
     clipping: Clipping, share: float, cosine: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = Arm(hidden=(4,), clipping=clipping).resolve(TASK.features)
-    model = mlp.build(network, TASK.features, TASK.classes, seed=2)
+    model = building.build(network, TASK.features, TASK.classes, seed=2)
     probe = Probe(
         model, model.variables, X, Y, optimizer=choices.optimizer(network).build(), batch_size=16
     )
@@ -240,7 +240,7 @@ def test_clipping_by_hand(
 def test_how_often_clipping_acts_is_a_share_of_mini_batches() -> None:
     """70 samples are four batches of 16; the threshold lies between their gradients' norms."""
     base = Arm(hidden=(4,)).resolve(TASK.features)
-    model = mlp.build(base, TASK.features, TASK.classes, seed=2)
+    model = building.build(base, TASK.features, TASK.classes, seed=2)
     norms = []
     for start in range(0, 64, 16):
         rows = slice(start, start + 16)
@@ -337,7 +337,7 @@ def test_the_last_look_at_a_diverged_trial_is_at_its_last_finite_weights(tmp_pat
     assert result.outcome == "diverged"
     last = len(result.epochs["loss"]) - 1
     assert max(probe.epoch for probe in result.probes) == last
-    model = mlp.build(wild.network, TASK.features, TASK.classes, seed=0)
+    model = building.build(wild.network, TASK.features, TASK.classes, seed=0)
     assign(model.variables, Store(tmp_path).weights(result.key))
     again = Probe(model, model.variables, X, Y).look(last)
     wild_alone = replace(cohort, trials=(wild,))

@@ -14,7 +14,7 @@ from small_task import make_task
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, BatchNorm, Clipping, Optimizer
 from warmstart.data.task import Task
-from warmstart.networks import choices, mlp
+from warmstart.networks import building, choices
 from warmstart.training.fed import feed_slope
 from warmstart.training.program import Data, Numbers, Program
 
@@ -65,7 +65,7 @@ def numbers(network: Arm, rate: float = RATE) -> Numbers:
 def make(network: Arm, task: Task, trials: int = 1, batch: int = BATCH) -> Program:
     """The program of `network`'s structure: what is a number is not compiled in."""
     network = Arm(hidden=(16, 12)).changed_by(network).resolve(task.features).structure()
-    model = mlp.build(network, task.features, task.classes, seed=1)
+    model = building.build(network, task.features, task.classes, seed=1)
     return Program(
         model, choices.optimizer(network).build(), Data.of(task), batch, trials, feed_slope(model)
     )
@@ -73,8 +73,8 @@ def make(network: Arm, task: Task, trials: int = 1, batch: int = BATCH) -> Progr
 
 def plain_keras(network: Arm, task: Task, rate: float = RATE, seed: int = 1) -> keras.Model:
     network = Arm(hidden=(16, 12)).changed_by(network).resolve(task.features)
-    model = mlp.build(network, task.features, task.classes, seed=seed)
-    mlp.compile_for_use(model, choices.optimizer(network, rate).build())
+    model = building.build(network, task.features, task.classes, seed=seed)
+    building.compile_for_use(model, choices.optimizer(network, rate).build())
     # TensorFlow draws other numbers with XLA than without, from the same seed
     model.jit_compile = JAX or network.activation.name == "rrelu" or network.dropout > 0
     return model

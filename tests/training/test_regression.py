@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 from small_task import export, make_numbers
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Clipping, Optimizer
-from warmstart.networks import choices, mlp
+from warmstart.networks import building, choices
 from warmstart.runtime.store import Store
 from warmstart.training import race, worker
 from warmstart.training.probe import Probe, samples
@@ -51,10 +51,10 @@ def cohort(tmp_path: Path) -> Cohort:
 def test_epochs_equal_kerass_fit() -> None:
     """Three epochs with the batches in the same order, to the last weight."""
     task = make_numbers()
-    model = mlp.build(NETWORK.structure(), task.features, task.outputs, seed=1)
+    model = building.build(NETWORK.structure(), task.features, task.outputs, seed=1)
     program = Program(model, choices.optimizer(NETWORK.structure()).build(), Data.of(task), BATCH)
-    plain = mlp.build(NETWORK, task.features, task.outputs, seed=1)
-    mlp.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
+    plain = building.build(NETWORK, task.features, task.outputs, seed=1)
+    building.compile_for_use(plain, choices.optimizer(NETWORK, RATE).build())
     plain.jit_compile = JAX
     start = [np.array(weight) for weight in plain.weights]
     program.start([start], [Numbers(
@@ -82,7 +82,7 @@ def test_a_line_is_found() -> None:
     """Without noise and hidden non-linearity, gradient descent ends at the least squares."""
     task = make_numbers(samples=256, noise=0.0, bend=0.0)
     network = Arm(hidden=(8,), activation="linear", optimizer="adam").resolve(6)
-    model = mlp.build(network, task.features, 1, seed=1)
+    model = building.build(network, task.features, 1, seed=1)
     program = Program(model, choices.optimizer(network).build(), Data.of(task), 32)
     start = [np.array(weight) for weight in model.weights]
     program.start([start], [Numbers(
@@ -146,7 +146,7 @@ def test_the_probe_sees_the_gradient_of_the_squared_error() -> None:
     """Of a network without hidden non-linearity, by hand."""
     task = make_numbers()
     network = Arm(hidden=(4,), activation="linear").resolve(6)
-    model = mlp.build(network, task.features, 1, seed=2)
+    model = building.build(network, task.features, 1, seed=2)
     head = Probe(model, model.variables, *samples(task)).look(0)[-1]
     hidden, (kernel, bias) = model.layers[0], model.layers[-1].get_weights()
     codes = task.x_train @ hidden.get_weights()[0] + hidden.get_weights()[1]

@@ -15,7 +15,7 @@ from small_task import export, make_task
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Clipping, Initializer, Optimizer
 from warmstart.errors import InputError
-from warmstart.networks import mlp, saving, transfer
+from warmstart.networks import building, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
 from warmstart.training import backends, program, race, shared, worker
@@ -156,7 +156,7 @@ def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None
     task = make_task()
     trainer = Trainer(cohort, Data.of(task))
     network = RANDOM.changed_by(Arm(initializer=NORMAL, head_initializer=HE)).resolve(6)
-    plain = mlp.build(network, 6, 3, derive(cohort.root_seed, "trial", 0))
+    plain = building.build(network, 6, 3, derive(cohort.root_seed, "trial", 0))
     initial = trainer.initial(trial(0, initializer=NORMAL, network=network))
     assert len(initial) == len(plain.variables)
     for ours, theirs in zip(initial, plain.variables, strict=True):
@@ -544,7 +544,7 @@ def test_strategies_share_a_program_and_never_move_a(
 ) -> None:
     network = Arm(hidden=(16, 12), batch_norm="after").resolve(6)
     a = tmp_path / "a.keras"
-    saving.save(mlp.compile_for_use(mlp.build(network, 6, 5, seed=3)), a)
+    saving.save(building.compile_for_use(building.build(network, 6, 5, seed=3)), a)
     before, source = a.read_bytes(), transfer.load(a)
     first = ("hidden_1", "activation_1", "batch_norm_1")
     second = ("hidden_2", "activation_2", "batch_norm_2")
@@ -576,7 +576,7 @@ def test_strategies_share_a_program_and_never_move_a(
     fresh = replace(partly, phases=(phase(3, *first, *second),))
     reused, untouched = train(partly, tmp_path / "some")[1], train(fresh, tmp_path / "fresh")[1]
     other = tmp_path / "other.keras"
-    saving.save(mlp.compile_for_use(mlp.build(network, 6, 4, seed=3)), other)
+    saving.save(building.compile_for_use(building.build(network, 6, 4, seed=3)), other)
     load = transfer.load(other)
     load.set_weights([weight + 1 for weight in load.get_weights()])
     saving.save(load, other)
@@ -593,7 +593,7 @@ def test_strategies_share_a_program_and_never_move_a(
         assert not any(np.array_equal(tuned[seed][i], original[i]) for i in hidden)
         assert not any(np.array_equal(reused[seed][i], original[i]) for i in hidden)
         # what was not copied starts where the trial's seed puts it, as from scratch
-        alone = mlp.build(trials[seed].network, 6, 3, derive(cohort.root_seed, "trial", seed))
+        alone = building.build(trials[seed].network, 6, 3, derive(cohort.root_seed, "trial", seed))
         for i, ours in enumerate(hidden):
             expected = original[i] if of_a[i] else alone.get_weights()[i]
             assert np.array_equal(untouched[seed][ours], expected)
@@ -615,7 +615,7 @@ def test_each_seed_starts_on_its_own_source_in_one_program(
     second = ("hidden_2", "activation_2", "batch_norm_2")
     sources, pretrained = [], []
     for number in range(3):
-        model = mlp.compile_for_use(mlp.build(network, 6, 5, seed=number))
+        model = building.compile_for_use(building.build(network, 6, 5, seed=number))
         model.set_weights([weight + number for weight in model.get_weights()])
         saving.save(model, tmp_path / f"{number}.keras")
         sources.append(Pretrained.of(tmp_path / f"{number}.keras"))
@@ -660,7 +660,8 @@ def test_sources_of_other_layers_are_refused(cohort: Cohort, tmp_path: Path) -> 
     for name in ("relu", "tanh"):
         network = Arm(hidden=(16,), activation=Activation(name=name)).resolve(6)
         saving.save(
-            mlp.compile_for_use(mlp.build(network, 6, 5, seed=1)), tmp_path / f"{name}.keras"
+            building.compile_for_use(building.build(network, 6, 5, seed=1)),
+            tmp_path / f"{name}.keras",
         )
         sources.append(Pretrained.of(tmp_path / f"{name}.keras"))
     network = Arm(hidden=(16,)).resolve(6)

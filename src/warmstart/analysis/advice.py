@@ -3,6 +3,7 @@ it. Combinations that nobody trained are not recommended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from warmstart.analysis.results import Results
@@ -14,7 +15,7 @@ from warmstart.analysis.yardsticks import headline_of, held_against, verdict_fir
 from warmstart.config.arm import Arm
 from warmstart.config.params import Compare
 from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
-from warmstart.networks.choices import keras_code
+from warmstart.networks.printing import keras_code
 from warmstart.training.chance import resolution
 from warmstart.training.selection import mean
 
@@ -70,7 +71,7 @@ def advise(
     compare: Compare,
     studies: Sequence[Results],
     *,
-    features: int,
+    shape: Sequence[int],
     classes: int,
     task: Path,
     yardsticks: Results | None = None,
@@ -83,7 +84,7 @@ def advise(
         compare: what was run. Arms whose settings are others by now are left out, and so are
             studies with epochs of their own.
         studies: their results.
-        features: of the task.
+        shape: of one sample of the task, as `data.task` has it.
         classes: of the task.
         task: its file.
         yardsticks: what does without a network reaches on the same splits: where the network does
@@ -92,10 +93,10 @@ def advise(
     Returns:
         None where nothing is left to choose from.
     """
-    trained = _trained(compare, studies, features)
+    trained = _trained(compare, studies, shape)
     if not trained:
         return None
-    candidates, base = _once(trained), compare.base.resolve(features)
+    candidates, base = _once(trained), compare.base.resolve(shape)
     default = next((c for c in candidates if c.network == base), None)
     best = max(candidates, key=lambda c: c.validated)
     if default is None:
@@ -121,14 +122,16 @@ def advise(
         learning_rate=rate,
         classes=classes,
         task=task,
-        features=features,
+        features=prod(shape),
         batch_size=compare.batch_size,
         epochs=compare.epochs,
     )
     return Advice(headline=f"{headline}.", text=text, code=code)
 
 
-def _trained(compare: Compare, studies: Sequence[Results], features: int) -> list[_Candidate]:
+def _trained(
+    compare: Compare, studies: Sequence[Results], shape: Sequence[int]
+) -> list[_Candidate]:
     """Every network of every study, trained with the settings and the epochs of `compare`."""
     trained = []
     for study in studies:
@@ -136,9 +139,9 @@ def _trained(compare: Compare, studies: Sequence[Results], features: int) -> lis
         for arm, network in networks.items():
             if arm not in study.summary.arms:
                 continue
-            resolved = network.resolve(features)
+            resolved = network.resolve(shape)
             # what settings do not say
-            without = {"skip_connections": "false", "class_weight": "none"}
+            without = {"skip_connections": "false", "class_weight": "none", "network": "dense"}
             wanted = (
                 without
                 | resolved.settings()
@@ -236,6 +239,7 @@ def _described(candidate: _Candidate) -> str:
     summary, network = candidate.study.summary.arms[candidate.arm], candidate.network
     settings = network.settings()
     parts = [
+        *([settings["network"]] if network.network.is_convolutional else []),
         f"hidden layers {settings['hidden']}",
         settings["activation"],
         settings["initializer"],

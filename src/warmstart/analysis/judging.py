@@ -156,7 +156,7 @@ def _advice(
     return advise(
         params.compare,
         studies,
-        features=data.content["features"],
+        shape=tuple(data.content["shape"]),
         classes=len(data.content["tasks"]["full"].get("class_names") or ()),
         task=prepared / "full.npz",
         yardsticks=yardsticks,

@@ -5,13 +5,15 @@ In `params.yaml` a choice is its name (`activation: relu`) or its name with sett
 comes from the base network of its study.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
 from warmstart.config import limits
+from warmstart.config.network import Kind, Network
 from warmstart.config.parts import (
     GLOROT_UNIFORM,
     PAIRING,
@@ -23,6 +25,7 @@ from warmstart.config.parts import (
 )
 from warmstart.config.spending import too_large
 from warmstart.config.values import Frozen, Layers, Share, spread, text
+from warmstart.errors import InputError
 
 
 def _repeat(value: Any) -> Any:
@@ -45,10 +48,12 @@ def _repeat(value: Any) -> Any:
 
 
 class Arm(Frozen):
-    """A multilayer perceptron and how it is trained, without its learning rate."""
+    """A network and how it is trained, without its learning rate."""
 
+    network: Kind = Network(name="auto")
+    """What comes ahead of the layers of `hidden`."""
     hidden: Annotated[Literal["auto"] | Layers, BeforeValidator(_repeat)] = "auto"
-    """Units per hidden layer, or {depth, width}; `auto` fits the data, see `resolve`."""
+    """Units per dense hidden layer, or {depth, width}; `auto` fits the data, see `resolve`."""
     activation: Annotated[Activation, BeforeValidator(spread)] = Activation(name="relu")
     initializer: Annotated[Initializer, BeforeValidator(spread)] = Initializer(name="auto")
     head_initializer: Annotated[Initializer, BeforeValidator(spread)] = GLOROT_UNIFORM
@@ -78,22 +83,38 @@ class Arm(Frozen):
             update={name: getattr(override, name) for name in override.model_fields_set}
         )
 
-    def resolve(self, features: int) -> "Arm":
-        """This network for inputs of `features` values, with no `auto` left.
+    def resolve(self, shape: int | Sequence[int], where: str = "") -> "Arm":
+        """This network for samples of `shape`, which is a number of features or, of images,
+        `(height, width, channels)`, with no `auto` left.
 
-        Layers: the chapter's 300-100-50-50-50 from 256 features on (Fashion-MNIST has 784), and
-        100-50-50-50-50 below (digits has 64). Initializers: the chapter's table, `PAIRING`.
+        Layers: of a dense network the chapter's 300-100-50-50-50 from 256 features on
+        (Fashion-MNIST has 784), and 100-50-50-50-50 below (digits has 64); behind convolutions one
+        of 64 units, behind residual blocks none. Initializers: the chapter's table, `PAIRING`.
+
+        Raises:
+            InputError: if samples of `shape` are nothing for this network, which stands at `where`
+                in params.yaml.
         """
+        shape = (shape,) if isinstance(shape, int) else shape
         hidden, initializer = self.hidden, self.initializer
+        network = self.network.resolve(shape, plain=hidden != "auto" or self.skip_connections)
+        if misfit := network.misfit(shape):
+            raise InputError(f"{where}.{misfit}" if where else misfit)
         if hidden == "auto":
-            hidden = (300, 100, 50, 50, 50) if features >= 256 else (100, 50, 50, 50, 50)
+            dense = (300, 100, 50, 50, 50) if prod(shape) >= 256 else (100, 50, 50, 50, 50)
+            hidden = {"dense": dense, "convolutional": (64,)}.get(network.name, ())
         if initializer.name == "auto":
             initializer = Initializer(name=PAIRING[self.activation.name])
         head = self.head_initializer
         if head.name == "auto":
             head = GLOROT_UNIFORM
         return self.model_copy(
-            update={"hidden": hidden, "initializer": initializer, "head_initializer": head}
+            update={
+                "network": network,
+                "hidden": hidden,
+                "initializer": initializer,
+                "head_initializer": head,
+            }
         )
 
     def structure(self) -> "Arm":
@@ -118,7 +139,7 @@ class Arm(Frozen):
 
     @property
     def skips(self) -> tuple[int, ...]:
-        """Numbers, from 1, of the hidden layers of a resolved network with a skip connection."""
+        """Numbers, from 1, of the dense hidden layers that skips go around, once resolved."""
         pairs = enumerate(pairwise(self.hidden), start=2) if self.skip_connections else ()
         return tuple(number for number, (before, units) in pairs if before == units)
 
@@ -126,7 +147,12 @@ class Arm(Frozen):
         """Contradictions in what this network asks for; empty when there are none."""
         found = self._conflicts_of_selu() if self.self_normalize else []
         # both networks that `auto` stands for have layers of 50 units in a row
-        if self.skip_connections and self.hidden != "auto" and not self.skips:
+        if self.skip_connections and self.network.is_convolutional:
+            found.append(
+                "skip_connections: expected false, since they are of dense networks, received true "
+                f"with network {self.network.name}; remove it, or choose residual for network"
+            )
+        elif self.skip_connections and self.hidden != "auto" and not self.skips:
             found.append(
                 "skip_connections: expected two hidden layers in a row of as many units, as only "
                 f"such are skipped, received hidden layers {text(self.hidden)}; change hidden, or "
@@ -142,6 +168,7 @@ class Arm(Frozen):
             ("dropout", self.dropout, (0.0,)),
             ("standardize", str(self.standardize).lower(), ("true",)),
             ("skip_connections", str(self.skip_connections).lower(), ("false",)),
+            ("network", self.network.name, ("auto", "dense", "convolutional")),
         ]
         return [
             f"{key}: expected {' or '.join(map(str, accepted))} because self_normalize is true, "
@@ -155,6 +182,7 @@ class Arm(Frozen):
         nothing is said where there are none, here and in `settings`: keys and records from before
         there were any stay as they are."""
         late = {
+            "network": Network(name="dense"),
             "skip_connections": False,
             "class_weight": "none",
         }

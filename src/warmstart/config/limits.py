@@ -31,6 +31,8 @@ LAYERS = 1_000
 """Hidden ones of a network."""
 UNITS = 100_000
 """Of a layer."""
+KERNEL = 31
+"""Pixels a side of a convolution."""
 WEIGHTS = 100_000_000
 """Of a network between its layers: 400 MB, and as much again for each moment of its optimizer."""
 WORKERS = 1_000

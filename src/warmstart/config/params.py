@@ -28,6 +28,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Method = Literal["stacked", "denoising", "rotation"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Splits = Literal["resampled", "official", "fixed"]
+Standardize = Literal["auto", "feature", "channel"]
 Workers = Annotated[int, Field(ge=1, le=limits.WORKERS)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
@@ -62,6 +63,9 @@ class Data(Frozen):
     """Height and width in pixels that images are resized to; None: as they are, all alike."""
     validation_fraction: Fraction
     test_fraction: Fraction
+    standardize: Standardize = "auto"
+    """By whose mean and deviation a value is standardized: those of its feature, or, of images,
+    those of its channel over all pixels; `auto`: by channel from 16 pixels a side on."""
     splits: Splits = "resampled"
     """What the seeds of a study see: each its own training, validation and test part, drawn from
     all samples; each its own training and validation part beside the test set that came with the

@@ -22,9 +22,10 @@ def beyond(where: str, *, arms: int, rates: int, seeds: int, epochs: int) -> Ite
         )
 
 
-def too_large(where: str, sizes: tuple[int, ...]) -> Iterator[str]:
-    """A line where layers of these `sizes` have more weights between them than may be."""
-    weights = sum(one * other for one, other in pairwise(sizes))
+def too_large(where: str, sizes: tuple[int, ...], weights: int = 0) -> Iterator[str]:
+    """A line where dense layers of these `sizes`, and `weights` ahead of them, are more weights
+    than may be."""
+    weights += sum(one * other for one, other in pairwise(sizes))
     if weights > limits.WEIGHTS:
         yield (
             f"{where}: expected at most {limits.WEIGHTS:,} weights between layers, received "

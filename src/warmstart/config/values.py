@@ -64,6 +64,8 @@ class Choice(Frozen):
 
 def text(value: Any) -> str:
     """`300-100-50` for layers, `20 × 100` for a stack of equal ones; `true`; `0.1`."""
+    if value == ():
+        return "none"
     if isinstance(value, tuple):
         equal = len(value) > 1 and len(set(value)) == 1
         return f"{len(value)} × {value[0]}" if equal else "-".join(map(str, value))

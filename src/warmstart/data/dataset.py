@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from warmstart.data import leaks, target
 from warmstart.data.columns import Column, ColumnError
 from warmstart.data.digest import content_digest
+from warmstart.data.images import sample_shape
 from warmstart.data.incoming import Told, as_array, taken
 from warmstart.errors import InputError
 from warmstart.files import intact, read_arrays, replacing
@@ -60,6 +61,11 @@ class Dataset:
     @property
     def kind(self) -> Kind:
         return kind_of(len(self.class_names))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample, as `Task.shape`, before categories are spread out."""
+        return sample_shape(() if self.columns else self.feature_shape, self.x.shape[1])
 
     @property
     def columns_named(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from warmstart.config.network import Network
 from warmstart.config.params import Params, Transfer, asked
 from warmstart.data.pretext import is_square
 from warmstart.data.task import Task
@@ -83,7 +84,21 @@ def method_problems(methods: Sequence[str], feature_shape: Sequence[int]) -> Ite
         )
 
 
-def remarks(params: Params, counts: Counts, feature_shape: Sequence[int]) -> Iterator[str]:
+def unsuited(
+    methods: Sequence[str], feature_shape: Sequence[int], network: Network
+) -> Iterator[tuple[str, str]]:
+    """Each of `methods` that does not suit the samples or the resolved `network`, and why."""
+    for method in methods:
+        if method == "rotation" and not is_square(feature_shape):
+            shape = list(feature_shape)
+            yield method, f"rotation takes square images, it is left out for shape {shape}"
+        if method != "rotation" and network.is_convolutional:
+            yield method, f"{method} takes dense networks, it is left out for {network.name} ones"
+
+
+def remarks(
+    params: Params, counts: Counts, feature_shape: Sequence[int], shape: Sequence[int]
+) -> Iterator[str]:
     """One line for each parameter that does not fit and does no harm: what happens instead."""
     every, transfer = range(len(counts.train)), asked(params)
     a = [label for label in every if label not in counts.task_b]
@@ -100,8 +115,6 @@ def remarks(params: Params, counts: Counts, feature_shape: Sequence[int]) -> Ite
                 "step takes all of them"
             )
     methods = params.autoencode.methods
-    if "rotation" in methods and len(methods) > 1 and not is_square(feature_shape):
-        yield (
-            "autoencode.methods: rotation takes square images, it is left out for shape "
-            f"{list(feature_shape)}"
-        )
+    network = params.pretrain.network.resolve(shape, "pretrain.network").network
+    for _, reason in unsuited(methods, feature_shape, network):
+        yield f"autoencode.methods: {reason}"

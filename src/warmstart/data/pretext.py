@@ -72,6 +72,7 @@ def _task(
     return Task.of(
         name=name,
         class_names=class_names,
+        shape=full.shape,
         x_train=x_train,
         y_train=labels(x_train),
         x_validation=x_validation,

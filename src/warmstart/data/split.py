@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from warmstart.config.loading import class_problems
 from warmstart.config.params import Data, Splits, Transfer
-from warmstart.data import official, together
+from warmstart.data import images, official, together
 from warmstart.data.dataset import Dataset
 from warmstart.data.task import PARTS
 from warmstart.data.view import Parts, View
@@ -31,9 +31,10 @@ def split_full(dataset: Dataset, data: Data, seed: int) -> View:
     The same arguments give the same task, see `rows`.
 
     Raises:
-        InputError: as `rows`.
+        InputError: as `rows` and `images.channels`.
     """
-    return View.of("full", dataset, rows(dataset, data, seed), wanted(dataset, data))
+    channels = images.channels(dataset.shape, data.standardize)
+    return View.of("full", dataset, rows(dataset, data, seed), wanted(dataset, data), channels)
 
 
 def resplit(whole: View, number: int, seed: int, splits: Splits) -> View:
@@ -63,7 +64,8 @@ def resplit(whole: View, number: int, seed: int, splits: Splits) -> View:
         drawn = _stratified(y, sizes, 0 if kept is None else len(kept), seed, *names)
     else:
         drawn = together.again(y, dataset.groups, whole.wanted, sizes, kept, seed, *names)
-    return View.of(f"{whole.task.name}_split_{number}", dataset, drawn, whole.wanted)
+    name = f"{whole.task.name}_split_{number}"
+    return View.of(name, dataset, drawn, whole.wanted, whole.channels)
 
 
 def rows(dataset: Dataset, data: Data, seed: int) -> Parts:

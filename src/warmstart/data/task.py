@@ -34,6 +34,8 @@ class Task:
     """Empty: a regression."""
     digest: str
     """SHA-256 of the arrays and the class names."""
+    shape: tuple[int, ...]
+    """Of one sample: `(features,)`, or `(height, width, channels)` of images."""
     target: tuple[float, float] = (0.0, 1.0)
     """Of a regression, the mean and the standard deviation of the raw target in the training part,
     by which it is standardized: y · deviation + mean is the raw value."""
@@ -45,14 +47,18 @@ class Task:
         name: str,
         class_names: tuple[str, ...],
         target: tuple[float, float] = (0.0, 1.0),
+        shape: tuple[int, ...] = (),
         **arrays: Any,
     ) -> Self:
-        """The task made of `x_train`, `y_train`, `x_validation`, … with its digest."""
+        """The task made of `x_train`, `y_train`, `x_validation`, … with its digest; `shape` is that
+        of one sample, if it is an image."""
         content: dict[str, NDArray] = {key: arrays[key] for key in _ARRAYS}
         if not class_names:
             content["target"] = np.array(target)
         digest = content_digest(content, class_names)
-        return cls(name=name, class_names=class_names, digest=digest, target=target, **arrays)
+        shape = shape or arrays["x_train"].shape[1:]
+        about: dict[str, Any] = {"shape": shape, "target": target, "digest": digest}
+        return cls(name=name, class_names=class_names, **about, **arrays)
 
     def only(self, name: str, classes: Sequence[int], *, validation: int | None = None) -> "Task":
         """The samples of `classes`, in the order they have here; positions in `classes` are their
@@ -65,7 +71,7 @@ class Task:
             rows = np.flatnonzero(y >= 0)[: validation if part == "validation" else None]
             arrays |= {f"x_{part}": getattr(self, f"x_{part}")[rows], f"y_{part}": y[rows]}
         names = tuple(self.class_names[label] for label in classes)
-        return Task.of(name=name, class_names=names, **arrays)
+        return Task.of(name=name, class_names=names, shape=self.shape, **arrays)
 
     @property
     def features(self) -> int:
@@ -101,6 +107,7 @@ class Task:
                 **{key: getattr(self, key) for key in _ARRAYS},
                 class_names=np.array(self.class_names, np.str_),
                 name=np.array(self.name),
+                shape=np.array(self.shape),
                 digest=np.array(self.digest),
                 **own,
             )
@@ -120,5 +127,6 @@ class Task:
                 class_names=tuple(str(name) for name in arrays["class_names"]),
                 name=str(arrays["name"]),
                 digest=str(arrays["digest"]),
+                shape=tuple(arrays["shape"].tolist()),
                 target=(mean, deviation),
             )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from warmstart.data import encoder
 from warmstart.data.columns import Column
 from warmstart.data.dataset import Dataset
+from warmstart.data.images import sample_shape
 from warmstart.data.task import PARTS, Task
 from warmstart.files import intact, read_arrays, replacing
 
@@ -35,12 +36,19 @@ class Standardization:
     """`(features,)`: the standard deviation (divided by n), or 1 where a feature is constant."""
 
     @classmethod
-    def of(cls, pieces: Iterable[NDArray[np.floating]], first: int | None = None) -> Self:
+    def of(
+        cls,
+        pieces: Iterable[NDArray[np.floating]],
+        first: int | None = None,
+        channels: int | None = None,
+    ) -> Self:
         """The statistics of all `pieces`, each `(n, features)`: of training samples, and of nothing
         else.
 
         Args:
             first: so many features, the first ones, are standardized; None: all.
+            channels: of images, whose pixels share the statistics of their channel, which is the
+                last axis; None: every feature has its own.
         """
         # scikit-learn takes a second to import; it recognizes constants in spite of rounding
         from sklearn.preprocessing import StandardScaler
@@ -48,8 +56,13 @@ class Standardization:
         scaler, features = StandardScaler(), 0
         for piece in pieces:
             features = piece.shape[1]
-            if first != 0:
+            if channels:
+                scaler.partial_fit(piece.reshape(-1, channels))
+            elif first != 0:
                 scaler.partial_fit(piece[:, :first])
+        if channels:
+            pixels = features // channels
+            return cls(mean=np.tile(scaler.mean_, pixels), scale=np.tile(scaler.scale_, pixels))
         plain = cls.none(features)
         if first != 0:
             plain.mean[:first], plain.scale[:first] = scaler.mean_, scaler.scale_
@@ -93,14 +106,19 @@ class Preprocessing:
 
     @classmethod
     def of(
-        cls, x: NDArray[np.floating], rows: NDArray[np.int64], columns: tuple[Column, ...]
+        cls,
+        x: NDArray[np.floating],
+        rows: NDArray[np.int64],
+        columns: tuple[Column, ...],
+        channels: int | None = None,
     ) -> Self:
-        """That of the training samples, `rows` of `x (n, raw features)`."""
+        """That of the training samples, `rows` of `x (n, raw features)`; `channels` as
+        `Standardization.of`."""
         made = encoder.fit(x, rows, columns) if columns else None
         plain = cls(columns=columns, encoder=made, standardization=Standardization.none(0))
         pieces = (plain.features(x[some]) for some in _pieces(rows))
         scaled = encoder.scaled(columns) if columns else None
-        return replace(plain, standardization=Standardization.of(pieces, scaled))
+        return replace(plain, standardization=Standardization.of(pieces, scaled, channels))
 
     def features(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """Raw `x (n, raw features)` as `(n, features)`: filled and spread out."""
@@ -130,6 +148,8 @@ class View:
     parts: Parts
     wanted: NDArray[np.int64]
     """`(parts, classes)`: how many there would be if no rows belonged together."""
+    channels: int | None = None
+    """Of images that are standardized by channel; None: every feature by itself."""
     fitted: Preprocessing | None = None
     """None: fitted when it is asked for."""
 
@@ -137,7 +157,7 @@ class View:
     def preprocessing(self) -> Preprocessing:
         """From raw values to the features of the task."""
         return self.fitted or Preprocessing.of(
-            self.dataset.x, self.parts["train"], self.dataset.columns
+            self.dataset.x, self.parts["train"], self.dataset.columns, self.channels
         )
 
     @property
@@ -146,11 +166,24 @@ class View:
         return self.preprocessing.standardization
 
     @classmethod
-    def of(cls, name: str, dataset: Dataset, parts: Parts, wanted: NDArray[np.int64]) -> Self:
+    def of(
+        cls,
+        name: str,
+        dataset: Dataset,
+        parts: Parts,
+        wanted: NDArray[np.int64],
+        channels: int | None = None,
+    ) -> Self:
         """The task `name` of these rows, standardized by those that train."""
-        fitted = Preprocessing.of(dataset.x, parts["train"], dataset.columns)
-        task = _task(name, dataset, parts, fitted)
-        return cls(task=task, dataset=dataset, parts=parts, wanted=wanted, fitted=fitted)
+        fitted = Preprocessing.of(dataset.x, parts["train"], dataset.columns, channels)
+        return cls(
+            task=_task(name, dataset, parts, fitted),
+            dataset=dataset,
+            parts=parts,
+            wanted=wanted,
+            channels=channels,
+            fitted=fitted,
+        )
 
     def write(self, folder: Path) -> None:
         """Into `folder` the task, under its name, the raw dataset with the parts, and the
@@ -158,7 +191,9 @@ class View:
         self.task.write(folder / f"{self.task.name}.npz")
         self.preprocessing.standardization.write(folder / "standardize.npz")
         parts = {f"{_PART}{part}": rows for part, rows in self.parts.items()}
-        self.dataset.write(folder / "dataset.npz", wanted=self.wanted, **parts)
+        channels = np.array(self.channels or 0)
+        more = {"wanted": self.wanted, "channels": channels} | parts
+        self.dataset.write(folder / "dataset.npz", **more)
 
     @classmethod
     def read(cls, prepared: Path, name: str) -> Self:
@@ -168,14 +203,21 @@ class View:
             InputError: as `Task.read`.
         """
         dataset, more = Dataset.read(prepared / "dataset.npz")
-        wanted = more.pop("wanted")
+        wanted, channels = more.pop("wanted"), int(more.pop("channels")) or None
         parts = {key.removeprefix(_PART): rows for key, rows in more.items()}
         fitted = None
         if not dataset.columns:
             own = Standardization.read(prepared / "standardize.npz")
             fitted = Preprocessing(columns=(), encoder=None, standardization=own)
         task = Task.read(prepared / f"{name}.npz")
-        return cls(task=task, dataset=dataset, parts=parts, wanted=wanted, fitted=fitted)
+        return cls(
+            task=task,
+            dataset=dataset,
+            parts=parts,
+            wanted=wanted,
+            channels=channels,
+            fitted=fitted,
+        )
 
     def only(self, name: str, class_names: Sequence[str]) -> "View":
         """The samples of the classes `class_names`, standardized as they are here."""
@@ -206,4 +248,5 @@ def _task(name: str, dataset: Dataset, parts: Parts, preprocessing: Preprocessin
         target = (float(own.mean()), float(own.std()) or 1.0)
         y = ((y - target[0]) / target[1]).astype(np.float32)
     arrays |= {f"y_{part}": y[parts[part]] for part in PARTS}
-    return Task.of(name=name, class_names=dataset.class_names, target=target, **arrays)
+    shape = sample_shape(dataset.feature_shape, arrays["x_train"].shape[1])
+    return Task.of(name=name, class_names=dataset.class_names, target=target, shape=shape, **arrays)

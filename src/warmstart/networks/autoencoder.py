@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from warmstart.config.arm import Arm
-from warmstart.networks import activations, choices, mlp
+from warmstart.networks import activations, building, choices
 
 NOISE, DECODER = "noise", "decoder"
 """Names of layers: the noise, and what the names of all decoding layers start with."""
@@ -64,7 +64,7 @@ def build(
     layers: list[keras.layers.Layer] = [keras.Input((features,), name="features")]
     if noise:
         layers.append(Noise(noise, seed=choices.layer_seed(seed, NOISE), name=NOISE))
-    layers += mlp.build(network, features, features, seed, first).layers[:-1]
+    layers += building.build(network, features, features, seed, first).layers[:-1]
     dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
     widths = [features, *(layer.units for layer in dense)][:-1]
     for number, units in reversed(list(enumerate(widths, start=first))):
@@ -130,6 +130,14 @@ def _copy(layers: list[keras.layers.Layer], features: int, name: str) -> keras.S
 
 
 def first_filters(model: keras.Sequential) -> np.ndarray:
-    """The weights of each unit of the first hidden layer: `(units, features)` float32."""
-    dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
-    return np.array(dense.kernel).T
+    """The weights of each unit of the first hidden layer: `(units, features)` float32. Those of a
+    convolution stand in the middle of an image of zeros."""
+    layer = next(layer for layer in model.layers if hasattr(layer, "kernel"))
+    kernel = np.array(layer.kernel)
+    if kernel.ndim == 2:
+        return kernel.T
+    side, shape = kernel.shape[0], layer.input.shape[1:]
+    framed = np.zeros((kernel.shape[-1], *shape), kernel.dtype)
+    top, left = ((size - side) // 2 for size in shape[:2])
+    framed[:, top : top + side, left : left + side] = kernel.transpose(3, 0, 1, 2)
+    return framed.reshape(len(framed), -1)

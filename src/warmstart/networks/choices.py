@@ -5,12 +5,10 @@ Classes are named as text, so that printing needs no Keras.
 
 import importlib
 import json
-from collections.abc import Sequence
-from functools import reduce
-from pathlib import Path
 from typing import Any
 
 from warmstart.config.arm import Arm
+from warmstart.config.network import LAST_OF_BLOCK, Convolution
 from warmstart.config.parts import GLOROT_UNIFORM, Activation, Initializer
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
@@ -49,6 +47,8 @@ class Call:
         return f"{name}({', '.join(arguments)})"
 
 
+SHORTCUT = "shortcut"
+"""What the names of projections start with."""
 UNITS = "units"
 """Stands for the number of units where code is printed: the variable that holds it there."""
 
@@ -97,15 +97,20 @@ def initializer(choice: Initializer, seed: int | None = None) -> Call:
     return Call(scaling, *scale, distribution, seed=seed, short=choice.name)
 
 
-def activation(choice: Activation, *, seed: int = 0, name: str | None = None) -> Call:
-    """The layer of `choice`, called `name`; only RReLU draws from `seed`."""
+def activation(
+    choice: Activation, *, seed: int = 0, name: str | None = None, on_maps: bool = False
+) -> Call:
+    """The layer of `choice`, called `name`; only RReLU draws from `seed`. Of feature maps, PReLU
+    has a slope for each channel (He et al. 2015, section 2.1), of dense layers one for each unit.
+    """
     match choice.name:
         case "leaky_relu":  # Maas et al. 2013
             return Call("keras.layers.LeakyReLU", negative_slope=choice.negative_slope, name=name)
         case "elu":  # Clevert et al. 2016
             return Call("keras.layers.ELU", alpha=choice.alpha, name=name)
         case "prelu":  # He et al. 2015
-            return Call("keras.layers.PReLU", name=name)
+            shared: dict[str, Any] = {"shared_axes": [1, 2]} if on_maps else {}
+            return Call("keras.layers.PReLU", **shared, name=name)
         case "rrelu":
             path = "warmstart.networks.activations.RReLU"
             return Call(path, choice.lower, choice.upper, seed=seed, name=name)
@@ -134,12 +139,24 @@ def batch_norm(arm: Arm, name: str) -> Call:
 
 def entry(arm: Arm, features: int, seed: int = 0) -> list[Call]:
     """What stands between the input `(batch, features)` of a resolved `arm` and its first hidden
-    layer; layers that draw have streams of their own under `seed`."""
-    return [batch_norm(arm, "batch_norm_input")] if arm.batch_norm.on_input else []
+    layer; layers that draw have streams of their own under `seed`. Batch norm on an image has
+    statistics for each channel."""
+    image = arm.network.image
+    layers = [Call("keras.layers.Reshape", image, name="image")] if image else []
+    return layers + ([batch_norm(arm, "batch_norm_input")] if arm.batch_norm.on_input else [])
 
 
-def block(arm: Arm, units: int | str = UNITS, number: int = 1, seed: int = 0) -> list[Call]:
-    """Hidden layer `number` of a resolved `arm` with what follows it, each under its own name.
+def block(
+    arm: Arm,
+    units: int | str = UNITS,
+    number: int = 1,
+    seed: int = 0,
+    convolution: Convolution | None = None,
+) -> list[Call]:
+    """Hidden layer `number` of a resolved `arm` with what follows it, each under its own name: a
+    dense one of so many `units`, or a `convolution` of so many filters, padded with zeros so that
+    it keeps the size of its input. The second one of a residual block adds the block's input ahead
+    of its activation.
 
     A layer that batch norm follows directly has no bias, since β takes its place. Dropout comes
     last, so that batch norm's statistics are those of inference.
@@ -151,18 +168,67 @@ def block(arm: Arm, units: int | str = UNITS, number: int = 1, seed: int = 0) ->
 
     place, norm = arm.batch_norm.place, batch_norm(arm, f"batch_norm_{number}")
     hidden = own("hidden")
-    dense: dict[str, Any] = {"kernel_initializer": initializer(arm.initializer, hidden["seed"])}
+    kernel: dict[str, Any] = {"kernel_initializer": initializer(arm.initializer, hidden["seed"])}
     if place == "before":
-        dense["use_bias"] = False
-    layers = [Call("keras.layers.Dense", units, **dense, name=hidden["name"])]
-    layers += [activation(arm.activation, **own("activation"))]
-    if place != "none":
-        layers.insert(1 if place == "before" else 2, norm)
+        kernel["use_bias"] = False
+    if convolution:
+        layers = [_convolution(arm, units, convolution.strides, hidden["name"], **kernel)]
+    else:
+        layers = [Call("keras.layers.Dense", units, **kernel, name=hidden["name"])]
+    if place == "before":
+        layers.append(norm)
+    if convolution and convolution.place == LAST_OF_BLOCK:
+        layers.append(Call("keras.layers.Add", name=f"add_{number}"))
+    on_maps = convolution is not None
+    layers.append(activation(arm.activation, **own("activation"), on_maps=on_maps))
+    if place == "after":
+        layers.append(norm)
     if arm.dropout:
         layers.append(Call("keras.layers.Dropout", arm.dropout, **own("dropout")))
     if arm.alpha_dropout:
         layers.append(Call("keras.layers.AlphaDropout", arm.alpha_dropout, **own("alpha_dropout")))
     return layers
+
+
+def _convolution(
+    arm: Arm, filters: int | str, strides: int | str, name: str, **kernel: Any
+) -> Call:
+    named: dict[str, Any] = {"strides": strides} if strides != 1 else {}
+    side = kernel.pop("side", arm.network.kernel)
+    path = "keras.layers.Conv2D"
+    return Call(path, filters, side, **named, padding="same", **kernel, name=name)
+
+
+def projection(
+    arm: Arm, filters: int | str, strides: int | str, number: int = 1, seed: int = 0
+) -> list[Call]:
+    """What makes the input of a residual block as large as what its last convolution, `number`,
+    puts out: a convolution of 1 × 1 (He et al. 2016, "Deep Residual Learning", option B of section
+    3.3), with batch norm where its own layers have it ahead of their activation."""
+    name = f"{SHORTCUT}_{number}"
+    kernel: dict[str, Any] = {
+        "kernel_initializer": initializer(arm.initializer, layer_seed(seed, name)),
+        "side": 1,
+    }
+    if arm.batch_norm.place != "before":
+        return [_convolution(arm, filters, strides, name, **kernel)]
+    return [
+        _convolution(arm, filters, strides, name, use_bias=False, **kernel),
+        batch_norm(arm, f"batch_norm_{name}"),
+    ]
+
+
+def pooling(arm: Arm, number: int = 1) -> Call:
+    """Of 2 × 2 values, after hidden layer `number`."""
+    kind = {"max": "MaxPooling2D", "average": "AveragePooling2D"}[arm.network.pooling]
+    return Call(f"keras.layers.{kind}", name=f"pool_{number}")
+
+
+def flatten(arm: Arm) -> Call:
+    """Feature maps as `(batch, values)`: all of them, or of a residual network the mean of each."""
+    if arm.network.name == "residual":
+        return Call("keras.layers.GlobalAveragePooling2D", name="flatten")
+    return Call("keras.layers.Flatten", name="flatten")
 
 
 def skip(number: int) -> Call:
@@ -176,116 +242,3 @@ def head(outputs: int, seed: int = 0, choice: Initializer = GLOROT_UNIFORM) -> C
     """The output layer, which is linear: `(batch, outputs)`."""
     kernel = initializer(choice, layer_seed(seed, HEAD))
     return Call("keras.layers.Dense", outputs, kernel_initializer=kernel, name=HEAD)
-
-
-def keras_code(
-    arm: Arm,
-    *,
-    learning_rate: float,
-    classes: int,
-    task: Path,
-    features: int,
-    batch_size: int,
-    epochs: int,
-) -> str:
-    """Python that builds, compiles and trains `arm`, and tests it; it stands on its own.
-
-    Args:
-        arm: resolved.
-        learning_rate: of its optimizer.
-        classes: outputs, which are logits; 0: one output, a standardized number.
-        task: the file with the arrays, as the stage `prepare` writes it, beside
-            `standardize.npz`.
-        features: inputs.
-        batch_size: samples.
-        epochs: of training.
-    """
-    layers = block(arm)
-    output = str(head(classes or 1, choice=arm.head_initializer))
-    if arm.head_initializer == GLOROT_UNIFORM:
-        output = str(Call("keras.layers.Dense", classes or 1))  # it is Keras's default
-    loss = "SparseCategoricalCrossentropy(from_logits=True)" if classes else "MeanSquaredError()"
-    ahead = [str(call) for call in entry(arm, features)]
-    connected = _skipping if arm.skips else _sequential
-    lines = [
-        "import keras",
-        "import numpy as np",
-        *_imports(layers),
-        "",
-        *_data(task, arm.standardize),
-        *(_WEIGHTS if arm.class_weight == "balanced" else ()),
-        "",
-        *connected(f"keras.Input(({features},))", ahead, arm.hidden, layers, output),
-        "model.compile(",
-        f"    optimizer={optimizer(arm, learning_rate)},",
-        f"    loss=keras.losses.{loss},",
-        f'    metrics=["{"accuracy" if classes else "mae"}"],',
-        ")",
-        "model.fit(",
-        '    data["x_train"],',
-        '    data["y_train"],',
-        f"    batch_size={batch_size},",
-        f"    epochs={epochs},",
-        '    validation_data=(data["x_validation"], data["y_validation"]),',
-        *(["    class_weight=class_weight,"] if arm.class_weight == "balanced" else ()),
-        ")",
-        'model.evaluate(data["x_test"], data["y_test"])',
-        "",
-    ]
-    return "\n".join(lines)
-
-
-_WEIGHTS = (
-    'counts = np.bincount(data["y_train"])',
-    "class_weight = dict(enumerate(counts.sum() / (len(counts) * counts)))",
-)
-
-
-def _sequential(
-    inputs: str, ahead: Sequence[str], hidden: object, layers: Sequence[Call], output: str
-) -> list[str]:
-    return [
-        f"layers = [{', '.join([inputs, *ahead])}]",
-        f"for units in {hidden}:",
-        "    layers += [",
-        *(f"        {layer}," for layer in layers),
-        "    ]",
-        f"model = keras.Sequential([*layers, {output}])",
-    ]
-
-
-def _skipping(
-    inputs: str, ahead: Sequence[str], hidden: object, layers: Sequence[Call], output: str
-) -> list[str]:
-    return [
-        f"inputs = {inputs}",
-        f"x, width = {reduce(lambda x, call: f'{call}({x})', ahead, 'inputs')}, None",
-        f"for units in {hidden}:",
-        "    start = x",
-        "    for layer in [",
-        *(f"        {layer}," for layer in layers),
-        "    ]:",
-        "        x = layer(x)",
-        "    if units == width:",
-        "        x = keras.layers.Add()([x, start])",
-        "    width = units",
-        f"model = keras.Model(inputs, {output}(x))",
-    ]
-
-
-def _imports(layers: Sequence[Call]) -> list[str]:
-    """Imports of layers that are not Keras's."""
-    paths = [layer.path.rpartition(".") for layer in layers if not layer.path.startswith("keras.")]
-    return [line for module, _, name in paths for line in ("", f"from {module} import {name}")]
-
-
-def _data(task: Path, standardize: bool) -> list[str]:
-    load = f'np.load("{task.as_posix()}")'
-    if standardize:
-        return [f"data = {load}"]
-    return [
-        f"data = dict({load})",
-        f'standard = np.load("{task.with_name("standardize.npz").as_posix()}")',
-        'for part in ("x_train", "x_validation", "x_test"):  # raw values',
-        '    data[part] = data[part] * standard["scale"] + standard["mean"]',
-    ]

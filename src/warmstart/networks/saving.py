@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from warmstart.files import check_zip, intact, replacing
-from warmstart.networks import activations, mlp
+from warmstart.networks import activations, building
 
 _NO_CLOCK = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 
@@ -71,4 +71,4 @@ def _rebuilt(model: keras.Model, layers: list[keras.layers.Layer]) -> keras.Mode
     """`layers` on the input of `model`, compiled with a fresh optimizer like its own."""
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     inputs = keras.Input(model.input_shape[1:], name="raw")
-    return mlp.compile_for_use(mlp.connect(inputs, layers), optimizer)
+    return building.compile_for_use(building.rebuilt(model, inputs, layers), optimizer)

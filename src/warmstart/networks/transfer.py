@@ -10,12 +10,12 @@ import keras
 
 from warmstart.errors import InputError
 from warmstart.networks import activations, choices  # noqa: F401  (registers RReLU for loading)
-from warmstart.networks.stack import PREPROCESSING, Stack
+from warmstart.networks.stack import IMAGE, PREPROCESSING, Stack
 
 
-def load(path: Path) -> keras.Sequential:
-    """A pretrained stack from a `.keras` file, in Keras's safe mode, without the layers before it
-    that make raw samples `(batch, features)`.
+def load(path: Path) -> keras.Model:
+    """A pretrained stack from a `.keras` file, in Keras's safe mode, that takes `(batch, features)`
+    and has none of the layers before it that take raw samples.
 
     Raises:
         InputError: as `Stack.read`, and if Keras refuses a layer: code of its own, or unknown.
@@ -29,15 +29,19 @@ def load(path: Path) -> keras.Sequential:
             f"{textwrap.shorten(str(error), 200, placeholder=' …')}; use Keras's own layers, no "
             "Lambda"
         ) from None
-    if type(model.layers[0]).__name__ not in PREPROCESSING:
+    if not isinstance(model, keras.Sequential):
         return model
-    layers = dropwhile(lambda layer: type(layer).__name__ in PREPROCESSING, model.layers)
+    layers = list(dropwhile(lambda layer: type(layer).__name__ in PREPROCESSING, model.layers))
+    if isinstance(layers[0], keras.layers.Conv2D):
+        layers.insert(0, keras.layers.Reshape(layers[0].input.shape[1:], name=IMAGE))
+    elif len(layers) == len(model.layers):
+        return model
     return keras.Sequential([keras.Input((math.prod(model.input_shape[1:]),)), *layers])
 
 
-def graft(source: keras.Sequential, features: int, outputs: int, seed: int) -> keras.Sequential:
-    """A new model of the same layers as `source`, all fresh, but with a head of so many
-    `outputs`.
+def graft(source: keras.Model, features: int, outputs: int, seed: int) -> keras.Model:
+    """A new model of the same layers as `source`, which `load` gave, all fresh, but with a head of
+    so many `outputs`.
 
     `Sequential(source.layers[:-1] + …)` would share the layers, so that training B changes A.
 
@@ -49,16 +53,21 @@ def graft(source: keras.Sequential, features: int, outputs: int, seed: int) -> k
             f"model to reuse: expected input (batch, {features}) as the data have, "
             f"received input {source.input_shape}; pretrain on the same features"
         )
+    head = choices.head(outputs, seed).build()
+    if not isinstance(source, keras.Sequential):
+        hidden = keras.models.clone_model(keras.Model(source.input, source.layers[-1].input))
+        hidden.trainable = True
+        return keras.Model(hidden.input, head(hidden.output), name=source.name)
     layers = [layer.__class__.from_config(layer.get_config()) for layer in source.layers[:-1]]
     for layer in layers:
         layer.trainable = True
     inputs = keras.Input((features,), name="features")
-    return keras.Sequential([inputs, *layers, choices.head(outputs, seed).build()], name="mlp")
+    return keras.Sequential([inputs, *layers, head], name="mlp")
 
 
 def copy(
-    source: keras.Sequential,
-    model: keras.Sequential,
+    source: keras.Model,
+    model: keras.Model,
     copied: Sequence[str],
     not_copied: Sequence[str],
 ) -> None:
@@ -67,7 +76,8 @@ def copy(
     Raises:
         ValueError: unless `copied` and `not_copied` are all layers of `source`, each once.
     """
-    layers = [layer.name for layer in source.layers]
+    inputs = keras.layers.InputLayer
+    layers = [layer.name for layer in source.layers if not isinstance(layer, inputs)]
     if sorted([*copied, *not_copied]) != sorted(layers):
         raise ValueError(
             f"layers to reuse: expected each of {', '.join(layers)} as copied or not copied, "

@@ -35,23 +35,31 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
       2008, "Extracting and Composing Robust Features with Denoising Autoencoders");
     - `rotation`: all layers learn by how much an image was turned (Gidaris et al. 2018).
 
+    Convolutional networks learn by rotation alone.
+
     They see the training samples of all classes in their own split, no labels and never a test
     sample of it; validation samples choose learning rates. Every model ends in a Dense layer for
     `transfer` to replace.
 
     Raises:
-        InputError: if one of them diverges at every learning rate, or none suits the data.
+        InputError: if one of them diverges at every learning rate, or rotation alone is asked for
+            of images that are not square.
     """
+    written = [output / "records.parquet", output / "shown.npz", times_of(output)]
     if why := left_out.reason(data):
         shutil.rmtree(models, ignore_errors=True)
-        written = [output / "records.parquet", output / "shown.npz", times_of(output)]
         left_out.leave_out("autoencode", why, [models, *written])
         return
     whole = View.read(data, "full")
     full, folder = whole.task, UNFINISHED / "autoencode"
     shape = read_sealed(data / "card.json")["feature_shape"]
-    methods = suited(params, shape)
-    make = Maker(params, full.features, samples(params, methods, whole, shape, folder), folder)
+    methods = suited(params, full, shape)
+    if not methods:
+        shutil.rmtree(models, ignore_errors=True)
+        why = "none of autoencode.methods suits the network and the images"
+        left_out.leave_out("autoencode", why, [models, *written])
+        return
+    make = Maker(params, full.shape, samples(params, methods, whole, shape, folder), folder)
     cohorts, last = first_cohorts(make, methods)
     source = describe(full, params.data.name, data / "full.npz")
     about = facts({full.digest: source}, params.executor.address)

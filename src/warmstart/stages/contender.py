@@ -49,7 +49,7 @@ def from_scratch(
         patience: epochs without a lower validation loss after which a trial stops; None: never.
         probed: whether layers are probed.
     """
-    network = network.resolve(task.features)
+    network = network.resolve(task.shape)
     cohort = Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=epochs),),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from warmstart.config.params import DRAWN, Params
-from warmstart.data import encoder, fitting
+from warmstart.data import encoder, fitting, images
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
 from warmstart.errors import visible
@@ -118,7 +118,12 @@ def _settings(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
     elif plan.counts:
         names = [dataset.class_names[label] for label in plan.counts.task_b]
         yield f"transfer: task B is {', '.join(names)}"
-        yield from fitting.remarks(params, plan.counts, dataset.feature_shape)
+        yield from fitting.remarks(params, plan.counts, dataset.feature_shape, dataset.shape)
+    if len(dataset.shape) == 3:
+        network = params.compare.base.resolve(dataset.shape, "compare.base").network
+        channel = images.channels(dataset.shape, params.data.standardize)
+        by = "channel" if channel else "pixel"
+        yield f"networks: {network.name} by default, on images standardized by {by}"
     if params.compare.metric == "auto":
         yield f"metric: {METRICS[automatic(_counts(dataset))].title}{_why(dataset)}"
     else:

@@ -66,15 +66,17 @@ def planned(dataset: Dataset, params: Params) -> Plan:
 
 def _beyond(dataset: Dataset, params: Params) -> Iterator[str]:
     """What settings come to on these data is more than may be: a line each."""
-    features, outputs = dataset.x.shape[1], max(len(dataset.class_names), 1)
+    shape, outputs = dataset.shape, max(len(dataset.class_names), 1)
     arms = {"pretrain.network": params.pretrain.network} | {
         f"compare.studies.{study}.{name}": arm
         for study in params.compare.studies
         for name, arm in params.compare.arms(study).items()
     }
     for where, arm in arms.items():
-        hidden = arm.resolve(features).hidden
-        yield from too_large(f"{where}.hidden", (features, *hidden, outputs))
+        resolved = arm.resolve(shape, where)
+        network, units = resolved.network, (*resolved.hidden, outputs)
+        flat = network.flat(math.prod(shape))
+        yield from too_large(f"{where}.hidden", (flat, *units), network.weights)
     transfer = params.transfer
     if transfer and transfer.all_pairs:
         yield from beyond(

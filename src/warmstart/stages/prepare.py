@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmstart.config.params import Params
+from warmstart.data import images
 from warmstart.data.dataset import Dataset
 from warmstart.data.pairs import every_pair, task_b
 from warmstart.data.sources import load
@@ -53,10 +54,12 @@ def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str
     reason, labels = plan.no_transfer, plan.labels
     bar.at("splitting")
     bar.update()
-    view = View.of("full", dataset, plan.parts, wanted(dataset, params.data))
+    channels = images.channels(dataset.shape, params.data.standardize)
+    view = View.of("full", dataset, plan.parts, wanted(dataset, params.data), channels)
     # what seeds there are of A and of encoders is a matter of the data for their stages
     card = _card(dataset, params) | {
         "features": view.task.features,
+        "shape": list(view.task.shape),
         "size": _size(dataset, view.task.features),
         "transfer": {
             "left_out": reason,

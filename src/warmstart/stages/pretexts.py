@@ -10,26 +10,28 @@ from typing import Any
 from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.data import pretext
-from warmstart.data.fitting import method_problems
+from warmstart.data.fitting import method_problems, unsuited
 from warmstart.data.split import resplit
+from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Pretrained, Split, Trial
 
 
-def suited(params: Params, shape: Sequence[int]) -> Sequence[str]:
-    """Those of params.yaml that suit samples of `shape`.
+def suited(params: Params, full: Task, shape: Sequence[int]) -> Sequence[str]:
+    """Those of params.yaml that suit the samples of `full`, which came in `shape`, and the network.
 
     Raises:
-        InputError: if there are none.
+        InputError: if rotation alone is asked for, and does not.
     """
     asked = params.autoencode.methods
-    if "rotation" not in asked or pretext.is_square(shape):
-        return asked
-    print(f"autoencode: rotation takes square images, it is left out for shape {shape}")
-    if left := [method for method in asked if method != "rotation"]:
-        return left
-    raise InputError(*method_problems(asked, shape))
+    if problems := list(method_problems(asked, shape)):
+        raise InputError(*problems)
+    network = params.pretrain.network.resolve(full.shape, "pretrain.network").network
+    reasons = dict(unsuited(asked, shape, network))
+    for reason in reasons.values():
+        print(f"autoencode: {reason}")
+    return [method for method in asked if method not in reasons]
 
 
 def samples(
@@ -53,7 +55,8 @@ class Maker:
     """What all cohorts of this stage have in common."""
 
     params: Params
-    features: int
+    shape: tuple[int, ...]
+    """Of one sample."""
     samples: Mapping[str, Sequence[Split]]
     """See the function `samples`."""
     folder: Path
@@ -61,7 +64,7 @@ class Maker:
     @cached_property
     def network(self) -> Arm:
         """Resolved."""
-        network = self.params.pretrain.network.resolve(self.features)
+        network = self.params.pretrain.network.resolve(self.shape)
         # nothing here has classes that are rarer than others
         changes = {"optimizer": self.params.autoencode.optimizer, "class_weight": "none"}
         return network.model_copy(update=changes)

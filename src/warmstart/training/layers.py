@@ -22,7 +22,7 @@ class LayerProbe:
     layer: int
     """1 is the first hidden layer, the highest the head; 0 is batch norm on the input."""
     name: str
-    """The dense layer's (for layer 0 that of batch norm)."""
+    """The dense layer's or the convolution's (for layer 0 that of batch norm)."""
     activation_mean: float
     """Over samples and units, of what the activation layer puts out (the head: the logits); with a
     skip connection, of the sum."""

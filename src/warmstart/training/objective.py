@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.networks import mlp
+from warmstart.networks import building
 from warmstart.training.fed import Fed
 
 
@@ -24,7 +24,9 @@ class Objective:
     def __init__(
         self, outputs: int, *, reconstruct: bool = False, class_weights: Fed | None = None
     ) -> None:
-        self.loss: Any = keras.losses.MeanSquaredError() if reconstruct else mlp.loss_of(outputs)
+        self.loss: Any = (
+            keras.losses.MeanSquaredError() if reconstruct else building.loss_of(outputs)
+        )
         self.beside: Any = _accuracy
         if reconstruct or outputs == 1:
             self.beside = _nothing if reconstruct else keras.losses.MeanAbsoluteError()

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
+from warmstart.networks.choices import SHORTCUT
 from warmstart.training import backends, fed
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
@@ -36,9 +37,9 @@ def is_due(epoch: int) -> bool:
 
 @dataclass(frozen=True)
 class _Place:
-    """A dense layer with the layers around it."""
+    """A layer with a kernel, dense or a convolution, with the layers around it."""
 
-    dense: keras.layers.Dense
+    layer: keras.layers.Layer
     activation: keras.layers.Layer | None
     batch_norm: keras.layers.BatchNormalization | None
     skip: keras.layers.Add | None
@@ -51,7 +52,7 @@ class Probe:
     puts the values of `variables` back.
 
     Args:
-        model: as `mlp.build` makes it.
+        model: as `building.build` makes it.
         variables: all that a look reads: the model's, and those from which its layers and the
             optimizer are fed.
         x: (samples, features), floating point.
@@ -84,15 +85,21 @@ class Probe:
         self._objective = Objective(model.output_shape[-1], class_weights=class_weights)
         layers = {layer.name: layer for layer in model.layers}
         self._input_norm = layers.get("batch_norm_input")
-        dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+        kernels = [
+            layer
+            for layer in model.layers
+            if hasattr(layer, "kernel") and not layer.name.startswith(SHORTCUT)
+        ]
         self._places = [
             _Place(layer, *(layers.get(f"{k}_{n}") for k in ("activation", "batch_norm", "skip")))
-            for n, layer in enumerate(dense, start=1)
+            for n, layer in enumerate(kernels, start=1)
         ]
         # zeros that are added to what goes into an activation: the gradient with respect to them
         # is the gradient there, on every backend
         self._zeros = [
-            keras.Variable(np.zeros((len(y), place.dense.units), x.dtype), dtype=x.dtype.name)
+            keras.Variable(
+                np.zeros((len(y), *place.layer.output.shape[1:]), x.dtype), dtype=x.dtype.name
+            )
             for place in self._places
         ]
         everything = [*variables, *self._zeros, self._x, self._y]
@@ -123,10 +130,10 @@ class Probe:
                 LayerProbe(
                     epoch=epoch,
                     layer=n,
-                    name=place.dense.name,
+                    name=place.layer.name,
                     **_activations(next(sums) if place.skip else outputs),
                     output_gradient=_rms(gradient * len(outputs)),
-                    **_kernel(np.array(place.dense.kernel), of_kernel),
+                    **_kernel(np.array(place.layer.kernel), of_kernel),
                     **_units(place.activation, outputs, slopes),
                     **norm,
                     **of_network,
@@ -154,24 +161,26 @@ class Probe:
 
         def loss() -> tuple[Any, Any]:
             x = normalized = keras.ops.copy(self._x)
+            made = {id(self._model.inputs[0]): x}
             ahead = list(self._zeros)
-            start, inputs, outputs, sums = x, [], [], []
+            inputs, outputs, sums = [], [], []
             for layer in layers:
-                if layer in dense:
-                    start = x
+                taken = layer.input
+                x = [made[id(t)] for t in taken] if isinstance(taken, list) else made[id(taken)]
                 if layer in activations:
                     x = x + ahead.pop(0)
                     inputs.append(x)
-                x = _call(layer, [x, start] if layer in skips else x)
+                x = _call(layer, x)
                 if layer in skips:
                     sums.append(x)
                 if layer is self._input_norm:
                     normalized = x
-                if layer is self._places[-1].dense:
+                if layer is last:
                     x = x + ahead.pop(0)
                     inputs.append(x)
-                if layer in activations or layer is self._places[-1].dense:
+                if layer in activations or layer is last:
                     outputs.append(x)
+                made[id(layer.output)] = x
             return self._objective.training_loss(keras.ops.copy(self._y), x), (
                 normalized,
                 sums,
@@ -181,9 +190,9 @@ class Probe:
 
         kind = keras.layers.InputLayer
         layers = [layer for layer in self._model.layers if not isinstance(layer, kind)]
-        dense, skips = ([getattr(p, k) for p in self._places] for k in ("dense", "skip"))
+        last, skips = self._places[-1].layer, [place.skip for place in self._places]
         activations = [place.activation for place in self._places]
-        kernels = [place.dense.kernel for place in self._places]
+        kernels = [place.layer.kernel for place in self._places]
         (_, (normalized, sums, inputs, outputs)), gradients = self._tape.value_and_gradients(
             loss, [*kernels, *self._zeros]
         )
@@ -271,12 +280,14 @@ def _kernel(kernel: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
 def _units(
     activation: keras.layers.Layer | None, outputs: np.ndarray, slopes: np.ndarray
 ) -> dict[str, float]:
-    """Shares of dead, one-sided and saturated units, of outputs and slopes (samples, units)."""
+    """Shares of dead, one-sided and saturated units, of outputs and slopes (samples, …, units): of
+    a convolution a unit is a feature map, at all places."""
     if activation is None:
         return {}
+    places = tuple(range(outputs.ndim - 1))
     shares = {
-        "dead": float(((outputs == 0) & (slopes == 0)).all(axis=0).mean()),
-        "one_sided": float((outputs <= 0).all(axis=0).mean()),
+        "dead": float(((outputs == 0) & (slopes == 0)).all(axis=places).mean()),
+        "one_sided": float((outputs <= 0).all(axis=places).mean()),
     }
     largest = LARGEST_SLOPE.get(getattr(getattr(activation, "activation", None), "__name__", ""))
     if largest:

@@ -4,13 +4,14 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from math import prod
 
 import keras
 import numpy as np
 
 from warmstart.config.arm import Arm
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, choices, mlp, transfer
+from warmstart.networks import autoencoder, building, choices, transfer
 from warmstart.training import backends
 from warmstart.training.fed import Factors, Fed, feed_slope
 from warmstart.training.probe import Probe, samples
@@ -21,8 +22,10 @@ from warmstart.training.trials import Cohort, Pretrained
 def capacity(cohort: Cohort, task: Task) -> int:
     """How many trials of `cohort` to train at once: more than one only where the backend stacks
     them, and no more than fit its memory by a generous estimate."""
-    widths = [task.features, *cohort.structure.hidden, task.outputs]
-    weights = sum(a * b for a, b in pairwise(widths))
+    arm, maps = cohort.structure, map(prod, cohort.structure.network.maps)
+    widths = [arm.network.flat(task.features), *arm.hidden, task.outputs]
+    weights = arm.network.weights + sum(a * b for a, b in pairwise(widths))
+    widths = [task.features, *maps, *widths[1:]]
     # a layer's activations on the validation set, in and out, against a batch's in all layers
     outputs = max(2 * max(widths[1:]) * len(task.y_validation), 6 * sum(widths) * cohort.batch_size)
     return backends.current().trials_at_once(4 * (6 * weights + outputs))
@@ -45,7 +48,7 @@ def build(cohort: Cohort, task: Task, network: Arm) -> keras.Model:
             first=how.first,
         )
     if not cohort.sources:
-        return mlp.build(network, task.features, task.outputs, cohort.root_seed)
+        return building.build(network, task.features, task.outputs, cohort.root_seed)
     source = Source.read(cohort.sources[0]).model
     return transfer.graft(source, task.features, task.outputs, cohort.root_seed)
 
@@ -56,7 +59,7 @@ class Source:
 
     layers: str
     """Those before the last, in JSON."""
-    model: keras.Sequential = field(compare=False)
+    model: keras.Model = field(compare=False)
 
     @classmethod
     @lru_cache(maxsize=64)  # a load takes as long as hundreds of small epochs
@@ -67,8 +70,11 @@ class Source:
             InputError: as `transfer.load`.
         """
         model = transfer.load(saved.file)
-        layers = [(type(layer).__name__, layer.get_config()) for layer in model.layers[:-1]]
-        for _, config in layers:  # kernels are copied, or drawn as the trial says
+        layers = [
+            (type(layer).__name__, layer.get_config(), str(layer.input))
+            for layer in model.layers[:-1]
+        ]
+        for _, config, _ in layers:  # kernels are copied, or drawn as the trial says
             config.pop("kernel_initializer", None)
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
 

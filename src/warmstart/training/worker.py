@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, choices, mlp, saving
+from warmstart.networks import autoencoder, building, choices, saving
 from warmstart.seeds import derive
 from warmstart.training import backends, race, scores, shared
 from warmstart.training.fed import Fed
@@ -149,7 +149,7 @@ def profile(cohort: Cohort, store: Store, progress: Progress) -> tuple[LayerProb
     """What the layers of the first trial are where it starts."""
     trial = cohort.trials[0]
     task, seed = _task(cohort, trial), derive(cohort.root_seed, "trial", trial.seed)
-    model, weights = mlp.build(trial.network, task.features, task.outputs, seed), None
+    model, weights = building.build(trial.network, task.features, task.outputs, seed), None
     if trial.network.class_weight == "balanced":
         weights = Fed(np.array(balanced(task.y_train, task.classes)))
     return Probe(model, model.variables, *samples(task), class_weights=weights).look(0)
@@ -165,7 +165,7 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[float]:
     task, model = _task(cohort, trial), _trained(cohort, trial, store)
     optimizer = choices.optimizer(trial.network, trial.learning_rate).build()
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
-    mlp.compile_for_use(model, optimizer)
+    building.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))
     outputs = np.array(model(task.x_validation, training=False))
     if task.kind == "regression":
