@@ -16,10 +16,19 @@ from warmstart.networks import building, choices
 from warmstart.networks.printing import keras_code
 
 FEATURES, CLASSES = 6, 3
+IMAGE = (4, 5, 1)
 
 
 def network(**choices: Any) -> Arm:
     return Arm.model_validate({"hidden": (5, 4)} | choices, strict=False).resolve(FEATURES)
+
+
+def images(kind: Any, **choices: Any) -> Arm:
+    return Arm.model_validate({"network": kind} | choices, strict=False).resolve(IMAGE)
+
+
+def features(made: Arm) -> int:
+    return int(np.prod(IMAGE)) if made.network.image else FEATURES
 
 
 def code_of(made: Arm, task: Path, classes: int = CLASSES) -> str:
@@ -28,7 +37,7 @@ def code_of(made: Arm, task: Path, classes: int = CLASSES) -> str:
         learning_rate=0.05,
         classes=classes,
         task=task,
-        features=FEATURES,
+        features=features(made),
         batch_size=4,
         epochs=2,
     )
@@ -85,6 +94,12 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
         network(initializer="zeros"),
         network(skip_connections=True, hidden=(6, 6, 4, 4, 4), batch_norm="input+before"),
         network(skip_connections=True, hidden=(4, 4, 3), activation="selu", alpha_dropout=0.1),
+        images({"convolutional": {"filters": [2, 3]}}),
+        images({"convolutional": {"filters": [2], "convolutions": 2}}, batch_norm="before"),
+        images({"convolutional": {"kernel": 2, "pooling": "average"}}, activation="prelu"),
+        images("residual"),
+        images({"residual": {"blocks": 2}}, batch_norm="input+before", dropout=0.1, hidden=(5,)),
+        images({"residual": {"filters": [3, 3, 2]}}, batch_norm="after", activation="rrelu"),
         network(initializer="ones", head_initializer={"uniform": {"bound": 0.5}}),
     ],
     ids=lambda made: str(list(made.settings().values())),
@@ -92,7 +107,7 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
 def test_the_code_builds_what_was_trained(made: Arm, task: Path) -> None:
     scope: dict[str, Any] = {}
     exec(code_of(made, task).split("model.fit(")[0], scope)
-    model, expected = scope["model"], building.build(made, FEATURES, CLASSES, seed=0)
+    model, expected = scope["model"], building.build(made, features(made), CLASSES, seed=0)
     assert described(model) == described(expected)
     assert model.count_params() == expected.count_params()
     ours, theirs = model.optimizer.get_config(), choices.optimizer(made, 0.05).build().get_config()

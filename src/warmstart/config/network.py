@@ -153,6 +153,11 @@ class Network(Choice):
         )
 
     @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """Filters and strides of each residual block."""
+        return tuple((layer.filters, layer.strides) for layer in self.layers if layer.place == 1)
+
+    @property
     def maps(self) -> tuple[Image, ...]:
         """`(height, width, channels)` of what each convolution of a resolved network puts out; an
         image ahead of them."""

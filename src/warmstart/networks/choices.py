@@ -49,15 +49,19 @@ class Call:
 
 SHORTCUT = "shortcut"
 """What the names of projections start with."""
-UNITS = "units"
-"""Stands for the number of units where code is printed: the variable that holds it there."""
+UNITS, FILTERS, STRIDES = "units", "filters", "strides"
+"""Stand for these numbers where code is printed: the variables that hold them there."""
 
 
 def _printed(value: Any) -> str:
     if isinstance(value, float):
         short = f"{value:g}"
         return short if float(short) == value else repr(value)
-    return json.dumps(value) if isinstance(value, str) and value != UNITS else str(value)
+    return (
+        json.dumps(value)
+        if isinstance(value, str) and value not in (UNITS, FILTERS, STRIDES)
+        else str(value)
+    )
 
 
 def layer_seed(seed: int, layer: str) -> int:
@@ -152,11 +156,12 @@ def block(
     number: int = 1,
     seed: int = 0,
     convolution: Convolution | None = None,
+    strides: int | str | None = None,
 ) -> list[Call]:
     """Hidden layer `number` of a resolved `arm` with what follows it, each under its own name: a
     dense one of so many `units`, or a `convolution` of so many filters, padded with zeros so that
     it keeps the size of its input. The second one of a residual block adds the block's input ahead
-    of its activation.
+    of its activation. Where code is printed, `strides` is the name of the number.
 
     A layer that batch norm follows directly has no bias, since β takes its place. Dropout comes
     last, so that batch norm's statistics are those of inference.
@@ -172,7 +177,8 @@ def block(
     if place == "before":
         kernel["use_bias"] = False
     if convolution:
-        layers = [_convolution(arm, units, convolution.strides, hidden["name"], **kernel)]
+        strides = strides or convolution.strides
+        layers = [_convolution(arm, units, strides, hidden["name"], **kernel)]
     else:
         layers = [Call("keras.layers.Dense", units, **kernel, name=hidden["name"])]
     if place == "before":
@@ -221,7 +227,7 @@ def projection(
 def pooling(arm: Arm, number: int = 1) -> Call:
     """Of 2 × 2 values, after hidden layer `number`."""
     kind = {"max": "MaxPooling2D", "average": "AveragePooling2D"}[arm.network.pooling]
-    return Call(f"keras.layers.{kind}", name=f"pool_{number}")
+    return Call(f"keras.layers.{kind}", 2, name=f"pool_{number}")
 
 
 def flatten(arm: Arm) -> Call:

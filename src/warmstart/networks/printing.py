@@ -5,8 +5,20 @@ from functools import reduce
 from pathlib import Path
 
 from warmstart.config.arm import Arm
+from warmstart.config.network import LAST_OF_BLOCK, Convolution
 from warmstart.config.parts import GLOROT_UNIFORM
-from warmstart.networks.choices import Call, block, entry, head, optimizer
+from warmstart.networks.choices import (
+    FILTERS,
+    STRIDES,
+    Call,
+    block,
+    entry,
+    flatten,
+    head,
+    optimizer,
+    pooling,
+    projection,
+)
 
 
 def keras_code(
@@ -32,12 +44,13 @@ def keras_code(
         epochs: of training.
     """
     layers = block(arm)
+    kind = arm.network
     output = str(head(classes or 1, choice=arm.head_initializer))
     if arm.head_initializer == GLOROT_UNIFORM:
         output = str(Call("keras.layers.Dense", classes or 1))  # it is Keras's default
     loss = "SparseCategoricalCrossentropy(from_logits=True)" if classes else "MeanSquaredError()"
     ahead = [str(call) for call in entry(arm, features)]
-    connected = _skipping if arm.skips else _sequential
+    connected = {"residual": _residual}.get(kind.name, _skipping if arm.skips else _sequential)
     lines = [
         "import keras",
         "import numpy as np",
@@ -46,7 +59,7 @@ def keras_code(
         *_data(task, arm.standardize),
         *(_WEIGHTS if arm.class_weight == "balanced" else ()),
         "",
-        *connected(f"keras.Input(({features},))", ahead, arm.hidden, layers, output),
+        *connected(arm, f"keras.Input(({features},))", ahead, layers, output),
         "model.compile(",
         f"    optimizer={optimizer(arm, learning_rate)},",
         f"    loss=keras.losses.{loss},",
@@ -73,35 +86,92 @@ _WEIGHTS = (
 
 
 def _sequential(
-    inputs: str, ahead: Sequence[str], hidden: object, layers: Sequence[Call], output: str
+    arm: Arm, inputs: str, ahead: Sequence[str], layers: Sequence[Call], output: str
 ) -> list[str]:
     return [
         f"layers = [{', '.join([inputs, *ahead])}]",
-        f"for units in {hidden}:",
-        "    layers += [",
-        *(f"        {layer}," for layer in layers),
-        "    ]",
+        *(_convolutions(arm) if arm.network.is_convolutional else ()),
+        *_dense(arm, layers),
         f"model = keras.Sequential([*layers, {output}])",
     ]
 
 
+def _dense(arm: Arm, layers: Sequence[Call]) -> list[str]:
+    if not arm.hidden:
+        return []
+    return [f"for units in {arm.hidden}:", "    layers += [", *_lines(layers, 8), "    ]"]
+
+
+def _convolutions(arm: Arm) -> list[str]:
+    kind, layers = arm.network, block(arm, FILTERS, convolution=Convolution(filters=0))
+    lines = [f"for filters in {kind.filters}:"]
+    if kind.convolutions == 1:
+        lines += ["    layers += [", *_lines([*layers, pooling(arm)], 8), "    ]"]
+    else:
+        lines += [
+            f"    for _ in range({kind.convolutions}):",
+            "        layers += [",
+            *_lines(layers, 12),
+            "        ]",
+            f"    layers.append({pooling(arm)})",
+        ]
+    return [*lines, f"layers.append({flatten(arm)})"]
+
+
+def _residual(
+    arm: Arm, inputs: str, ahead: Sequence[str], layers: Sequence[Call], output: str
+) -> list[str]:
+    kind = arm.network
+    assert kind.filters != "auto"
+    stem = block(arm, kind.filters[0], convolution=kind.layers[0])
+    first = block(arm, FILTERS, convolution=Convolution(filters=0), strides=STRIDES)
+    last = block(arm, FILTERS, convolution=Convolution(filters=0, place=LAST_OF_BLOCK))
+    added = next(place for place, call in enumerate(last) if call.path.endswith(".Add"))
+    short = reduce(lambda x, call: f"{call}({x})", projection(arm, FILTERS, STRIDES), "start")
+    lines = [
+        f"inputs = {inputs}",
+        f"x, width = {reduce(lambda x, call: f'{call}({x})', ahead, 'inputs')}, {kind.filters[0]}",
+        *_passed(stem, 0),
+        f"for filters, strides in {kind.steps}:",
+        "    start = x",
+        *_passed(first, 4),
+        *_passed(last[:added], 4),
+        "    if filters != width or strides != 1:",
+        f"        start = {short}",
+        "    x, width = keras.layers.Add()([x, start]), filters",
+        *_passed(last[added + 1 :], 4),
+        f"x = {flatten(arm)}(x)",
+    ]
+    if arm.hidden:
+        lines += [f"for units in {arm.hidden}:", *_passed(layers, 4)]
+    return [*lines, f"model = keras.Model(inputs, {output}(x))"]
+
+
 def _skipping(
-    inputs: str, ahead: Sequence[str], hidden: object, layers: Sequence[Call], output: str
+    arm: Arm, inputs: str, ahead: Sequence[str], layers: Sequence[Call], output: str
 ) -> list[str]:
     return [
         f"inputs = {inputs}",
         f"x, width = {reduce(lambda x, call: f'{call}({x})', ahead, 'inputs')}, None",
-        f"for units in {hidden}:",
+        f"for units in {arm.hidden}:",
         "    start = x",
-        "    for layer in [",
-        *(f"        {layer}," for layer in layers),
-        "    ]:",
-        "        x = layer(x)",
+        *_passed(layers, 4),
         "    if units == width:",
         "        x = keras.layers.Add()([x, start])",
         "    width = units",
         f"model = keras.Model(inputs, {output}(x))",
     ]
+
+
+def _lines(layers: Sequence[Call], indent: int) -> list[str]:
+    return [f"{' ' * indent}{layer}," for layer in layers]
+
+
+def _passed(layers: Sequence[Call], indent: int) -> list[str]:
+    """`x` through `layers`."""
+    margin = " " * indent
+    lines = [f"{margin}for layer in [", *_lines(layers, indent + 4), f"{margin}]:"]
+    return [*lines, f"{margin}    x = layer(x)"]
 
 
 def _imports(layers: Sequence[Call]) -> list[str]:

@@ -70,13 +70,18 @@ class Source:
             InputError: as `transfer.load`.
         """
         model = transfer.load(saved.file)
+        made = {id(layer.output): layer.name for layer in model.layers}
         layers = [
-            (type(layer).__name__, layer.get_config(), str(layer.input))
+            (type(layer).__name__, layer.get_config(), [made.get(id(t)) for t in _taken(layer)])
             for layer in model.layers[:-1]
         ]
         for _, config, _ in layers:  # kernels are copied, or drawn as the trial says
             config.pop("kernel_initializer", None)
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
+
+
+def _taken(layer: keras.layers.Layer) -> list[keras.KerasTensor]:
+    return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
