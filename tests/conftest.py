@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from prefect_fixtures import first, flow, fresh, server
 
 from postgres import Postgres, programs, running
 from warmstart import deadlines
+
+# one Prefect server for the tests of flows and of prefect_dvc
+__all__ = ["first", "flow", "fresh", "server"]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("DO_NOT_TRACK", "1")

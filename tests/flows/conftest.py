@@ -6,20 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from prefect_fixtures import (
-    first,
-    flow,
-    fresh,
-    project,
-    served_project,
-    server,
-    serving,
-    up_to_date,
-)
+from prefect_fixtures import project, served_project, serving, up_to_date
 
 from foreign_project import ROOT, Server
 
-__all__ = ["first", "flow", "fresh", "project", "server", "up_to_date"]
+__all__ = ["project", "up_to_date"]
 
 
 @pytest.fixture(scope="module")

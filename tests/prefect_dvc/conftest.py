@@ -1,5 +1,5 @@
-"""Foreign projects, and one Prefect server for all tests of this folder."""
+"""Foreign projects for all tests of this folder."""
 
-from prefect_fixtures import first, flow, fresh, project, server, up_to_date
+from prefect_fixtures import project, up_to_date
 
-__all__ = ["first", "flow", "fresh", "project", "server", "up_to_date"]
+__all__ = ["project", "up_to_date"]

@@ -24,12 +24,20 @@ from prefect_dvc.place import git_revision, occupied, safe_name, worktree
 ID = "0192e4a8-7c1e-7f3a-9b1d-5f6e7a8b9c0d"
 
 
-@pytest.fixture
-def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project in which every stage has run, committed."""
+@pytest.fixture(scope="module")
+def committed(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every stage has run, committed. Shared: copy it."""
+    project = Path(shutil.copytree(fresh, tmp_path_factory.mktemp("committed") / "project"))
     dvc(project, "repro")
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "-m", "first")
+    return project
+
+
+@pytest.fixture
+def here(committed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a project of the test's own."""
+    project = Path(shutil.copytree(committed, tmp_path / "project"))
     monkeypatch.chdir(project)
     return project
 
@@ -39,12 +47,12 @@ def worktrees(project: Path) -> int:
 
 
 def test_a_worktree_and_a_person_do_not_disturb_each_other(here: Path) -> None:
-    committed = git_revision()
+    revision = git_revision()
     (here / "add.py").write_text("a person is at work\n")
     (here / "left.txt").unlink()
     with worktree("HEAD", "nightly", ID) as stages:
         place = Path.cwd()
-        assert git_revision() == committed
+        assert git_revision() == revision
         assert Path("left.txt").read_text() == "6\n"  # out of the cache that both share
         Path("raw.txt").write_text("5\n")
         dvc(place, "repro")

@@ -1,5 +1,8 @@
 """What does without a network, on the splits that networks see."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,36 @@ def test_they_are_the_same_whenever_they_are_measured() -> None:
     given = {"seeds": 2, "splits": "resampled", "root_seed": 5, "metric": "accuracy"}
     one, two = (measured(classes(150, 1.0), **given) for _ in range(2))  # type: ignore[arg-type]
     assert [r.digest for r in one] == [r.digest for r in two]
+
+
+THREADS = """\
+import sys
+from pathlib import Path
+from threadpoolctl import threadpool_info
+from warmstart.data.view import View
+from warmstart.stages import yardsticks
+threads, score = set(), yardsticks._scores
+def scores(*given):
+    threads.update((pool["user_api"], pool["num_threads"]) for pool in threadpool_info())
+    return score(*given)
+yardsticks._scores = scores
+yardsticks.measured(
+    View.read(Path(sys.argv[1]), "full"), seeds=1, splits="fixed", root_seed=5, metric="accuracy"
+)
+print(sorted(threads))
+"""
+
+
+def test_they_are_measured_in_one_thread(tmp_path: Path) -> None:
+    """In a process that has nothing of scikit-learn yet, as that of the stage."""
+    classes(150, 1.0).write(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, tmp_path],
+        env=os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "[('blas', 1), ('openmp', 1)]\n", done.stderr
 
 
 def test_where_classes_are_imbalanced_they_are_weighted() -> None:

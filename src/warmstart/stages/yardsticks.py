@@ -66,6 +66,7 @@ def measured(
         weights: of the classes in training. Where balanced accuracy decides they are balanced: a
             yardstick is to be the best that takes no effort.
     """
+    import sklearn.ensemble  # noqa: F401  (the limit holds for the pools that are loaded by then)
     from threadpoolctl import threadpool_limits
 
     balanced = bool(whole.task.classes) and "balanced" in (weights, metric.split("_")[0])
