@@ -16,6 +16,7 @@ from warmstart.training import backends
 from warmstart.training.fed import Factors, Fed, feed_slope
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, Program
+from warmstart.training.pull import Pull
 from warmstart.training.trials import Cohort, Pretrained
 
 
@@ -85,6 +86,7 @@ class Shared:
 
     model: keras.Model
     factors: Factors | None
+    pull: Pull | None
     program: Program
     probe: Probe | None
     fresh: list[np.ndarray]
@@ -133,6 +135,7 @@ def _compile(
         model = build(cohort, task, cohort.structure)
     slope = None if source else feed_slope(model)
     factors = Factors(model) if by_layer else None
+    pull = Pull(model) if cohort.l2_sp else None
     weighted = cohort.structure.class_weight == "balanced"
     class_weights = Fed(np.ones(task.classes)) if weighted else None
     program = Program(
@@ -146,10 +149,12 @@ def _compile(
         reconstruct=cohort.autoencoder is not None,
         class_weights=class_weights,
         rest=cohort.rest,
+        pull=pull,
     )
     return Shared(
         model=model,
         factors=factors,
+        pull=pull,
         fresh=[np.array(variable) for variable in model.variables],
         program=program,
         probe=Probe(
