@@ -460,7 +460,8 @@ def test_a_start_that_is_no_network_has_no_rate_and_no_epochs(project: Path) -> 
     )
     assert "epochs, but for B on A, logistic regression and B on A, nearest neighbours: " in text
     transfer = judge(PARAMS, project / "results", project / "prepared").transfer
-    assert transfer and transfer.summary.arms["on_a_linear"].epochs_to_target is None
+    assert transfer
+    assert transfer.summary.arms["on_a_linear"].epochs_to_target is None
     assert transfer.summary.arms["on_a"].epochs_to_target
     assert transfer.summary.learning_rates == (0.1,)
 

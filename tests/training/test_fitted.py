@@ -10,7 +10,7 @@ import pytest
 from small_task import export, make_task
 from warmstart.config.arm import Arm
 from warmstart.data.draw import draw
-from warmstart.networks import mlp, saving
+from warmstart.networks import building, saving
 from warmstart.runtime.store import Store
 from warmstart.seeds import generator
 from warmstart.training import heads, worker
@@ -26,7 +26,7 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     folder = tmp_path_factory.mktemp("fitted")
     TASK.write(folder / "task.npz")
     for number in range(2):
-        model = mlp.compile_for_use(mlp.build(NETWORK, 6, 5, seed=number))
+        model = building.compile_for_use(building.build(NETWORK, 6, 5, seed=number))
         saving.save(model, folder / f"{number}.keras")
     return Cohort(
         structure=NETWORK.structure(),

@@ -11,7 +11,7 @@ import pytest
 from small_task import make_task
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Clipping, Optimizer
-from warmstart.networks import choices, mlp, saving
+from warmstart.networks import building, choices, saving
 from warmstart.runtime.store import Store
 from warmstart.training import shared, worker
 from warmstart.training.program import Data, Numbers, Program
@@ -26,7 +26,7 @@ def test_a_step_by_hand() -> None:
     """One batch of all samples through a network that is linear but for its softmax; the weights
     stand one away from where they are pulled to."""
     task = make_task()
-    model = mlp.build(LINEAR, 6, 3, seed=1)
+    model = building.build(LINEAR, 6, 3, seed=1)
     start = [np.array(variable) for variable in model.variables]
     pull = Pull(model)
     program = Program(model, choices.optimizer(LINEAR).build(), Data.of(task), 70, pull=pull)
@@ -79,7 +79,7 @@ def test_five_steps_as_kerass_with_a_regularizer(optimizer: str) -> None:
         clipping=Clipping(name="global_norm", threshold=0.5),
     ).resolve(6)
     task = make_task()
-    model, plain = mlp.build(network, 6, 3, seed=1), mlp.build(network, 6, 3, seed=1)
+    model, plain = building.build(network, 6, 3, seed=1), building.build(network, 6, 3, seed=1)
     start = [np.array(variable) for variable in model.variables]
     copied = ("hidden_1", "activation_1", "batch_norm_1")
     names = {"kernel": "kernel", "bias": "bias", "gamma": "gamma", "beta": "beta"}
@@ -89,7 +89,7 @@ def test_five_steps_as_kerass_with_a_regularizer(optimizer: str) -> None:
             how = Towards(ALPHA if layer.name in copied else NEW, origin.astype("float32"))
             weight.regularizer = how
             assert weight.name in names
-    mlp.compile_for_use(plain, choices.optimizer(network, RATE).build())
+    building.compile_for_use(plain, choices.optimizer(network, RATE).build())
     for rows in np.arange(70).reshape(5, 14):
         plain.train_on_batch(task.x_train[rows], task.y_train[rows])
 
@@ -118,7 +118,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     task.write(folder / "task.npz")
     for seed in (0, 1):
         saving.save(
-            mlp.compile_for_use(mlp.build(network, 6, 5, seed=seed)), folder / f"{seed}.keras"
+            building.compile_for_use(building.build(network, 6, 5, seed=seed)),
+            folder / f"{seed}.keras",
         )
     layers = ("hidden_1", "hidden_2", "logits")
     return Cohort(

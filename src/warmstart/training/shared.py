@@ -71,12 +71,15 @@ class Source:
             InputError: as `transfer.load`.
         """
         model = transfer.load(saved.file)
+        # in a model that branches each names those that it takes in; tensors have other names each
+        # time that a model is loaded, and so may inputs
         layers = [
-            (type(layer).__name__, layer.get_config(), str(layer.input))
-            for layer in model.layers[:-1]
+            layer
+            for layer in model.get_config()["layers"][:-1]
+            if layer["class_name"] != "InputLayer"
         ]
-        for _, config, _ in layers:  # kernels are copied, or drawn as the trial says
-            config.pop("kernel_initializer", None)
+        for layer in layers:  # kernels are copied, or drawn as the trial says
+            layer["config"].pop("kernel_initializer", None)
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
 
 
