@@ -5,6 +5,7 @@ LOCK ?= requirements.lock
 MOST ?= 30
 KILLS ?= 200
 INPUTS ?= 5000
+MARK ?= not slow
 BIN := .venv/bin
 READY := .venv/ready-$(notdir $(basename $(LOCK)))
 # hashes, every platform, and no address of a registry
@@ -97,8 +98,8 @@ track: setup ## publish to MLflow what it lacks of the results
 book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 minutes)
 	@$(BIN)/$(DVC) repro --force benchmarks/dvc.yaml:book
 
-test: setup ## run the suite
-	@$(BIN)/python -m pytest
+test: setup ## run the suite (MARK= : all of it, what takes longer, too)
+	@$(BIN)/python -m pytest -m "$(MARK)"
 
 test-slow: setup ## run what takes longer: whole pipelines, kills, outages, browsers, other servers, several machines
 	@$(BIN)/python -m pytest -m slow

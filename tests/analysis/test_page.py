@@ -27,7 +27,7 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.statistics import summarize
 from warmstart.config.params import Params
 from warmstart.files import read_sealed, write_sealed
-from warmstart.records import Record, looks, write_looks, write_records
+from warmstart.records import Record, looks, read_records, write_looks, write_records
 from warmstart.training.layers import LayerProbe
 
 ACCURACIES = [0.905, 0.915, 0.925, 0.91, 0.92]
@@ -442,6 +442,28 @@ def test_of_many_starts_those_are_given_in_numbers_that_differ_from_scratch(
     assert end.endswith("Of 4 pretrained starts 1 is better and 3 open.")
     assert "Better than from scratch: B on stacked autoencoders." in text
     assert cells(html, "transfer", "B on A, first layer")["verdict"] == "open"
+
+
+def test_a_start_that_is_no_network_has_no_rate_and_no_epochs(project: Path) -> None:
+    records = [*read_records(project / "results/transfer/records.parquet")]
+    for arm, shift in (("on_a_linear", 0.01), ("on_a_knn", -0.2)):
+        values = [a + shift for a in ACCURACIES]
+        one = finished(arm, values, stage="transfer", study="", learning_rate=0.0)
+        records += [dataclasses.replace(r, validation={"C": 0.1}) for r in one]
+    write(project / "results/transfer", records)
+    html, text = both(run(project))
+    row = cells(html, "transfer", "B on A, logistic regression")
+    assert row["learning rate"] == "–"
+    assert (
+        "B on A, nearest neighbours"
+        in text[text.index("Worse than from scratch") :].partition(".")[0]
+    )
+    assert "epochs, but for B on A, logistic regression and B on A, nearest neighbours: " in text
+    transfer = judge(PARAMS, project / "results", project / "prepared").transfer
+    assert transfer
+    assert transfer.summary.arms["on_a_linear"].epochs_to_target is None
+    assert transfer.summary.arms["on_a"].epochs_to_target
+    assert transfer.summary.learning_rates == (0.1,)
 
 
 def test_the_same_results_give_the_same_bytes(project: Path, reports: Path) -> None:

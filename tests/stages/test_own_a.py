@@ -1,5 +1,6 @@
 """A model A of the user's own: two classes are enough, and nothing is pretrained."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +75,36 @@ def test_two_classes_start_on_the_users_model(
     assert {record.seed for record in records} == {0, 1, 2}
     # what another split tests the user's model may have seen
     assert {record.settings["splits"] for record in records} == {"fixed"}
+
+
+def test_what_is_no_network_is_an_arm_and_never_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paired by seed with scratch, one trial a seed, at each number of labels that was asked for;
+    a strategy of several arms brings them all."""
+    monkeypatch.setattr("warmstart.runtime.pool.start", in_this_process)
+    monkeypatch.setattr("warmstart.stages.run.best_of", lambda chosen, seeds: len(chosen) - 1)
+    monkeypatch.chdir(tmp_path)
+    by = {"strategies": ("linear", "surgical", "knn"), "label_strategies": ("surgical", "knn")}
+    options, a = known(tmp_path, label_counts=(20,), **by), own(tmp_path, 4)
+    prepare(options, tmp_path / "data")
+    output, b = tmp_path / "results/transfer", tmp_path / "b.keras"
+    transfer(options, tmp_path / "data", {"on_a": a}, tmp_path / "none", b, output)
+    records = read_records(output / "records.parquet")
+    arms = ["scratch", "on_a_linear", "on_a_surgical_1", "on_a_surgical_2", "on_a_knn"]
+    assert list(dict.fromkeys(r.arm for r in records)) == arms
+    for arm, strength in (("on_a_linear", "C"), ("on_a_knn", "neighbours")):
+        mine = [r for r in records if r.arm == arm]
+        assert [(r.seed, r.learning_rate, r.chosen) for r in mine] == [
+            (seed, 0.0, True) for seed in range(3)
+        ]
+        assert all(len(r.epochs["val_loss"]) == 1 and r.test["test_accuracy"] > 0 for r in mine)
+        assert all(r.validation[strength] > 0 for r in mine)
+    few = read_records(output / "labels/20/records.parquet")
+    assert {r.arm for r in few} == {*arms} - {"on_a_linear"}
+    # the last arm but for the nearest neighbours
+    kept = json.loads((output / "kept.json").read_text())["record"]
+    assert [r.arm for r in records if r.digest == kept] == ["on_a_surgical_2"]
 
 
 def test_without_one_two_classes_are_left_out(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ HEAD, ALL = [0, 0, 0, 0, 1], [1, 1, 1, 1, 1]
             [(4, 1, HEAD), (8, 0.5, [0.056896, 0.056896, 0.147929, 0.384615, 1])],
         ),
         ("batch_norm_frozen", [(4, 1, HEAD), (8, 0.5, [1, 0, 1, 1, 1])]),
+        ("l2_sp", [(12, 1, ALL)]),
     ],
 )
 def test_all_hidden_layers_reused(
@@ -81,6 +82,26 @@ def test_some_layers_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert table(found["first_1"]) == [(4, 1, [0, 0, 1, 1, 1]), (8, 0.5, ALL)]
     assert table(found["top_reinitialized"]) == [(12, 1, ALL)]
+
+
+def test_one_block_thaws_with_its_batch_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made("surgical", monkeypatch=monkeypatch)
+    assert {arm: table(strategy) for arm, strategy in found.items()} == {
+        "surgical_1": [(4, 1, HEAD), (8, 0.5, [1, 1, 0, 0, 1])],
+        "surgical_2": [(4, 1, HEAD), (8, 0.5, [0, 0, 1, 0, 1])],
+        "surgical_3": [(4, 1, HEAD), (8, 0.5, [0, 0, 0, 1, 1])],
+    }
+    assert {s.copied for s in found.values()} == {("h1", "n1", "h2", "h3")}
+
+
+def test_what_is_not_trained_in_epochs_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = OPTIONS.model_copy(update={"l2_sp": 0.3})
+    found = made("l2_sp", "linear", "knn", monkeypatch=monkeypatch, options=options)
+    assert {n: (s.l2_sp, s.fitted, len(s.phases)) for n, s in found.items()} == {
+        "l2_sp": (0.3, None, 1),
+        "linear": (0, "linear", 1),
+        "knn": (0, "knn", 1),
+    }
 
 
 def test_every_strategy_trains_as_long(monkeypatch: pytest.MonkeyPatch) -> None:

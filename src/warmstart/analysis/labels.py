@@ -6,6 +6,9 @@ _STARTS = {
     "on_a": "B on A, freeze then thaw",
     "on_a_first_1": "B on A, first layer",
     "on_a_top_reinitialized": "B on A, top layer anew",
+    "on_a_l2_sp": "B on A, L2-SP",
+    "on_a_linear": "B on A, logistic regression",
+    "on_a_knn": "B on A, nearest neighbours",
     "on_stacked": "B on stacked autoencoders",
     "on_denoising": "B on a denoising autoencoder",
     "on_rotation": "B on rotation prediction",
@@ -21,6 +24,8 @@ def label(arm: str, stage: str = "transfer") -> str:
         return _STARTS[arm]
     if arm.startswith("on_a_first_"):
         return f"B on A, first {arm.removeprefix('on_a_first_')} layers"
+    if arm.startswith("on_a_surgical_"):
+        return f"B on A, block {arm.removeprefix('on_a_surgical_')} alone"
     if arm.startswith("on_a_"):
         return f"B on A, {arm.removeprefix('on_a_').replace('_', ' ')}"
     return arm

@@ -19,7 +19,7 @@ from warmstart.analysis.labels import label
 from warmstart.analysis.scores import followed
 from warmstart.analysis.summary import ArmSummary, Contrast, Summary
 from warmstart.analysis.ties import letters
-from warmstart.analysis.words import Wording, number, rates, share, wording
+from warmstart.analysis.words import Wording, number, rate, rates, share, wording
 from warmstart.contrasts import flattery
 from warmstart.metrics import METRICS
 
@@ -103,7 +103,7 @@ def _ranked(shown: Shown, rows: Sequence[Row]) -> Block:
         Column(
             "learning rate",
             "r",
-            lambda row: f"{row[1].learning_rate:g}{'*' if row[1].at_edge else ''}",
+            lambda row: rate(row[1].learning_rate, "*" if row[1].at_edge else ""),
             lambda row: row[1].learning_rate,
         ),
         Column("seeds", "r", lambda row: row[1].test.n, lambda row: row[1].test.n),

@@ -100,7 +100,7 @@ def summarize(
         n_test=n_test,
         seeds=seeds,
         trials=len(records),
-        learning_rates=tuple(sorted({record.learning_rate for record in records})),
+        learning_rates=tuple(sorted({r.learning_rate for r in records if r.learning_rate})),
         metric=first.metric,
         chance=chance,
         luck=luck,

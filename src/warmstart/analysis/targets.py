@@ -38,8 +38,8 @@ def epochs_to_target(record: Record, target: float) -> float | None:
     """Epochs until `target` is reached on validation for the first time, on the straight line
     between the epochs around it (before the first, what is better when high counts as 0, and the
     rest as not known: such a target is reached after one epoch at the earliest); None where it
-    never is, or the trial diverged later on."""
-    if record.outcome == "diverged":
+    never is, the trial diverged later on, or it took no steps (its learning rate is 0)."""
+    if record.outcome == "diverged" or not record.learning_rate:
         return None
     metric = followed(record.metric).metric
     before = 0.0 if metric.higher_is_better else None

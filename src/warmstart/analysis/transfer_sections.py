@@ -31,7 +31,7 @@ from warmstart.analysis.ranking_sections import details, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.scores import tested
 from warmstart.analysis.sections import not_run
-from warmstart.analysis.words import Wording, errors, number, share, wording
+from warmstart.analysis.words import Wording, errors, listed, number, share, wording
 from warmstart.config.params import Transfer, asked
 from warmstart.metrics import METRICS
 from warmstart.records import Record
@@ -63,8 +63,11 @@ def transfer(
 def _model_b(shown: Shown, recipe: Transfer) -> Iterator[Block]:
     """Model B on pretrained layers."""
     results, epochs = shown.results, recipe.frozen_epochs + recipe.thawed_epochs
-    budget = f"All see the same {recipe.train_size} labels for {epochs} epochs."
-    yield paragraph(f"{transfer_gist(results)} {budget}")
+    budget = f"All see the same {recipe.train_size} labels for {epochs} epochs"
+    at_once = [label(a) for a in results.arms if not results.summary.arms[a].learning_rate]
+    if at_once:
+        budget += f", but for {listed(at_once)}: fitted as a whole, their strength on validation"
+    yield paragraph(f"{transfer_gist(results)} {budget}.")
     yield ranking(shown)
     how = (
         f"By the chapter's recipe the new head learns alone for {recipe.frozen_epochs} of the "

@@ -116,8 +116,16 @@ def errors(factor: Interval, metric: str = "accuracy") -> str:
     return text if low is None or high is None else f"{text} ({low:.2f} to {high:.2f})"
 
 
+def rate(value: float, mark: str = "") -> str | None:
+    """A learning rate with a `mark` behind it; None of what takes no steps, where it is 0."""
+    return f"{value:g}{mark}" if value else None
+
+
 def rates(chosen: Mapping[str, int]) -> str:
-    """`0.1 × 6, 0.3 × 2`: learning rates and the number of seeds that chose them."""
+    """`0.1 × 6, 0.3 × 2`: learning rates and the number of seeds that chose them; a dash where
+    there are none."""
+    if [*chosen] == ["0"]:
+        return "–"
     if len(chosen) == 1:
         return next(iter(chosen))
     return ", ".join(f"{rate} × {count}" for rate, count in chosen.items())

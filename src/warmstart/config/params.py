@@ -122,7 +122,8 @@ class Pretrain(Frozen):
 
 StrategyName = Literal[
     "freeze_then_thaw", "head_only", "thaw_at_once", "gradual_thaw", "discriminative",
-    "first_layers", "top_reinitialized", "batch_norm_frozen",
+    "first_layers", "top_reinitialized", "batch_norm_frozen", "surgical", "l2_sp",
+    "linear", "knn",
 ]  # fmt: skip
 """How B starts on pretrained layers, see `training.strategies`."""
 _STRATEGIES = len(get_args(StrategyName))
@@ -176,7 +177,10 @@ class Transfer(Frozen):
     thawed_epochs: Epochs
     thawed_factor: Annotated[float, Field(gt=0, le=1)]
     strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1, max_length=_STRATEGIES)]
-    """On model A; `first_layers` makes an arm for every number of reused layers."""
+    """On model A; `first_layers` makes an arm for every number of reused layers, `surgical` for
+    every layer."""
+    l2_sp: Positive = 0.1
+    """α of the strategy `l2_sp`, that of its paper where nothing is said."""
     batch_size: Count
     label_counts: Annotated[
         tuple[Count | Literal["all"], ...], Field(max_length=limits.LABEL_COUNTS)
@@ -312,7 +316,7 @@ class Params(Frozen):
 
 def _made(strategies: Sequence[str], layers: int) -> int:
     """How many arms `strategies` make on a model A of so many layers."""
-    return sum(layers if name == "first_layers" else 1 for name in strategies)
+    return sum(layers if name in ("first_layers", "surgical") else 1 for name in strategies)
 
 
 def asked(params: Params) -> Transfer:

@@ -101,8 +101,11 @@ def _keep(
     records: Sequence[Record],
     model: Path,
 ) -> Kept:
-    """Save the best network as `model`."""
-    chosen = [(t, r) for t, r in zip(trials, records, strict=True) if r.chosen]
+    """Save the best network as `model`; what is no network, its nearest neighbours, cannot be."""
+    networks = {arm for arm, own in study.arms.items() if own.cohort.fitted != "knn"}
+    chosen = [
+        (t, r) for t, r in zip(trials, records, strict=True) if r.chosen and t.arm in networks
+    ]
     # validation accuracies are those of the same samples, in other runs too
     first = {t.seed for t, _ in chosen if study.arms[t.arm].sees_first(t)}
     trial, record = chosen[best_of([record for _, record in chosen], first)]

@@ -70,11 +70,16 @@ class Study:
         return rounds(self.seeds, self.most_seeds or self.seeds)
 
     def grid(self, arms: Iterable[str], seeds: Iterable[int]) -> list[Trial]:
-        """The `arms` at all rates on `seeds`; the rates of an arm and seed race."""
-        rates = tuple(sorted(set(self.learning_rates)))
-        rivals = rates if len(rates) >= FEWEST else ()
+        """The `arms` at all rates on `seeds`; the rates of an arm and seed race. A fitted head has
+        none: 0."""
+        grid = tuple(sorted(set(self.learning_rates)))
+        rates = {arm: (0.0,) if self.arms[arm].cohort.fitted else grid for arm in self.arms}
+        rivals = grid if len(grid) >= FEWEST else ()
         return [
-            self._trial(arm, seed, rate, rivals) for arm in arms for seed in seeds for rate in rates
+            self._trial(arm, seed, rate, rivals if rate else ())
+            for arm in arms
+            for seed in seeds
+            for rate in rates[arm]
         ]
 
     def wider(self, trials: Sequence[Trial], results: Mapping[str, Result]) -> list[Trial]:

@@ -73,11 +73,9 @@ def transfer(
     counts = _label_counts(options, task)
     full = Task.read(data / "full.npz")
     own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources), full)
-    few = {
-        name: arm
-        for name, arm in own.arms.items()
-        if arm.settings.get("strategy", RECIPE) in options.label_strategies
-    }
+    (model_a,) = _pretrained(next(iter(sources.values())), 1)
+    wanted = {None, *strategies(model_a.file, options.label_strategies, options)}  # None: scratch
+    few = {name: arm for name, arm in own.arms.items() if arm.settings.get("strategy") in wanted}
     labels = {
         output / "labels" / str(n): replace(own, name=f"labels_{n}", arms=few, labels=n)
         for n in counts
@@ -187,6 +185,8 @@ def on_sources(
         copied=strategy.copied,
         not_copied=strategy.not_copied,
         phases=strategy.phases,
+        l2_sp=strategy.l2_sp,
+        fitted=strategy.fitted,
     )
     settings = {
         "start": start,

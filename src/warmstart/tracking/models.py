@@ -180,11 +180,11 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         client, card = self._client, candidate.card
+        rate = f"learning rate {card['learning_rate']:g}, " if card["learning_rate"] else ""
         text = (
             f"{card['arm']}{card['study'] and ' of study ' + card['study']} on "
-            f"{card['data']['name']}, learning rate {card['learning_rate']:g}, seed "
-            f"{card['seed']}: {candidate.validated} on validation. "
-            f"{card['limits']} {reason}"
+            f"{card['data']['name']}, {rate}seed {card['seed']}: "
+            f"{candidate.validated} on validation. {card['limits']} {reason}"
         )
         place = experiment_of(card["stage"], card["study"])
         experiment, run = self._store.one(place, "warmstart.record", card["record"])

@@ -19,6 +19,7 @@ from warmstart.networks import activations
 from warmstart.training import backends, fed
 from warmstart.training.fed import Factors, Fed
 from warmstart.training.objective import Objective
+from warmstart.training.pull import Pull
 
 LOSS_BOUND = 1e9
 """A mean loss beyond this has diverged, though it is still a number."""
@@ -38,6 +39,10 @@ class Numbers:
     """One per layer, in the order of `Factors.layers`; for programs with factors."""
     class_weights: tuple[float, ...] = ()
     """One per class; for programs with weights of classes."""
+    pull_strengths: tuple[float, ...] = ()
+    """As `Pull.strengths`, for programs with one."""
+    pull_start: np.ndarray | None = field(default=None, compare=False)
+    """As `Pull.start`, for programs with a pull."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class Program:
         class_weights: as in `Objective`, fed from now on.
         rest: samples of an epoch beyond the full batches, the number of which is fed then. None:
             an epoch has all samples.
+        pull: of `model`, if its weights are pulled to where they start.
     """
 
     def __init__(
@@ -112,6 +118,7 @@ class Program:
         reconstruct: bool = False,
         class_weights: Fed | None = None,
         rest: int | None = None,
+        pull: Pull | None = None,
     ) -> None:
         backend = backends.current()
         activations.name_generators(model)
@@ -119,7 +126,7 @@ class Program:
         self._take, self._batch_size = backend.take, min(batch_size, data.samples)
         self._weights = model.trainable_variables
         optimizer.build(self._weights)
-        self._factors = factors
+        self._factors, self._pull = factors, pull
         self._fed = fed.feed_optimizer(optimizer) | ({"negative_slope": slope} if slope else {})
         self._rest = self.samples % self._batch_size if rest is None else rest
         if rest is not None:
@@ -128,6 +135,8 @@ class Program:
             self._fed["layer_factors"] = factors.fed
         if class_weights:
             self._fed["class_weights"] = class_weights
+        if pull:
+            self._fed |= {"pull_strengths": pull.strengths, "pull_start": pull.start}
         self.variables = [
             *model.variables,
             *optimizer.variables,
@@ -236,6 +245,8 @@ class Program:
 
         before = self._factors.before() if self._factors else []
         (value, outputs), gradients = self._tape.value_and_gradients(loss, self._weights)
+        if self._pull:
+            gradients = self._pull.added(gradients)
         if self._factors:
             self._factors.apply(self.optimizer, gradients, before)
         else:

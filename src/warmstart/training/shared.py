@@ -16,6 +16,7 @@ from warmstart.training import backends
 from warmstart.training.fed import Factors, Fed, feed_slope
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, Program
+from warmstart.training.pull import Pull
 from warmstart.training.trials import Cohort, Pretrained
 
 
@@ -70,18 +71,16 @@ class Source:
             InputError: as `transfer.load`.
         """
         model = transfer.load(saved.file)
-        made = {id(layer.output): layer.name for layer in model.layers}
+        # in a model that branches each names those that it takes in; tensors have other names each
+        # time that a model is loaded, and so may inputs
         layers = [
-            (type(layer).__name__, layer.get_config(), [made.get(id(t)) for t in _taken(layer)])
-            for layer in model.layers[:-1]
+            layer
+            for layer in model.get_config()["layers"][:-1]
+            if layer["class_name"] != "InputLayer"
         ]
-        for _, config, _ in layers:  # kernels are copied, or drawn as the trial says
-            config.pop("kernel_initializer", None)
+        for layer in layers:  # kernels are copied, or drawn as the trial says
+            layer["config"].pop("kernel_initializer", None)
         return cls(json.dumps([model.input_shape, layers], sort_keys=True, default=str), model)
-
-
-def _taken(layer: keras.layers.Layer) -> list[keras.KerasTensor]:
-    return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,6 +89,7 @@ class Shared:
 
     model: keras.Model
     factors: Factors | None
+    pull: Pull | None
     program: Program
     probe: Probe | None
     fresh: list[np.ndarray]
@@ -138,6 +138,7 @@ def _compile(
         model = build(cohort, task, cohort.structure)
     slope = None if source else feed_slope(model)
     factors = Factors(model) if by_layer else None
+    pull = Pull(model) if cohort.l2_sp else None
     weighted = cohort.structure.class_weight == "balanced"
     class_weights = Fed(np.ones(task.classes)) if weighted else None
     program = Program(
@@ -151,10 +152,12 @@ def _compile(
         reconstruct=cohort.autoencoder is not None,
         class_weights=class_weights,
         rest=cohort.rest,
+        pull=pull,
     )
     return Shared(
         model=model,
         factors=factors,
+        pull=pull,
         fresh=[np.array(variable) for variable in model.variables],
         program=program,
         probe=Probe(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from warmstart.config.params import StrategyName, Transfer
 from warmstart.networks.stack import HEAD, Stack
-from warmstart.training.trials import Phase
+from warmstart.training.trials import Fitted, Phase
 
 DISCRIMINATION = 2.6
 """Howard & Ruder 2018, section 3.2: each block learns 2.6 times slower than the one above it."""
@@ -26,6 +26,10 @@ class Strategy:
     not_copied: tuple[str, ...]
     """The source's other layers: its head, and those that start afresh."""
     phases: tuple[Phase, ...]
+    l2_sp: float = 0.0
+    """As in `trials.Cohort`."""
+    fitted: Fitted | None = None
+    """As in `trials.Cohort`."""
 
 
 def freeze_then_thaw(stack: Stack, options: Transfer, reused: int | None = None) -> Strategy:
@@ -89,6 +93,27 @@ def batch_norm_frozen(stack: Stack, options: Transfer) -> Strategy:
     return replace(recipe, phases=(frozen, thawed))
 
 
+def l2_sp(stack: Stack, options: Transfer) -> Strategy:
+    """As `thaw_at_once`, with a penalty on the way from A's weights (Li, Grandvalet and Davoine
+    2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks")."""
+    return replace(thaw_at_once(stack, options), l2_sp=options.l2_sp)
+
+
+def surgical(stack: Stack, options: Transfer, block: int) -> Strategy:
+    """As `freeze_then_thaw`, but block number `block` alone thaws, with the head (Lee et al. 2023,
+    "Surgical Fine-Tuning Improves Adaptation to Distribution Shifts")."""
+    recipe = freeze_then_thaw(stack, options)
+    frozen, _ = recipe.phases
+    still = _flat(own for number, own in enumerate(stack.blocks, start=1) if number != block)
+    thawed = _phase(stack, options.thawed_epochs, options.thawed_factor, still)
+    return replace(recipe, phases=(frozen, thawed))
+
+
+def fitted(stack: Stack, head: Fitted) -> Strategy:
+    """A `head` on A's features that is no network and learns in no epochs: `training.heads`."""
+    return replace(_strategy(stack, _flat(stack.blocks), Phase(epochs=1)), fitted=head)
+
+
 def strategies(
     source: Path, names: Sequence[StrategyName], options: Transfer
 ) -> Mapping[str, Strategy | str]:
@@ -106,10 +131,13 @@ def strategies(
         "thaw_at_once": thaw_at_once,
         "gradual_thaw": gradual_thaw,
         "discriminative": discriminative,
+        "l2_sp": l2_sp,
     }
     for name in names:
         if name in whole:
             ways[name] = whole[name](stack, options)
+        elif name == "linear" or name == "knn":
+            ways[name] = fitted(stack, name)
         elif name == "batch_norm_frozen":
             ways[name] = (
                 batch_norm_frozen(stack, options)
@@ -120,6 +148,9 @@ def strategies(
             ways[name] = f"{source} has a single hidden layer"
         elif name == "top_reinitialized":
             ways[name] = thaw_at_once(stack, options, reused=len(stack.blocks) - 1)
+        elif name == "surgical":
+            for block in range(1, len(stack.blocks) + 1):
+                ways[f"surgical_{block}"] = surgical(stack, options, block)
         else:
             for count in range(1, len(stack.blocks)):
                 ways[f"first_{count}"] = freeze_then_thaw(stack, options, reused=count)

@@ -53,6 +53,7 @@ class Trainer:
         by_layer = any(phase.layer_factors for phase in cohort.phases)
         alike = replace(cohort, phases=(), copied=(), not_copied=(), patience=None)
         alike = replace(alike, splits=(), trials=(), metric="accuracy")
+        alike = replace(alike, l2_sp=float(cohort.l2_sp > 0))
         source = None
         if cohort.sources and not cohort.autoencoder:
             source = Source.read(cohort.sources[0])
@@ -62,7 +63,7 @@ class Trainer:
         made = shared.program(alike, source, by_layer, data, at_once)
         self.model, self._program, self._probe = made.model, made.program, made.probe
         self._starts: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
-        self._fresh = made.fresh
+        self._fresh, self._pull = made.fresh, made.pull
         self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
         for phase in cohort.phases:
@@ -253,6 +254,13 @@ class Trainer:
         return [np.array(variable) for variable in self.model.variables]
 
     def _numbers(self, trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Numbers:
+        strengths: tuple[float, ...] = ()
+        start = None
+        if self._pull:
+            source = self.cohort.source(trial)
+            strengths, start = self._pull.of(
+                self.cohort.l2_sp, self._copied(source), self.cohort.copied
+            )
         return Numbers(
             learning_rate=trial.learning_rate * phase.learning_rate_factor,
             momentum=trial.network.optimizer.momentum,
@@ -261,6 +269,8 @@ class Trainer:
             full_batches=(trial.labels or 0) // self.cohort.batch_size,
             layer_factors=layer_factors,
             class_weights=self._class_weights(trial),
+            pull_strengths=strengths,
+            pull_start=start,
         )
 
     def _class_weights(self, trial: Trial) -> tuple[float, ...]:

@@ -16,6 +16,8 @@ from warmstart.training.layers import LayerProbe
 
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What is known of every epoch of classes, and of an autoencoder, whose accuracies are NaN."""
+Fitted = Literal["linear", "knn"]
+"""A head on a network's features that is fitted as a whole and not trained: `training.heads`."""
 Outcome = Literal["completed", "diverged", "dropped"]
 """`dropped`: others of its race did better when they had the same epochs."""
 Progress = Callable[[int], None]
@@ -119,6 +121,12 @@ class Cohort:
     """Layers whose weights come from the trial's source."""
     not_copied: tuple[str, ...] = ()
     """All other layers of the sources."""
+    l2_sp: float = 0.0
+    """α of the penalty of `training.pull` on the way from the source's weights; 0: there is none.
+    """
+    fitted: Fitted | None = None
+    """What stands for the head on the source's features, which never learn; None: the network's
+    own."""
     patience: int | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     autoencoder: Autoencoder | None = None
@@ -172,6 +180,10 @@ class Cohort:
         }
         if self.metric != "accuracy":  # keys from before there were others stay as they are
             content["metric"] = self.metric
+        if self.l2_sp:  # so do those from before there were these two
+            content["l2_sp"] = self.l2_sp
+        if self.fitted:
+            content["fitted"] = self.fitted
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -192,7 +204,8 @@ class Result:
     """What the probe saw in the layers, epoch by epoch; empty where the trial was not probed."""
     validation: dict[str, float] = field(default_factory=dict)
     """`val_NAME` of metrics that no epoch has, or not in the target's unit, on the validation
-    samples after the last epoch: what the cohort's metric asks for. NaN: it diverged."""
+    samples after the last epoch: what the cohort's metric asks for. NaN: it diverged. Of a fitted
+    head also the strength that was chosen there, by its name in `heads`."""
 
 
 @dataclass

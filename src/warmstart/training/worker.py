@@ -15,7 +15,7 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, building, choices, saving
 from warmstart.seeds import derive
-from warmstart.training import backends, race, scores, shared
+from warmstart.training import backends, fitted, race, scores, shared
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import balanced
@@ -46,6 +46,13 @@ def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:
     results = {trial: store.read(cohort.key(trial)) for trial in cohort.trials}
     missing = [trial for trial, result in results.items() if result is None]
     progress(cohort.epochs * (len(cohort.trials) - len(missing)))
+    if cohort.fitted:
+        for trial in _by_data(cohort, missing):
+            result, weights = fitted.train(cohort, trial, _task(cohort, trial))
+            store.write(result, weights)
+            results[trial] = result
+            progress(cohort.epochs)
+        return [result for result in results.values() if result]
     sizes = Counter(_seen(cohort, trial) for trial in missing).values()
     at_once = min(max(sizes, default=0), capacity(cohort, _task(cohort, cohort.trials[0])))
     train = _Groups(cohort, store, progress, at_once)
@@ -137,6 +144,9 @@ def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[dict[str,
     found = {}
     for trial in _by_data(cohort, cohort.trials):
         task, activation = _task(cohort, trial), trial.network.activation
+        if cohort.fitted == "knn":
+            found[trial] = fitted.tested(cohort, trial, task)
+            continue
         if activation not in models:
             network = cohort.structure.model_copy(update={"activation": activation})
             models[activation] = build(cohort, task, network)
@@ -163,7 +173,9 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[float]:
     """
     trial = cohort.trials[0]
     task, model = _task(cohort, trial), _trained(cohort, trial, store)
-    optimizer = choices.optimizer(trial.network, trial.learning_rate).build()
+    # a head that was fitted had no rate: who goes on with `fit` has Keras's own
+    rate = trial.learning_rate or 0.01
+    optimizer = choices.optimizer(trial.network, rate).build()
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     building.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))

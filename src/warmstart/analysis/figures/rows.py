@@ -176,13 +176,13 @@ def _followed(results: Results) -> Wording:
 
 
 def _rates(results: Results) -> Iterator[Row]:
-    """The metric that decides on validation after the last epoch by learning rate, mean over the
-    seeds that were trained to the end. A trial that diverged counts as `scores.validated` says; no
-    row where the mean is no finite number."""
+    """The metric that decides on validation after the last epoch by learning rate, of arms that
+    have one, mean over the seeds that were trained to the end. A trial that diverged counts as
+    `scores.validated` says; no row where the mean is no finite number."""
     said, arms = wording(results.summary), results.summary.arms
     for arm, scores in rate_scores(results.records).items():
         for rate, (gain, _) in sorted(scores.items()):
-            if math.isfinite(gain):
+            if rate and math.isfinite(gain):
                 point = placed(said, _alone(said.metric.gain(gain)), results.smallest)
                 chosen = rate == arms[arm].learning_rate
                 yield {"arm": arm, "learning_rate": rate, "chosen": chosen, **point}
