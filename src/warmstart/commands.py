@@ -27,7 +27,7 @@ from warmstart.places import (
     Prepared,
     Results,
 )
-from warmstart.stage_commands import STAGES
+from warmstart.stage_commands import STAGES, own_a, say_model_a
 
 Rest = Annotated[
     tuple[str, ...], Parameter(consume_multiple=True, allow_leading_hyphen=True, negative=())
@@ -89,6 +89,19 @@ def check(
     from warmstart.stages.plan import planned
 
     planned(load(options.data), options)
+    _foresee(options)
+
+
+def _foresee(options: Options) -> None:
+    """Say what becomes of the data before a model A of the user's own, where there is one."""
+    if not own_a(options):
+        return
+    from warmstart.data.sources import load
+    from warmstart.stages.plan import planned
+
+    dataset = load(options.data)
+    if not planned(dataset, options).no_transfer:
+        say_model_a(options, dataset)
 
 
 @app.command
@@ -105,6 +118,7 @@ def describe(
     from warmstart.stages.describe import describe
 
     print(describe(options))
+    _foresee(options)
 
 
 def _on_own_data(options: Options, path: Path | None, target: str | None) -> Options:

@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from warmstart import places
+from warmstart.config.model_a import ModelA
+from warmstart.config.params import Params as Options
+from warmstart.errors import visible
 from warmstart.places import (
     MODELS,
     PARAMS,
@@ -22,6 +26,9 @@ from warmstart.places import (
     Results,
 )
 
+if TYPE_CHECKING:
+    from warmstart.data.dataset import Dataset
+
 REGISTRY = "models:/"
 """How names of models in MLflow's registry begin."""
 
@@ -33,9 +40,15 @@ def prepare(*, output: ByUser = PREPARED, params: Params = PARAMS) -> None:
         output: folder for the prepared data
     """
     options = places.options(params)
+    from warmstart.stages.left_out import reason
     from warmstart.stages.prepare import prepare
 
     prepare(options, output)
+    if own_a(options) and not reason(output):
+        from warmstart.data.dataset import Dataset
+
+        dataset, _ = Dataset.read(output / "dataset.npz")
+        say_model_a(options, dataset, download=True)
 
 
 def pretrain(
@@ -54,7 +67,7 @@ def pretrain(
     options = places.options(params)
     from warmstart.stages.pretrain import pretrain
 
-    with _file(options.transfer.a if options.transfer else None) as own:
+    with _file(own_a(options)) as own:
         pretrain(options, data, model, output, own)
 
 
@@ -99,7 +112,7 @@ def transfer(
     options = places.options(params)
     from warmstart.stages.transfer import transfer
 
-    trained = MODELS / ("a.keras" if options.transfer and options.transfer.a else "a")
+    trained = MODELS / ("a.keras" if own_a(options) else "a")
     if a and not a.startswith(REGISTRY):
         a = str(places.given(a))
     with _file(a or str(trained)) as path:
@@ -169,16 +182,43 @@ def report(
     report(options, results, data, models, output)
 
 
+def own_a(options: Options) -> ModelA | None:
+    """The model A of the user's own, if there is one."""
+    return options.transfer.a if options.transfer else None
+
+
+def say_model_a(options: Options, dataset: "Dataset", *, download: bool = False) -> None:
+    """Print what becomes of `dataset` before such a model; nothing where there is none.
+
+    Args:
+        download: whether weights that are not on this machine are fetched at once.
+
+    Raises:
+        InputError: it does not fit the data, or cannot be had.
+    """
+    if a := own_a(options):
+        from warmstart.stages.model_a import foreseen
+
+        with _file(a) as own:
+            if line := foreseen(a, own, dataset, options.seed, download=download):
+                print(visible(line))
+
+
 @contextmanager
-def _file(model: str | None) -> Iterator[Path | None]:
-    """The file `model`, or what MLflow's registry has of that name: stages know only files."""
-    if model is None or not model.startswith(REGISTRY):
-        yield Path(model) if model else None
+def _file(model: ModelA | str | None) -> Iterator[Path | None]:
+    """The file of `model`, or what MLflow's registry has of that name: stages know only files.
+    None: one of Keras's own."""
+    name = model.model if isinstance(model, ModelA) else model
+    if name is None or (isinstance(model, ModelA) and model.application):
+        yield None
+        return
+    if not name.startswith(REGISTRY):
+        yield Path(name)
         return
     from warmstart.tracking.models import fetch
 
     with TemporaryDirectory() as folder:
-        yield fetch(model, Path(folder))
+        yield fetch(name, Path(folder))
 
 
 STAGES: tuple[Callable[..., None], ...] = (

@@ -14,7 +14,7 @@ import pooch
 import pytest
 
 from warmstart.config.params import Data
-from warmstart.data import fashion_mnist
+from warmstart.data import fashion_mnist, reachable
 from warmstart.data.readers import idx
 from warmstart.data.sources import load
 from warmstart.data.split import rows
@@ -192,7 +192,7 @@ def test_nowhere_is_one_line_with_every_way_out(places: list[Path]) -> None:
 def test_a_network_that_swallows_everything_is_given_up(
     places: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(reachable, "TIMEOUT_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # connects, and never answers
         port = deaf.getsockname()[1]
         monkeypatch.setattr(fashion_mnist, "URL", f"http://127.0.0.1:{port}/")
@@ -203,7 +203,7 @@ def test_a_network_that_swallows_everything_is_given_up(
 def test_a_name_that_does_not_resolve_for_minutes_is_given_up(
     places: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(reachable, "TIMEOUT_SECONDS", 0.3)
     answered = Event()
     monkeypatch.setattr(pooch, "HTTPDownloader", lambda **_: lambda *_, **__: answered.wait())
     with pytest.raises(InputError, match=r"download: no answer for 0.3 seconds"):

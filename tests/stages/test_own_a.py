@@ -14,6 +14,7 @@ from in_process import workers
 from parameters import params
 from warmstart.__main__ import main
 from warmstart.config.arm import Arm
+from warmstart.config.model_a import ModelA
 from warmstart.config.params import Params
 from warmstart.errors import InputError
 from warmstart.networks import building, saving
@@ -35,7 +36,12 @@ def known(folder: Path, **changes: Any) -> Params:
     x = random.normal(size=(120, 4)) + 2 * (y == "ill")[:, None]
     np.savez(folder / "data.npz", x=x, y=y)
     loaded = params()
-    b = {"a": str(folder / "own.keras"), "task_b": ("auto",), "seeds": 3, "train_size": 10}
+    b = {
+        "a": ModelA(model=str(folder / "own.keras")),
+        "task_b": ("auto",),
+        "seeds": 3,
+        "train_size": 10,
+    }
     b |= {"learning_rates": (0.1,), "frozen_epochs": 1, "thawed_epochs": 1, "label_counts": ()}
     data = {"name": "mine", "path": str(folder / "data.npz"), "splits": "resampled"}
     return loaded.model_copy(

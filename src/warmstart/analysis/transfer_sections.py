@@ -52,7 +52,7 @@ def transfer(
         ANCHOR,
         [
             *model_b,
-            pretrain(judgement.pretrain, own),
+            pretrain(judgement.pretrain, str(own) if own else None),
             labels(label_rows, shown.figures.get("labels") if shown else None),
             pairs(judgement.pairs),
             encoders(judgement.encoders),

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from warmstart.config import limits
 from warmstart.config.arm import Arm
+from warmstart.config.model_a import ModelA, named
 from warmstart.config.names import Label, Name
 from warmstart.config.parts import Optimizer
 from warmstart.config.spending import beyond
@@ -167,9 +168,8 @@ class Transfer(Frozen):
     ]
     """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`;
     `(AUTOMATIC,)`: the two most frequent classes."""
-    a: str | None = None
-    """A model A of the user's own: a `.keras` file, or `models:/NAME@ALIAS` or
-    `models:/NAME/VERSION` of MLflow's registry; None: `pretrain` trains one."""
+    a: Annotated[ModelA | None, BeforeValidator(named)] = None
+    """A model A of the user's own; None: `pretrain` trains one."""
     train_size: Count
     seeds: Repetitions
     learning_rates: LearningRates
@@ -208,7 +208,7 @@ class Transfer(Frozen):
         if self.a and self.all_pairs:
             yield (
                 f"a: expected null for {ALL_PAIRS}, where each pair has a model A that never saw "
-                f"it, received {self.a!r}; remove it, or name two classes in task_b"
+                f"it, received {self.a.model!r}; remove it, or name two classes in task_b"
             )
         classes = (0, 1) if self.all_pairs or self.automatic else self.task_b
         if len(classes) < 2:

@@ -3,15 +3,13 @@
 import hashlib
 import io
 import os
-import queue
 import tempfile
 import textwrap
-import threading
 from dataclasses import replace
 from pathlib import Path
 
-from warmstart import deadlines
 from warmstart.config.params import KNOWN_CLASSES
+from warmstart.data import reachable
 from warmstart.data.readers import idx, packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError
@@ -29,9 +27,6 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-
-TIMEOUT_SECONDS = 10.0
-"""For an answer, without what its bytes take (`deadlines`)."""
 
 
 def read(path: Path) -> Raw:
@@ -122,25 +117,8 @@ def _fetch(url: str, output_file: str, _: object) -> None:
     """Download the gzip file at `url` and unpack it to `output_file`, where pooch verifies it."""
     import pooch
 
-    http, received = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, stream=False), io.BytesIO()
-    answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            http(url, None, None, check_only=True)
-            answers.put(None)
-        except OSError as error:
-            answers.put(error)
-
-    deadlines.whole_answers()
-    # in a thread: a name may take minutes to resolve, and a host may have many addresses, each of
-    # which is tried until it times out
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        problem = answers.get(timeout=TIMEOUT_SECONDS)
-    except queue.Empty:
-        problem = TimeoutError(f"no answer for {TIMEOUT_SECONDS:g} seconds")
-    if problem:
-        raise problem
+    reachable.check(url)
+    http = pooch.HTTPDownloader(timeout=reachable.TIMEOUT_SECONDS, stream=False)
+    received = io.BytesIO()
     http(url, received, None)
     Path(output_file).write_bytes(packed.unpacked(received.getvalue(), url))

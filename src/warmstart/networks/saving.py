@@ -2,11 +2,13 @@
 
 import json
 import re
+import textwrap
 import zipfile
 from pathlib import Path
 
 import keras
 
+from warmstart.errors import InputError
 from warmstart.files import check_zip, intact, replacing
 from warmstart.networks import activations, building
 
@@ -53,6 +55,24 @@ def load(path: Path) -> keras.Model:
         check_zip(path)
     model = keras.models.load_model(path, safe_mode=True)
     return _rebuilt(model, model.layers)
+
+
+def foreign(path: Path) -> keras.Model:
+    """The user's network in the `.keras` file `path`, not compiled, in Keras's safe mode.
+
+    Raises:
+        InputError: as `files.intact`, and if Keras refuses a layer: code of its own, or unknown.
+    """
+    with intact(path, "a model that Keras saved as .keras", "save the whole model that way"):
+        check_zip(path)
+        try:
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: expected a model that Keras loads in safe mode, received "
+                f"{textwrap.shorten(str(error), 200, placeholder=' …')}; use Keras's own layers, "
+                "no Lambda"
+            ) from None
 
 
 def portable(model: keras.Model) -> keras.Model:

@@ -66,7 +66,8 @@ class Stack:
             raise InputError(
                 f"{path}: expected a Sequential model of a Dense or Conv2D layer or more that ends "
                 f"in a Dense one, received {config['class_name']} of "
-                f"{', '.join(kinds.values()) or 'no layers'}; pretrain such a model"
+                f"{', '.join(kinds.values()) or 'no layers'}; pretrain such a model, or name it as "
+                "transfer.a, which takes others too"
             )
         blocks: list[list[str]] = [[IMAGE] if kinds[learning[0]] == "Conv2D" else []]
         for name in list(kinds)[:-1]:

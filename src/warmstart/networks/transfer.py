@@ -1,7 +1,6 @@
 """Reuse a pretrained model's layers: copied, never shared."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from itertools import dropwhile
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import keras
 
 from warmstart.errors import InputError
-from warmstart.networks import activations, choices  # noqa: F401  (registers RReLU for loading)
+from warmstart.networks import choices, saving
 from warmstart.networks.stack import IMAGE, PREPROCESSING, Stack
 
 
@@ -21,14 +20,7 @@ def load(path: Path) -> keras.Model:
         InputError: as `Stack.read`, and if Keras refuses a layer: code of its own, or unknown.
     """
     Stack.read(path)
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected a model that Keras loads in safe mode, received "
-            f"{textwrap.shorten(str(error), 200, placeholder=' …')}; use Keras's own layers, no "
-            "Lambda"
-        ) from None
+    model = saving.foreign(path)
     if not isinstance(model, keras.Sequential):
         return model
     layers = list(dropwhile(lambda layer: type(layer).__name__ in PREPROCESSING, model.layers))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from warmstart.config.params import Executor
+from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.progress import Bar
@@ -25,14 +26,17 @@ from warmstart.runtime.finished import Finished, decided_by
 from warmstart.runtime.store import Store, begin
 from warmstart.training import setup
 from warmstart.training.layers import LayerProbe
-from warmstart.training.trials import Cohort, Learned, Progress, Result, Trial, cut, races
+from warmstart.training.trials import Cohort, Learned, Progress, Result, Split, Trial, cut, races
 
-Job = Literal["train", "evaluate", "profile", "export", "export_encoder", "export_autoencoder"]
+Job = Literal[
+    "train", "evaluate", "profile", "features", "export", "export_encoder", "export_autoencoder"
+]
 """A function of `training.worker`."""
 SAYS: Mapping[Job, str] = {
     "train": "training",
     "evaluate": "testing",
     "profile": "looking into untrained layers",
+    "features": "computing features",
     "export": "saving",
     "export_encoder": "saving",
     "export_autoencoder": "saving",
@@ -143,6 +147,17 @@ class Workers:
     def profile(self, cohorts: Sequence[Cohort]) -> list[tuple[LayerProbe, ...]]:
         """What the layers of each cohort's first trial are where it starts."""
         return self._all("profile", cohorts)
+
+    def features(self, cohort: Cohort) -> Split:
+        """What the backbone of the cohort's one trial makes of its samples. They are computed once,
+        and kept as a finished trial is."""
+        (trial,) = cohort.trials
+        key = cohort.key(trial)
+        path = self._store.path(key)
+        if not path.exists() and not self._fetch([key]):
+            self._all("features", [cohort])
+            self._keep([key])
+        return Split(path, Task.read(path).digest)
 
     def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[float]:
         """Save a trained trial as a plain Keras model; what `worker.export` says of each validation

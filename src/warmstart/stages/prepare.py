@@ -64,7 +64,7 @@ def _write(dataset: Dataset, params: Params, output: Path, bar: Bar) -> dict[str
         "transfer": {
             "left_out": reason,
             "seeds": params.replicates,
-            "a": transfer.a if transfer else None,
+            "a": transfer.a.model_dump(mode="json") if transfer and transfer.a else None,
         },
         "warnings": plan.warnings,
     }

@@ -1,15 +1,12 @@
 """Model A: the network of params.yaml on task A, once for each split that model B sees."""
 
-import shutil
 from pathlib import Path
 
 from warmstart.config.params import Params
 from warmstart.data.task import Task
-from warmstart.errors import InputError
-from warmstart.files import replacing
 from warmstart.records import times_of
 from warmstart.runtime.store import UNFINISHED
-from warmstart.stages import left_out
+from warmstart.stages import left_out, model_a
 from warmstart.stages.contender import from_scratch
 from warmstart.stages.replicates import of_classes
 from warmstart.stages.run import run
@@ -23,19 +20,18 @@ def pretrain(
     that of each seed as `PATH/SEED.keras`, and write records and timings below `output`.
 
     Args:
-        own: the user's model A, which is copied to `model` instead; None: A is trained.
+        own: the file of the user's model A (`transfer.a`), which takes A's place; None: A is
+            trained, or one of Keras's own.
 
     Raises:
-        InputError: if `own` is no network on these features.
+        InputError: as `model_a.bring`.
     """
     written = [output / "records.parquet", output / "kept.json", times_of(output)]
     if why := left_out.reason(data):
         left_out.leave_out("pretrain", why, [model, model.with_suffix(""), *written])
         return
-    if own:
-        _check(own, Task.read(data / "full.npz").features)
-        with replacing(model) as unfinished:
-            shutil.copyfile(own, unfinished)
+    if params.transfer and (a := params.transfer.a):
+        model_a.bring(a, own, data, params.seed, model)
         why = "transfer.a names a model A of the user's own"
         left_out.leave_out("pretrain", why, [model.with_suffix(""), *written])
         return
@@ -63,14 +59,3 @@ def pretrain(
         keeps_all=True,
     )
     run({output: study}, params.executor, model, folder=folder)
-
-
-def _check(own: Path, features: int) -> None:
-    from warmstart.networks import transfer  # loads Keras, which a left out stage does without
-
-    taken = transfer.load(own).input_shape[-1]
-    if taken != features:
-        raise InputError(
-            f"transfer.a: expected a network on the {features} features of these data, received "
-            f"{own}, which takes {taken}; pretrain it on the same features"
-        )

@@ -14,9 +14,10 @@ from warmstart.data.fitting import Counts, label_problems
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import write_json
+from warmstart.networks.backbone import is_backbone
 from warmstart.records import read_records, times_of
 from warmstart.runtime.store import UNFINISHED
-from warmstart.stages import left_out
+from warmstart.stages import features, left_out
 from warmstart.stages.contender import Contender, from_scratch
 from warmstart.stages.pairs import models_a
 from warmstart.stages.replicates import of_classes
@@ -73,9 +74,16 @@ def transfer(
     counts = _label_counts(options, task)
     full = Task.read(data / "full.npz")
     own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources), full)
-    (model_a,) = _pretrained(next(iter(sources.values())), 1)
-    wanted = {None, *strategies(model_a.file, options.label_strategies, options)}  # None: scratch
-    few = {name: arm for name, arm in own.arms.items() if arm.settings.get("strategy") in wanted}
+    model_a = next(iter(sources.values()))
+    wanted: set[str | None] = {None}  # from scratch
+    if model_a.is_dir() or not is_backbone(model_a):
+        (first,) = _pretrained(model_a, 1)
+        wanted |= {*strategies(first.file, options.label_strategies, options)}
+    few = {
+        name: arm
+        for name, arm in own.arms.items()
+        if arm.settings.get("strategy") in wanted or arm.cohort.on_features
+    }
     labels = {
         output / "labels" / str(n): replace(own, name=f"labels_{n}", arms=few, labels=n)
         for n in counts
@@ -165,6 +173,9 @@ def _arms(
     for name, source in sources.items():
         by = (names or options.strategies) if len(arms) == 1 else (RECIPE,)
         models = _pretrained(source, len(splits))
+        if not source.is_dir() and is_backbone(source):
+            arms |= features.arms(name, models[0], scratch, by, params, UNFINISHED / "transfer")
+            continue
         for strategy, how in strategies(models[0].file, by, options).items():
             arm = name if strategy == RECIPE else f"{name}_{strategy}"
             if isinstance(how, str):

@@ -79,6 +79,12 @@ def _features(cohort: Cohort, trial: Trial, task: Task) -> tuple[keras.Model, Ta
     source = cohort.source(trial)
     assert source
     model = build(cohort, task, trial.network)
+    if trial.labels is not None:
+        labels = generator(cohort.root_seed, "labels", trial.seed)
+        rows = draw(task.y_train, trial.labels, labels)
+        task = replace(task, x_train=task.x_train[rows], y_train=task.y_train[rows])
+    if cohort.on_features:
+        return model, task
     transfer.copy(Source.read(source).model, model, cohort.copied, cohort.not_copied)
     below = keras.Model(model.inputs[0], model.layers[-1].input)
 
@@ -86,10 +92,6 @@ def _features(cohort: Cohort, trial: Trial, task: Task) -> tuple[keras.Model, Ta
         for start in range(0, len(x), AT_ONCE):
             yield np.array(below(x[start : start + AT_ONCE], training=False))
 
-    if trial.labels is not None:
-        labels = generator(cohort.root_seed, "labels", trial.seed)
-        rows = draw(task.y_train, trial.labels, labels)
-        task = replace(task, x_train=task.x_train[rows], y_train=task.y_train[rows])
     seen: dict[str, Any] = {
         f"x_{part}": np.concatenate([*pieces(getattr(task, f"x_{part}"))]) for part in PARTS
     }

@@ -48,7 +48,7 @@ def build(cohort: Cohort, task: Task, network: Arm) -> keras.Model:
             tied=how.tied,
             first=how.first,
         )
-    if not cohort.sources:
+    if not cohort.sources or cohort.on_features:
         return building.build(network, task.features, task.outputs, cohort.root_seed)
     source = Source.read(cohort.sources[0]).model
     return transfer.graft(source, task.features, task.outputs, cohort.root_seed)

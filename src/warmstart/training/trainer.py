@@ -55,7 +55,9 @@ class Trainer:
         alike = replace(alike, splits=(), trials=(), metric="accuracy")
         alike = replace(alike, l2_sp=float(cohort.l2_sp > 0))
         source = None
-        if cohort.sources and not cohort.autoencoder:
+        if cohort.on_features:
+            alike = replace(alike, sources=(), on_features=False)
+        elif cohort.sources and not cohort.autoencoder:
             source = Source.read(cohort.sources[0])
             alike = replace(alike, sources=())
         self.data = data
@@ -240,7 +242,7 @@ class Trainer:
         Raises:
             InputError: if its layers are not those of the cohort's first source.
         """
-        if source is None or self.cohort.autoencoder:
+        if source is None or self.cohort.autoencoder or self.cohort.on_features:
             return self._fresh
         pretrained, first = Source.read(source), self.cohort.sources[0]
         if pretrained != Source.read(first):

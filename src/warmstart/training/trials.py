@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, get_args
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from warmstart.training.layers import LayerProbe
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What is known of every epoch of classes, and of an autoencoder, whose accuracies are NaN."""
 Fitted = Literal["linear", "knn"]
+FITTED: tuple[Fitted, ...] = get_args(Fitted)
 """A head on a network's features that is fitted as a whole and not trained: `training.heads`."""
 Outcome = Literal["completed", "diverged", "dropped"]
 """`dropped`: others of its race did better when they had the same epochs."""
@@ -127,6 +128,9 @@ class Cohort:
     fitted: Fitted | None = None
     """What stands for the head on the source's features, which never learn; None: the network's
     own."""
+    on_features: bool = False
+    """Whether the sources are backbones, and its samples the features that they gave: its trials
+    have layers of their own alone."""
     patience: int | None = None
     """A trial stops after so many epochs without a lower validation loss; None: it never does."""
     autoencoder: Autoencoder | None = None
@@ -253,6 +257,7 @@ class Checkpoint(Protocol):
 class Store(Protocol):
     """Keeps finished trials by their keys."""
 
+    def path(self, key: str) -> Path: ...
     def read(self, key: str) -> Result | None: ...
     def write(self, result: Result, weights: list[np.ndarray]) -> None: ...
     def weights(self, key: str) -> list[np.ndarray]: ...

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, building, choices, saving
+from warmstart.networks import autoencoder, backbones, building, choices, saving
 from warmstart.seeds import derive
 from warmstart.training import backends, fitted, race, scores, shared
 from warmstart.training.fed import Fed
@@ -112,7 +112,10 @@ class _Groups:
         left = sorted(trials, key=lambda trial: _epochs(standings.get(trial)))
         while left:
             split, below = _seen(self._cohort, left[0])
-            data = _codes(split, below) if self._cohort.autoencoder else _data(split)
+            if self._cohort.autoencoder:
+                data = _codes(split, below)
+            else:
+                data = _data(split, self._cohort.on_features)
             done = _epochs(standings.get(left[0]))
             group = [t for t in left[: self._at_once] if _epochs(standings.get(t)) == done]
             known = [standings[trial] for trial in group] if done else []
@@ -173,17 +176,32 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[float]:
     """
     trial = cohort.trials[0]
     task, model = _task(cohort, trial), _trained(cohort, trial, store)
+    outputs = np.array(model(task.x_validation, training=False))
+    if cohort.on_features:
+        source = cohort.source(trial)
+        assert source
+        _, standardization = backbones.standardized(Task.read(cohort.split(trial).file))
+        model = backbones.join(backbones.load(source.file), standardization, model)
     # a head that was fitted had no rate: who goes on with `fit` has Keras's own
     rate = trial.learning_rate or 0.01
     optimizer = choices.optimizer(trial.network, rate).build()
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     building.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))
-    outputs = np.array(model(task.x_validation, training=False))
     if task.kind == "regression":
         off = outputs[:, 0].astype(np.float64) - task.y_validation
         return (np.abs(off) * task.target[1]).tolist()
     return (outputs.argmax(axis=1) == task.y_validation).astype(np.float64).tolist()
+
+
+def features(cohort: Cohort, store: Store, progress: Progress) -> None:
+    """Write what the backbone of the first trial makes of its samples where its result would be."""
+    for trial in cohort.trials[:1]:  # none: Dask's worker died after it had sent the file
+        source = cohort.source(trial)
+        assert source
+        task = Task.read(cohort.split(trial).file)
+        made = backbones.task_of_features(task, backbones.load(source.file))
+        made.write(store.path(cohort.key(trial)), lasting=False)
 
 
 def export_encoder(cohort: Cohort, store: Store, progress: Progress) -> Learned:
@@ -208,13 +226,15 @@ def export_autoencoder(cohort: Cohort, store: Store, progress: Progress) -> None
 
 
 @lru_cache(maxsize=2)  # Fashion-MNIST's turned images are 0.7 GB a split
-def _data(split: Split) -> Data:
-    """What is in the file of `split`, read once for all trials in turn that see it."""
-    return Data.of(Task.read(split.file))
+def _data(split: Split, on_features: bool) -> Data:
+    """What is in the file of `split`, read once for all trials in turn that see it. Features of a
+    backbone are standardized."""
+    task = Task.read(split.file)
+    return Data.of(backbones.standardized(task)[0] if on_features else task)
 
 
 def _task(cohort: Cohort, trial: Trial) -> Task:
-    return _data(cohort.split(trial)).task
+    return _data(cohort.split(trial), cohort.on_features).task
 
 
 def _seen(cohort: Cohort, trial: Trial) -> tuple[Split, Pretrained | None]:
@@ -231,7 +251,7 @@ def _by_data(cohort: Cohort, trials: Iterable[Trial]) -> list[Trial]:
 @lru_cache(maxsize=1)
 def _codes(split: Split, source: Pretrained | None) -> Data:
     """What an autoencoder on the codes of `source` is trained and validated on."""
-    task = _data(split).task
+    task = _data(split, False).task
     if not source:
         return Data.reconstructed(task, task.x_train, task.x_validation)
     codes = autoencoder.codes(Source.read(source).model)

@@ -118,6 +118,21 @@ def test_palettes_bits_and_what_is_transparent(tmp_path: Path) -> None:
     assert read(bits).x.tolist() == [[[255, 0]], [[255, 0]]]
 
 
+def test_grey_with_transparency_and_what_is_meant_for_print(tmp_path: Path) -> None:
+    grey = np.array([[[100, 255], [100, 0]]], np.uint8)
+    for name in ("a/1.png", "b/1.png"):
+        save(tmp_path / "grey", name, grey)
+    assert read(tmp_path / "grey").x.tolist() == [[[100, 255]]] * 2
+    inks = np.zeros((8, 8, 4), np.uint8)
+    inks[..., 0] = 255  # cyan alone takes all red away
+    for name in ("a", "b"):
+        (tmp_path / "print" / name).mkdir(parents=True)
+        Image.fromarray(inks, "CMYK").save(tmp_path / "print" / name / "1.jpg", quality=100)
+    x = read(tmp_path / "print").x.astype(int)
+    assert x.shape == (2, 8, 8, 3)
+    assert np.abs(x - [0, 255, 255]).max() <= 3
+
+
 def test_all_that_is_wrong_with_a_folder(grey: Path) -> None:
     (grey / "b/notes.txt").write_text("not an image")
     whole = (grey / "b/2.png").read_bytes()
