@@ -170,7 +170,8 @@ def test_without_a_frozen_strategy_there_is_nothing_to_do(project: Project) -> N
     project.pretrained()
     project.asks_for(strategies=("thaw_at_once",), label_counts=())
     with pytest.raises(
-        InputError, match=r"transfer\.strategies: expected head_only or linear or knn for .*a\.keras"
+        InputError,
+        match=r"transfer\.strategies: expected head_only or linear or knn for .*a\.keras",
     ):
         project.transferred()
 

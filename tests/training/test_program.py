@@ -5,6 +5,7 @@ over five steps, and within 1e-9 over an epoch in float64.
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import keras
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 
 from small_task import make_task
 from warmstart.config.arm import Arm
+from warmstart.config.augmentation import Augmentation
+from warmstart.config.network import Network
 from warmstart.config.parts import Activation, BatchNorm, Clipping, Optimizer
 from warmstart.data.task import Task
 from warmstart.networks import building, choices
@@ -47,10 +50,33 @@ CASES = {
         optimizer=Optimizer(name="nesterov", momentum=0.75),
         clipping=Clipping(name="value", threshold=0.02),
     ),
+    "convolutional": Arm(
+        network=Network(name="convolutional", filters=(4, 5), convolutions=2),
+        activation=Activation(name="elu"),
+    ),
+    "convolutional, average, augmented": Arm(
+        network=Network(name="convolutional", filters=(4,), pooling="average"),
+        augmentation=Augmentation(shift=1, flip=True, crop=2),
+    ),
+    "residual, batch norm": Arm(
+        network=Network(name="residual", filters=(4, 6)), batch_norm="before", hidden=()
+    ),
 }
-ROUNDED = ("momentum, norm",)
-"""Where XLA rounds otherwise when the threshold is a number of the program and not a constant."""
+IMAGE = (7, 8, 2)
+ROUNDED = ("momentum, norm", "convolutional", "convolutional, average, augmented")
+"""Where XLA rounds otherwise: when the threshold is a number of the program and not a constant, and
+since convolutions are products of patches here."""
 RATE, BATCH = 0.05, 16
+PARTS = ("train", "validation", "test")
+
+
+def task_for(case: str, samples: int = 70) -> Task:
+    """Images for networks that take them."""
+    if not CASES[case].network.is_convolutional:
+        return make_task(samples)
+    flat = make_task(samples, features=prod(IMAGE))
+    arrays = {f"{a}_{part}": getattr(flat, f"{a}_{part}") for a in "xy" for part in PARTS}
+    return Task.of(name="full", class_names=flat.class_names, shape=IMAGE, **arrays)
 
 
 def numbers(network: Arm, rate: float = RATE) -> Numbers:
@@ -64,7 +90,7 @@ def numbers(network: Arm, rate: float = RATE) -> Numbers:
 
 def make(network: Arm, task: Task, trials: int = 1, batch: int = BATCH) -> Program:
     """The program of `network`'s structure: what is a number is not compiled in."""
-    network = Arm(hidden=(16, 12)).changed_by(network).resolve(task.features).structure()
+    network = Arm(hidden=(16, 12)).changed_by(network).resolve(task.shape).structure()
     model = building.build(network, task.features, task.classes, seed=1)
     return Program(
         model, choices.optimizer(network).build(), Data.of(task), batch, trials, feed_slope(model)
@@ -72,11 +98,12 @@ def make(network: Arm, task: Task, trials: int = 1, batch: int = BATCH) -> Progr
 
 
 def plain_keras(network: Arm, task: Task, rate: float = RATE, seed: int = 1) -> keras.Model:
-    network = Arm(hidden=(16, 12)).changed_by(network).resolve(task.features)
+    network = Arm(hidden=(16, 12)).changed_by(network).resolve(task.shape)
     model = building.build(network, task.features, task.classes, seed=seed)
     building.compile_for_use(model, choices.optimizer(network, rate).build())
     # TensorFlow draws other numbers with XLA than without, from the same seed
-    model.jit_compile = JAX or network.activation.name == "rrelu" or network.dropout > 0
+    draws = network.activation.name == "rrelu" or network.dropout > 0 or network.augmentation
+    model.jit_compile = JAX or bool(draws)
     return model
 
 
@@ -121,10 +148,13 @@ def order_of(samples: int = 70, seed: int = 3) -> np.ndarray:
 
 # to the bit on JAX; what TensorFlow rounds is seen better in float64, below
 @pytest.mark.parametrize(
-    "case", CASES if JAX else ["relu", "both dropouts, batch norm", "skip connections"]
+    "case",
+    CASES
+    if JAX
+    else ["relu", "both dropouts, batch norm", "skip connections", "residual, batch norm"],
 )
 def test_five_steps_equal_keras(case: str) -> None:
-    network, task = CASES[case], make_task()  # 4 batches and a rest of 6
+    network, task = CASES[case], task_for(case)  # 4 batches and a rest of 6
     plain, program = plain_keras(network, task), make(network, task)
     program.start([values(plain)], [numbers(network)])
     ours, theirs = program.epoch(order_of()[None])[0], train(plain, task, order_of())
@@ -140,7 +170,7 @@ def test_five_steps_equal_keras(case: str) -> None:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("case", CASES)
 def test_an_epoch_in_float64_equals_keras(case: str) -> None:
-    network, task = CASES[case], make_task(samples=1000)  # 62 batches and a rest of 8
+    network, task = CASES[case], task_for(case, samples=1000)  # 62 batches and a rest of 8
     plain, program = plain_keras(network, task), make(network, task)
     program.start([values(plain)], [numbers(network)])
     ours, theirs = program.epoch(order_of(1000)[None])[0], train(plain, task, order_of(1000))

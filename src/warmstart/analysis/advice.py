@@ -141,7 +141,12 @@ def _trained(
                 continue
             resolved = network.resolve(shape)
             # what settings do not say
-            without = {"skip_connections": "false", "class_weight": "none", "network": "dense"}
+            without = {
+                "skip_connections": "false",
+                "class_weight": "none",
+                "network": "dense",
+                "augmentation": "none",
+            }
             wanted = (
                 without
                 | resolved.settings()
@@ -250,6 +255,7 @@ def _described(candidate: _Candidate) -> str:
         *([] if network.standardize else ["raw input"]),
         *(["skip connections"] if network.skip_connections else []),
         *(["balanced class weights"] if settings.get("class_weight") == "balanced" else []),
+        *([f"augmentation {settings['augmentation']}"] if network.augmentation else []),
         f"{settings['optimizer']} at a learning rate of {summary.learning_rate:g}",
     ]
     return ", ".join(parts)

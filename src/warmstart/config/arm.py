@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from warmstart.config import limits
+from warmstart.config.augmentation import Augmentation, Augmenting
 from warmstart.config.network import Kind, Network
 from warmstart.config.parts import (
     GLOROT_UNIFORM,
@@ -74,6 +75,8 @@ class Arm(Frozen):
     class_weight: Literal["none", "balanced"] = "none"
     """Whether in training the loss of a sample counts in inverse proportion to how many of the
     training samples have its class: n / (classes · of its class), as Keras's `class_weight`."""
+    augmentation: Augmenting = Augmentation()
+    """Of training images, in every step anew; `none` unless given."""
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 
@@ -98,7 +101,7 @@ class Arm(Frozen):
         shape = (shape,) if isinstance(shape, int) else shape
         hidden, initializer = self.hidden, self.initializer
         network = self.network.resolve(shape, plain=hidden != "auto" or self.skip_connections)
-        if misfit := network.misfit(shape):
+        if misfit := network.misfit(shape) or self.augmentation.misfit(shape):
             raise InputError(f"{where}.{misfit}" if where else misfit)
         if hidden == "auto":
             dense = (300, 100, 50, 50, 50) if prod(shape) >= 256 else (100, 50, 50, 50, 50)
@@ -111,6 +114,7 @@ class Arm(Frozen):
         return self.model_copy(
             update={
                 "network": network,
+                "augmentation": self.augmentation.resolve(shape),
                 "hidden": hidden,
                 "initializer": initializer,
                 "head_initializer": head,
@@ -178,13 +182,14 @@ class Arm(Frozen):
         ]
 
     def content(self) -> dict[str, Any]:
-        """Every choice as plain values, for keys. Of skip connections and weights of classes
+        """Every choice as plain values, for keys. Of skip connections and the like
         nothing is said where there are none, here and in `settings`: keys and records from before
         there were any stay as they are."""
         late = {
             "network": Network(name="dense"),
             "skip_connections": False,
             "class_weight": "none",
+            "augmentation": Augmentation(),
         }
         return self.model_dump(
             exclude={key for key, off in late.items() if getattr(self, key) == off}

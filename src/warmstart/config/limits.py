@@ -33,6 +33,8 @@ UNITS = 100_000
 """Of a layer."""
 KERNEL = 31
 """Pixels a side of a convolution."""
+AUGMENTED = 64
+"""Pixels by which an image is shifted or cropped at most: each is an operation of a program."""
 WEIGHTS = 100_000_000
 """Of a network between its layers: 400 MB, and as much again for each moment of its optimizer."""
 WORKERS = 1_000

@@ -49,6 +49,8 @@ class Call:
 
 SHORTCUT = "shortcut"
 """What the names of projections start with."""
+AUGMENTATION = "augmentation"
+"""Name of the layer that changes training images, in every network: all arms draw the same."""
 UNITS, FILTERS, STRIDES = "units", "filters", "strides"
 """Stand for these numbers where code is printed: the variables that hold them there."""
 
@@ -147,6 +149,11 @@ def entry(arm: Arm, features: int, seed: int = 0) -> list[Call]:
     statistics for each channel."""
     image = arm.network.image
     layers = [Call("keras.layers.Reshape", image, name="image")] if image else []
+    if how := arm.augmentation:
+        named = {k: v for k in ("shift", "flip", "crop") if (v := getattr(how, k))}
+        named |= {"seed": layer_seed(seed, AUGMENTATION), "name": AUGMENTATION}
+        path = "warmstart.networks.augmentation.Augment"
+        layers.append(Call(path, how.image, **named))
     return layers + ([batch_norm(arm, "batch_norm_input")] if arm.batch_norm.on_input else [])
 
 

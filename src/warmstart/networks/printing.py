@@ -54,7 +54,7 @@ def keras_code(
     lines = [
         "import keras",
         "import numpy as np",
-        *_imports(layers),
+        *_imports([*entry(arm, features), *layers]),
         "",
         *_data(task, arm.standardize),
         *(_WEIGHTS if arm.class_weight == "balanced" else ()),

@@ -11,6 +11,7 @@ import keras
 from warmstart.errors import InputError
 from warmstart.files import check_zip, intact, replacing
 from warmstart.networks import activations, building
+from warmstart.networks.augmentation import Augment
 
 _NO_CLOCK = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 
@@ -77,14 +78,16 @@ def foreign(path: Path) -> keras.Model:
 
 def portable(model: keras.Model) -> keras.Model:
     """`model` with the same predictions and none but Keras's own layers, for programs without this
-    package: RReLU, which has a fixed slope outside training, as a LeakyReLU of that slope."""
-    layers = [
-        keras.layers.LeakyReLU(negative_slope=(layer.lower + layer.upper) / 2, name=layer.name)
-        if isinstance(layer, activations.RReLU)
-        else layer
-        for layer in model.layers
-    ]
-    return _rebuilt(model, layers)
+    package: RReLU, which has a fixed slope outside training, as a LeakyReLU of that slope, and
+    augmentation, which does nothing outside training, as Identity."""
+    return _rebuilt(model, [_portable(layer) for layer in model.layers])
+
+
+def _portable(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if isinstance(layer, activations.RReLU):
+        slope = (layer.lower + layer.upper) / 2
+        return keras.layers.LeakyReLU(negative_slope=slope, name=layer.name)
+    return keras.layers.Identity(name=layer.name) if isinstance(layer, Augment) else layer
 
 
 def _rebuilt(model: keras.Model, layers: list[keras.layers.Layer]) -> keras.Model:

@@ -24,7 +24,7 @@ def load(path: Path) -> keras.Model:
     if not isinstance(model, keras.Sequential):
         return model
     layers = list(dropwhile(lambda layer: type(layer).__name__ in PREPROCESSING, model.layers))
-    if isinstance(layers[0], keras.layers.Conv2D):
+    if len(layers[0].input.shape) == 4:
         layers.insert(0, keras.layers.Reshape(layers[0].input.shape[1:], name=IMAGE))
     elif len(layers) == len(model.layers):
         return model

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from warmstart.config.arm import Arm
+from warmstart.config.augmentation import Augmentation
 from warmstart.config.params import Params
 from warmstart.data import pretext
 from warmstart.data.fitting import method_problems, unsuited
@@ -65,8 +66,11 @@ class Maker:
     def network(self) -> Arm:
         """Resolved."""
         network = self.params.pretrain.network.resolve(self.shape)
-        # nothing here has classes that are rarer than others
-        changes = {"optimizer": self.params.autoencode.optimizer, "class_weight": "none"}
+        changes = {
+            "optimizer": self.params.autoencode.optimizer,
+            "class_weight": "none",  # nothing here has classes that are rarer than others
+            "augmentation": Augmentation(),  # what is to be reconstructed would not be augmented
+        }
         return network.model_copy(update=changes)
 
     @property

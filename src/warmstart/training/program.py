@@ -16,7 +16,7 @@ import numpy as np
 
 from warmstart.data.task import Task
 from warmstart.networks import activations
-from warmstart.training import backends, fed
+from warmstart.training import backends, convolution, fed
 from warmstart.training.fed import Factors, Fed
 from warmstart.training.objective import Objective
 from warmstart.training.pull import Pull
@@ -122,6 +122,8 @@ class Program:
     ) -> None:
         backend = backends.current()
         activations.name_generators(model)
+        convolution.unfold(model)
+        self._convolutional = convolution.is_in(model)
         self.model, self.optimizer, self.samples = model, optimizer, data.samples
         self._take, self._batch_size = backend.take, min(batch_size, data.samples)
         self._weights = model.trainable_variables
@@ -227,14 +229,31 @@ class Program:
         sums = self._tape.repeat(full, batch, ops.zeros(2, keras.config.floatx()))
         if rest := self._rest:
             sums = sums + rest * step(ops.slice(order, [full * size], [rest]))
-        outputs = self.model(x_validation, training=False)
-        validation = self._objective.measure(y_validation, outputs)
+        validation = self._objective.measure(y_validation, self._outputs(x_validation))
         metrics = ops.concatenate([sums / samples, validation])
         losses = metrics[::2]
         good = ops.all(ops.isfinite(losses)) & ops.all(losses <= LOSS_BOUND)
         for variable, value in zip(self.variables, before, strict=True):
             variable.assign(ops.where(good & active, variable.value, value))
         return ops.concatenate([metrics, ops.cast(good, metrics.dtype)[None]])
+
+    def _outputs(self, x: Any) -> Any:
+        """Those of the network for `x (n, features)`, in inference mode. A convolutional one takes
+        batch by batch: the patches of thousands of images are gigabytes."""
+        ops, count, size = keras.ops, x.shape[0], self._batch_size
+        if not self._convolutional or count <= size:
+            return self.model(x, training=False)
+
+        def batch(number: Any, outputs: Any) -> Any:
+            part = ops.slice(x, [number * size, 0], [size, x.shape[1]])
+            return ops.slice_update(outputs, [number * size, 0], self.model(part, training=False))
+
+        outputs = ops.zeros((count, self.model.output_shape[-1]), x.dtype)
+        outputs = self._tape.repeat(count // size, batch, outputs)
+        if rest := count % size:
+            last = self.model(x[count - rest :], training=False)
+            outputs = ops.slice_update(outputs, [count - rest, 0], last)
+        return outputs
 
     def _step(self, x: Any, y: Any) -> Any:
         """One batch -> [loss, what is shown beside it] before its update."""

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from warmstart.data.task import Task
 from warmstart.metrics import classification_scores, regression_scores
+from warmstart.training import convolution
 from warmstart.training.objective import Objective
 
 
 def tested(model: keras.Model, task: Task) -> dict[str, float]:
     """`test_loss`, as Keras's `evaluate` gives it, and `test_NAME` of every metric of its kind, in
     the target's own unit, of `model` on the test samples of `task`, in one pass."""
-    outputs = model(keras.ops.convert_to_tensor(task.x_test), training=False)
+    outputs = convolution.outputs(model, keras.ops.convert_to_tensor(task.x_test))
     objective, y = Objective(task.outputs), keras.ops.convert_to_tensor(task.y_test)
     predicted = np.array(outputs)
     if task.kind == "regression":

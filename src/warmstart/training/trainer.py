@@ -12,7 +12,7 @@ from warmstart.data.draw import draw
 from warmstart.errors import InputError
 from warmstart.networks import choices, transfer
 from warmstart.seeds import derive, generator
-from warmstart.training import backends, ending, shared
+from warmstart.training import backends, convolution, ending, shared
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import balanced
 from warmstart.training.probe import is_due, samples
@@ -135,7 +135,7 @@ class Trainer:
         def outputs() -> np.ndarray:
             assign(self._program.variables, standing.states[0])
             x = self.data.task.x_validation.astype(keras.config.floatx())
-            return np.array(self.model(x, training=False))
+            return np.array(convolution.outputs(self.model, x))
 
         result = ending.result(
             self.cohort,

@@ -15,7 +15,7 @@ import numpy as np
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, backbones, building, choices, saving
 from warmstart.seeds import derive
-from warmstart.training import backends, fitted, race, scores, shared
+from warmstart.training import backends, convolution, fitted, race, scores, shared
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import balanced
@@ -176,7 +176,7 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[float]:
     """
     trial = cohort.trials[0]
     task, model = _task(cohort, trial), _trained(cohort, trial, store)
-    outputs = np.array(model(task.x_validation, training=False))
+    outputs = np.array(convolution.outputs(model, task.x_validation))
     if cohort.on_features:
         source = cohort.source(trial)
         assert source

@@ -25,18 +25,20 @@ def is_out_of_memory(error: Exception) -> bool:
 def trials_at_once(bytes_per_trial: int) -> int:
     """How many trials to stack: on a CPU one, whose weights then stay in a core's cache; on an
     accelerator as many as fit half its memory."""
-    device = jax.local_devices()[0]
-    if device.platform == "cpu":
+    if on_cpu():
         return 1
-    memory = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
+    memory = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 8 * 2**30)
     return max(1, memory // 2 // bytes_per_trial)
+
+
+def on_cpu() -> bool:
+    return bool(jax.local_devices()[0].platform == "cpu")
 
 
 def clock() -> float:
     """Seconds of training: of this process's processor time, which other work on the machine does
     not lengthen; where an accelerator does the work, of wall time."""
-    on_cpu = jax.local_devices()[0].platform == "cpu"
-    return time.process_time() if on_cpu else time.perf_counter()
+    return time.process_time() if on_cpu() else time.perf_counter()
 
 
 def take(x: jax.Array, rows: jax.Array) -> jax.Array:

@@ -21,10 +21,14 @@ def trials_at_once(bytes_per_trial: int) -> int:
     return 1
 
 
+def on_cpu() -> bool:
+    return not tf.config.list_physical_devices("GPU")
+
+
 def clock() -> float:
     """Seconds of training: of this process's processor time, which other work on the machine does
     not lengthen; where a GPU does the work, of wall time."""
-    return time.perf_counter() if tf.config.list_physical_devices("GPU") else time.process_time()
+    return time.process_time() if on_cpu() else time.perf_counter()
 
 
 def take(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
