@@ -216,8 +216,8 @@ def test_the_new_metric_decides(extended: Path) -> None:
 @pytest.mark.slow
 def test_the_new_arms_learn(extended: Path) -> None:
     for study, arms in (
-        ("mine", {"plain", "mish", "orthogonal_relu", "layer_norm"}),
-        ("convolution", {"dense", "convolution"}),
+        ("mine", {"plain", "hard_silu", "orthogonal_relu", "unit_norm"}),
+        ("bottleneck", {"wide", "narrow"}),
     ):
         said(extended, f"dvc repro --quiet compare@{study}")
         frame = records(extended, f"compare/{study}")
@@ -235,22 +235,23 @@ import numpy as np
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Initializer
 from warmstart.networks import choices, building
+from warmstart.networks.printing import keras_code
 x = np.linspace(-3, 3, 64, dtype="float32").reshape(1, -1)
-mish = np.asarray(choices.activation(Activation(name="mish")).build()(x))
-np.testing.assert_allclose(mish, x * np.tanh(np.log1p(np.exp(x))), rtol=1e-5, atol=1e-6)
+hard = np.asarray(choices.activation(Activation(name="hard_silu")).build()(x))
+np.testing.assert_allclose(hard, x * np.clip(x + 3, 0, 6) / 6, rtol=1e-5, atol=1e-6)
 w = np.asarray(choices.initializer(Initializer(name="orthogonal_relu"), 3).build()((60, 20)))
 np.testing.assert_allclose(w.T @ w, 2 * np.eye(20), atol=1e-4)
-norm = building.build(Arm(layer_norm=True, hidden=(9,)).resolve(64), 64, 3, 1)
+norm = building.build(Arm(unit_norm=True, hidden=(9,)).resolve(64), 64, 3, 1)
 names = [layer.name for layer in norm.layers]
-assert names == ["hidden_1", "layer_norm_1", "activation_1", "logits"], names
-net = building.build(Arm(filters=(4, 8), hidden=(9,)).resolve(64), 64, 3, 1)
-assert [layer.output.shape[1:] for layer in net.layers if "convolution" in layer.name][::2] == [
-    (4, 4, 4), (2, 2, 8)
-]
-assert Arm(layer_norm=False).content() == Arm().content() and "filters" not in Arm().content()
-code = choices.keras_code(Arm(filters=(4,)).resolve(64), learning_rate=0.1, classes=3,
+assert names == ["hidden_1", "activation_1", "unit_norm_1", "logits"], names
+net = building.build(Arm(bottleneck=7, hidden=(9,)).resolve(64), 64, 3, 1)
+names = [layer.name for layer in net.layers]
+assert names == ["bottleneck", "hidden_1", "activation_1", "logits"], names
+plain = Arm().content()
+assert Arm(unit_norm=False).content() == plain and not {"unit_norm", "bottleneck"} & plain.keys()
+code = keras_code(Arm(bottleneck=7).resolve(64), learning_rate=0.1, classes=3,
     task=__import__("pathlib").Path("full.npz"), features=64, batch_size=8, epochs=1)
-assert "Reshape((8, 8, 1)), keras.layers.Conv2D(4, 3, " in code, code
+assert 'keras.layers.Dense(7, kernel_initializer="he_normal")' in code, code
 print("as it says")
 """
     (extended / "look.py").write_text(program, encoding="utf-8")

@@ -12,7 +12,7 @@ from warmstart.analysis.statistics import of_gains
 from warmstart.analysis.summary import Interval
 from warmstart.analysis.words import Wording, listed, wording
 from warmstart.analysis.yardsticks import headline_of, held_against, verdict_first
-from warmstart.config.arm import Arm
+from warmstart.config.arm import LATE, Arm
 from warmstart.config.params import Compare
 from warmstart.contrasts import Contrasts, Difference, level_of, out_of_line
 from warmstart.networks.printing import keras_code
@@ -140,22 +140,15 @@ def _trained(
             if arm not in study.summary.arms:
                 continue
             resolved = network.resolve(shape)
-            # what settings do not say
-            without = {
-                "skip_connections": "false",
-                "class_weight": "none",
-                "network": "dense",
-                "augmentation": "none",
-            }
             wanted = (
-                without
+                LATE  # what settings do not say
                 | resolved.settings()
                 | {
                     "epochs": str(compare.epochs),
                     "batch_size": str(compare.batch_size),
                 }
             )
-            if wanted.items() <= (without | study.summary.arms[arm].settings).items():
+            if wanted.items() <= (LATE | study.summary.arms[arm].settings).items():
                 trained.append(_Candidate(study=study, arm=arm, network=resolved))
     return trained
 
@@ -242,13 +235,14 @@ def _without_default(best: _Candidate) -> str:
 
 def _described(candidate: _Candidate) -> str:
     summary, network = candidate.study.summary.arms[candidate.arm], candidate.network
-    settings = network.settings()
+    settings, (kind, _) = network.settings(), network.normalization
     parts = [
         *([settings["network"]] if network.network.is_convolutional else []),
         f"hidden layers {settings['hidden']}",
         settings["activation"],
         settings["initializer"],
         *([f"batch norm {settings['batch_norm']}"] if network.batch_norm.name != "none" else []),
+        *([f"{kind.replace('_', ' ')} {settings[kind]}"] if kind != "batch_norm" else []),
         *([f"dropout {settings['dropout']}"] if network.dropout else []),
         *([f"alpha dropout {settings['alpha_dropout']}"] if network.alpha_dropout else []),
         *([f"clipping {settings['clipping']}"] if network.clipping.name != "none" else []),
@@ -257,6 +251,7 @@ def _described(candidate: _Candidate) -> str:
         *(["balanced class weights"] if settings.get("class_weight") == "balanced" else []),
         *([f"augmentation {settings['augmentation']}"] if network.augmentation else []),
         f"{settings['optimizer']} at a learning rate of {summary.learning_rate:g}",
+        *([f"schedule {settings['schedule']}"] if "schedule" in settings else []),
     ]
     return ", ".join(parts)
 

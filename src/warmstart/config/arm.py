@@ -7,7 +7,7 @@ comes from the base network of its study.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import prod
+from math import gcd, prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -21,8 +21,12 @@ from warmstart.config.parts import (
     Activation,
     BatchNorm,
     Clipping,
+    GroupNorm,
     Initializer,
+    Norm,
     Optimizer,
+    Place,
+    Schedule,
 )
 from warmstart.config.spending import too_large
 from warmstart.config.values import Frozen, Layers, Share, spread, text
@@ -46,6 +50,19 @@ def _repeat(value: Any) -> Any:
     if problems:
         raise ValueError("\n".join(problems))
     return (value["width"],) * value["depth"]
+
+
+LATE = {
+    "network": "dense",
+    "skip_connections": "false",
+    "class_weight": "none",
+    "augmentation": "none",
+    "layer_norm": "none",
+    "group_norm": "none",
+    "rms_norm": "none",
+    "schedule": "constant",
+}
+"""Fields younger than records that people have, with what they are where they are off."""
 
 
 class Arm(Frozen):
@@ -77,6 +94,15 @@ class Arm(Frozen):
     training samples have its class: n / (classes · of its class), as Keras's `class_weight`."""
     augmentation: Augmenting = Augmentation()
     """Of training images, in every step anew; `none` unless given."""
+    layer_norm: Annotated[Norm, BeforeValidator(spread)] = Norm(name="none")
+    """Layer normalization (Ba et al. 2016) in every hidden layer: over its units, sample by
+    sample."""
+    group_norm: Annotated[GroupNorm, BeforeValidator(spread)] = GroupNorm(name="none")
+    """The same over each of several groups of its units (Wu & He 2018)."""
+    rms_norm: Annotated[Norm, BeforeValidator(spread)] = Norm(name="none")
+    """The same without a mean: by the root mean square (Zhang & Sennrich 2019)."""
+    schedule: Annotated[Schedule, BeforeValidator(spread)] = Schedule(name="constant")
+    """Of the learning rate, step by step."""
     self_normalize: bool = False
     """Insist on SELU's conditions (Klambauer et al. 2017): see `conflicts`."""
 
@@ -93,10 +119,11 @@ class Arm(Frozen):
         Layers: of a dense network the chapter's 300-100-50-50-50 from 256 features on
         (Fashion-MNIST has 784), and 100-50-50-50-50 below (digits has 64); behind convolutions one
         of 64 units, behind residual blocks none. Initializers: the chapter's table, `PAIRING`.
+        Groups of normalization: the most, up to 8, that divide what every hidden layer puts out.
 
         Raises:
             InputError: if samples of `shape` are nothing for this network, which stands at `where`
-                in params.yaml.
+                in params.yaml, or its groups do not divide its layers.
         """
         shape = (shape,) if isinstance(shape, int) else shape
         hidden, initializer = self.hidden, self.initializer
@@ -111,6 +138,12 @@ class Arm(Frozen):
         head = self.head_initializer
         if head.name == "auto":
             head = GLOROT_UNIFORM
+        widths = (*(layer.filters for layer in network.layers), *hidden)
+        groups = self.group_norm.groups
+        if groups == "auto":
+            groups = max(count for count in range(1, 9) if gcd(*widths) % count == 0)
+        for misfit in self._misfits_of_groups(widths):
+            raise InputError(f"{where}.{misfit}" if where else misfit)
         return self.model_copy(
             update={
                 "network": network,
@@ -118,6 +151,7 @@ class Arm(Frozen):
                 "hidden": hidden,
                 "initializer": initializer,
                 "head_initializer": head,
+                "group_norm": self.group_norm.model_copy(update={"groups": groups}),
             }
         )
 
@@ -129,6 +163,7 @@ class Arm(Frozen):
             "activation": ("negative_slope", 0.2),
             "clipping": ("threshold", 1.0),
             "optimizer": ("momentum", 0.9),
+            "schedule": ("share", 0.1),
         }
         neutral: dict[str, Any] = {
             key: getattr(self, key).model_copy(update={setting: value})
@@ -147,9 +182,21 @@ class Arm(Frozen):
         pairs = enumerate(pairwise(self.hidden), start=2) if self.skip_connections else ()
         return tuple(number for number, (before, units) in pairs if before == units)
 
+    @property
+    def normalization(self) -> tuple[str, Place]:
+        """Which normalization every hidden layer has, as the field is called, and where."""
+        return next(iter(self._normalizations().items()), ("batch_norm", "none"))
+
+    def _normalizations(self) -> dict[str, Place]:
+        """All that are asked for in the hidden layers: where they stand."""
+        places: dict[str, Place] = {"batch_norm": self.batch_norm.place}
+        places |= {key: getattr(self, key).name for key in ("layer_norm", "group_norm", "rms_norm")}
+        return {key: place for key, place in places.items() if place != "none"}
+
     def conflicts(self) -> list[str]:
         """Contradictions in what this network asks for; empty when there are none."""
         found = self._conflicts_of_selu() if self.self_normalize else []
+        found += self._conflicts_of_normalizations()
         # both networks that `auto` stands for have layers of 50 units in a row
         if self.skip_connections and self.network.is_convolutional:
             found.append(
@@ -164,11 +211,34 @@ class Arm(Frozen):
             )
         return found
 
+    def _conflicts_of_normalizations(self) -> Iterator[str]:
+        first, *others = self._normalizations().items() or [("", "")]
+        for key, place in others:
+            yield (
+                f"{key}: expected none, since hidden layers have one normalization and {first[0]} "
+                f"is {first[1]}, received {place}; set one of the two to none"
+            )
+        if self.hidden != "auto":
+            yield from self._misfits_of_groups(self.hidden)
+
+    def _misfits_of_groups(self, widths: Sequence[int]) -> Iterator[str]:
+        """A line where group normalization cannot divide layers of these `widths`."""
+        groups = self.group_norm.groups
+        if self.group_norm.name != "none" and groups != "auto" and gcd(*widths) % groups:
+            yield (
+                "group_norm.groups: expected a number that divides the units or filters of every "
+                f"hidden layer ({text(tuple(widths))}), received {groups}; change it, or leave it "
+                "out"
+            )
+
     def _conflicts_of_selu(self) -> list[str]:
         wanted = [
             ("activation", self.activation.name, ("selu",)),
             ("initializer", self.initializer.name, ("auto", "lecun_normal")),
             ("batch_norm", self.batch_norm.name, ("none",)),
+            ("layer_norm", self.layer_norm.name, ("none",)),
+            ("group_norm", self.group_norm.name, ("none",)),
+            ("rms_norm", self.rms_norm.name, ("none",)),
             ("dropout", self.dropout, (0.0,)),
             ("standardize", str(self.standardize).lower(), ("true",)),
             ("skip_connections", str(self.skip_connections).lower(), ("false",)),
@@ -182,18 +252,14 @@ class Arm(Frozen):
         ]
 
     def content(self) -> dict[str, Any]:
-        """Every choice as plain values, for keys. Of skip connections and the like
-        nothing is said where there are none, here and in `settings`: keys and records from before
-        there were any stay as they are."""
-        late = {
-            "network": Network(name="dense"),
-            "skip_connections": False,
-            "class_weight": "none",
-            "augmentation": Augmentation(),
-        }
-        return self.model_dump(
-            exclude={key for key, off in late.items() if getattr(self, key) == off}
-        )
+        """Every choice as plain values, for keys. Of what is `LATE` nothing is said where it is
+        off, here and in `settings`: keys and records from before there was any stay as they are.
+        """
+        return self.model_dump(exclude={key for key, off in LATE.items() if self._said(key) == off})
+
+    def _said(self, key: str) -> str:
+        value = getattr(self, key)
+        return str(getattr(value, "name", text(value)))
 
     def settings(self) -> dict[str, str]:
         """Every choice as text, for records and tables."""

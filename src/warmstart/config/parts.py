@@ -1,10 +1,10 @@
 """The parts of an arm that are chosen by name: initializers, activations, normalization, clipping,
-optimizers."""
+optimizers, schedules of the learning rate."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from warmstart.config.values import Choice, NonNegative, Positive, Share
+from warmstart.config.values import Choice, Count, NonNegative, Positive, Share
 
 PAIRING: dict[str, Any] = {
     "linear": "glorot_normal",
@@ -18,6 +18,7 @@ PAIRING: dict[str, Any] = {
     "selu": "lecun_normal",
     "gelu": "he_normal",
     "silu": "he_normal",
+    "mish": "he_normal",
 }
 """Every activation, with the initializer that `auto` gives it: Géron, "Hands-On Machine Learning",
 3rd edition, table 11-1 (Glorot: none, tanh, sigmoid; He: ReLU and its kin; LeCun: SELU). One that
@@ -42,7 +43,7 @@ class Initializer(Choice):
     name: Literal[
         "auto", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal",
         "lecun_uniform", "orthogonal", "normal", "truncated_normal", "uniform", "ones", "zeros",
-        "variance_scaling",
+        "variance_scaling", "lsuv",
     ]  # fmt: skip
     stddev: NonNegative = 1.0
     bound: NonNegative = 1.0
@@ -76,6 +77,10 @@ class Activation(Choice):
             yield f"lower ({self.lower:g}) must not exceed upper ({self.upper:g})"
 
 
+Place = Literal["none", "before", "after"]
+"""Of a normalization in every hidden layer: before or after the activation."""
+
+
 class BatchNorm(Choice):
     """Where it stands: `before` or `after` every hidden activation, on the `input`, or both."""
 
@@ -90,10 +95,24 @@ class BatchNorm(Choice):
         return self.name in ("input", "input+before", "input+after")
 
     @property
-    def place(self) -> Literal["none", "before", "after"]:
+    def place(self) -> Place:
         """Where it stands in every hidden layer: before or after the activation."""
         place: Any = self.name.removeprefix("input").removeprefix("+") or "none"
         return place
+
+
+class Norm(Choice):
+    """Where a normalization that looks at each sample alone stands."""
+
+    name: Place
+
+
+class GroupNorm(Norm):
+    """Where group normalization stands, and in how many groups it takes the units of a layer."""
+
+    takes: ClassVar = {"groups": ("before", "after")}
+    groups: Literal["auto"] | Count = "auto"
+    """`auto`: the most, up to 8, that divide the units of every hidden layer."""
 
 
 class Clipping(Choice):
@@ -108,5 +127,20 @@ class Optimizer(Choice):
     """Keras's optimizer; the learning rate is the trial's, not the arm's."""
 
     takes: ClassVar = {"momentum": ("momentum", "nesterov")}
-    name: Literal["sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop"]
+    name: Literal[
+        "sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop", "muon", "lion"
+    ]
     momentum: Share = 0.9
+
+
+class Schedule(Choice):
+    """What becomes of the learning rate from step to step of a phase: see `networks.schedules`."""
+
+    takes: ClassVar = {"share": ("warmup", "warmup_cosine")}
+    name: Literal["constant", "warmup", "cosine", "warmup_cosine"]
+    share: Share = 0.1
+    """Of the steps of a phase, in which the rate rises."""
+
+    @property
+    def warms_up(self) -> bool:
+        return self.name in ("warmup", "warmup_cosine")

@@ -8,7 +8,7 @@ import keras
 from warmstart.config.arm import Arm
 from warmstart.config.network import LAST_OF_BLOCK
 from warmstart.networks import choices
-from warmstart.networks.choices import Call
+from warmstart.networks.calls import Call
 
 
 class Start(NamedTuple):

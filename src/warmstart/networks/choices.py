@@ -3,13 +3,13 @@
 Classes are named as text, so that printing needs no Keras.
 """
 
-import importlib
-import json
 from typing import Any
 
 from warmstart.config.arm import Arm
 from warmstart.config.network import LAST_OF_BLOCK, Convolution
 from warmstart.config.parts import GLOROT_UNIFORM, Activation, Initializer
+from warmstart.networks import schedules
+from warmstart.networks.calls import UNITS, Call, Name
 from warmstart.networks.stack import HEAD
 from warmstart.seeds import derive
 
@@ -19,51 +19,12 @@ CLIPPING = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_cli
 (Pascanu et al. 2013, "On the Difficulty of Training Recurrent Neural Networks", algorithm 1)."""
 
 
-class Call:
-    """A class with its arguments: `build` makes the object, `str` is the code that would.
-
-    Args:
-        path: module and class.
-        short: what Keras takes in place of the object, such as `he_normal`.
-    """
-
-    def __init__(self, path: str, *positional: Any, short: str = "", **named: Any) -> None:
-        self.path, self.positional, self.short, self.named = path, positional, short, named
-
-    def build(self) -> Any:
-        """The object; arguments that are calls are built too."""
-        module, _, name = self.path.rpartition(".")
-        named = {k: v.build() if isinstance(v, Call) else v for k, v in self.named.items()}
-        return getattr(importlib.import_module(module), name)(*self.positional, **named)
-
-    def __str__(self) -> str:
-        if self.short:
-            return json.dumps(self.short)
-        # names and seeds are left out: a reader's own program has no use for them
-        named = {key: value for key, value in self.named.items() if key not in ("name", "seed")}
-        arguments = [_printed(value) for value in self.positional]
-        arguments += [f"{key}={_printed(value)}" for key, value in named.items()]
-        name = self.path if self.path.startswith("keras.") else self.path.rpartition(".")[2]
-        return f"{name}({', '.join(arguments)})"
-
-
+HIDDEN = "hidden_"
+"""What the names of layers with a kernel start with, a number comes after it."""
 SHORTCUT = "shortcut"
 """What the names of projections start with."""
 AUGMENTATION = "augmentation"
 """Name of the layer that changes training images, in every network: all arms draw the same."""
-UNITS, FILTERS, STRIDES = "units", "filters", "strides"
-"""Stand for these numbers where code is printed: the variables that hold them there."""
-
-
-def _printed(value: Any) -> str:
-    if isinstance(value, float):
-        short = f"{value:g}"
-        return short if float(short) == value else repr(value)
-    return (
-        json.dumps(value)
-        if isinstance(value, str) and value not in (UNITS, FILTERS, STRIDES)
-        else str(value)
-    )
 
 
 def layer_seed(seed: int, layer: str) -> int:
@@ -82,6 +43,7 @@ def initializer(choice: Initializer, seed: int | None = None) -> Call:
     - LeCun:  1 / fan_in    (LeCun et al. 1998, section 4.6)
 
     Orthogonal kernels have orthonormal columns, or rows where these are fewer (Saxe et al. 2014).
+    LSUV starts with these; `lsuv.scale` does the rest on samples.
     """
     scaling = "keras.initializers.VarianceScaling"
     match choice.name:
@@ -93,8 +55,8 @@ def initializer(choice: Initializer, seed: int | None = None) -> Call:
             return Call("keras.initializers.RandomUniform", -choice.bound, choice.bound, seed=seed)
         case "variance_scaling":
             return Call(scaling, choice.scale, choice.mode, choice.distribution, seed=seed)
-        case "orthogonal":
-            return Call("keras.initializers.Orthogonal", seed=seed, short=choice.name)
+        case "orthogonal" | "lsuv":
+            return Call("keras.initializers.Orthogonal", seed=seed, short="orthogonal")
         case "ones" | "zeros":
             return Call(f"keras.initializers.{choice.name.title()}", short=choice.name)
     family, shape = choice.name.split("_")
@@ -124,15 +86,34 @@ def activation(
             return Call("keras.layers.Activation", keras_name, name=name)
 
 
-def optimizer(arm: Arm, learning_rate: float = 0.01) -> Call:
-    """The optimizer of `arm` with its clipping."""
+def optimizer(
+    arm: Arm, learning_rate: float = 0.01, spans: tuple[int | Name, int | Name] = (1, 0)
+) -> Call:
+    """The optimizer of `arm` with its clipping and its schedule, of these `spans` in steps (see
+    `schedules.spans`).
+
+    - Muon (Jordan 2024, "Muon: An optimizer for hidden layers in neural networks"; Liu et al. 2025,
+      "Muon is Scalable for LLM Training", section 2.2): of kernels of dense layers the momentum is
+      orthogonalized, then scaled by 0.2 √(the longer side). Keras steps by AdamW for all else:
+      biases, normalizations, kernels of convolutions, and the output layer, which is named here.
+    - Lion (Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2): the
+      sign of 0.9 m + 0.1 g; then m becomes 0.99 m + 0.01 g.
+    """
     choice, clipping = arm.optimizer, arm.clipping
-    kinds = {"adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "rmsprop": "RMSprop"}
-    named: dict[str, Any] = {"learning_rate": learning_rate}
+    kinds = {
+        "adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "rmsprop": "RMSprop",
+        "muon": "Muon", "lion": "Lion",
+    }  # fmt: skip
+    rate: float | Call = learning_rate
+    if arm.schedule.name != "constant":
+        rate = schedules.schedule(arm.schedule, learning_rate, *spans)
+    named: dict[str, Any] = {"learning_rate": rate}
     if choice.name in ("momentum", "nesterov"):
         named["momentum"] = choice.momentum
     if choice.name == "nesterov":
         named["nesterov"] = True
+    if choice.name == "muon":
+        named["exclude_layers"] = [HEAD]
     if clipping.name != "none":
         named[CLIPPING[clipping.name]] = clipping.threshold
     return Call(f"keras.optimizers.{kinds.get(choice.name, 'SGD')}", **named, name=choice.name)
@@ -141,6 +122,25 @@ def optimizer(arm: Arm, learning_rate: float = 0.01) -> Call:
 def batch_norm(arm: Arm, name: str) -> Call:
     """Batch normalization (Ioffe and Szegedy 2015)."""
     return Call("keras.layers.BatchNormalization", momentum=arm.batch_norm.momentum, name=name)
+
+
+def normalization(arm: Arm, kind: str, name: str) -> Call:
+    """The layer of `kind`, a field of `arm`. Of each sample x, over its units (of a convolution:
+    over the channels at each place), with a learned γ and β for each:
+
+    - layer_norm: γ (x - mean) / √(variance + ε) + β (Ba et al. 2016, equation 4)
+    - group_norm: the same, over the units of each group (of a convolution: over its channels at all
+      places; Wu & He 2018, equations 1, 2 and 6)
+    - rms_norm: γ x / √(mean of x² + ε) (Zhang & Sennrich 2019, equation 4), without β
+    """
+    match kind:
+        case "layer_norm":
+            return Call("keras.layers.LayerNormalization", name=name)
+        case "group_norm":
+            return Call("keras.layers.GroupNormalization", arm.group_norm.groups, name=name)
+        case "rms_norm":
+            return Call("keras.layers.RMSNormalization", name=name)
+    return batch_norm(arm, name)
 
 
 def entry(arm: Arm, features: int, seed: int = 0) -> list[Call]:
@@ -170,18 +170,18 @@ def block(
     it keeps the size of its input. The second one of a residual block adds the block's input ahead
     of its activation. Where code is printed, `strides` is the name of the number.
 
-    A layer that batch norm follows directly has no bias, since β takes its place. Dropout comes
-    last, so that batch norm's statistics are those of inference.
+    A layer that a normalization with β follows directly has no bias, since β takes its place.
+    Dropout comes last, so that batch norm's statistics are those of inference.
     """
 
     def own(kind: str) -> dict[str, Any]:
         name = f"{kind}_{number}"
         return {"name": name, "seed": layer_seed(seed, name)}
 
-    place, norm = arm.batch_norm.place, batch_norm(arm, f"batch_norm_{number}")
-    hidden = own("hidden")
+    kind, place = arm.normalization
+    norm, hidden = normalization(arm, kind, f"{kind}_{number}"), own("hidden")
     kernel: dict[str, Any] = {"kernel_initializer": initializer(arm.initializer, hidden["seed"])}
-    if place == "before":
+    if place == "before" and kind != "rms_norm":
         kernel["use_bias"] = False
     if convolution:
         strides = strides or convolution.strides
@@ -217,17 +217,20 @@ def projection(
 ) -> list[Call]:
     """What makes the input of a residual block as large as what its last convolution, `number`,
     puts out: a convolution of 1 × 1 (He et al. 2016, "Deep Residual Learning", option B of section
-    3.3), with batch norm where its own layers have it ahead of their activation."""
+    3.3), normalized where its own layers are, ahead of their activation."""
     name = f"{SHORTCUT}_{number}"
     kernel: dict[str, Any] = {
         "kernel_initializer": initializer(arm.initializer, layer_seed(seed, name)),
         "side": 1,
     }
-    if arm.batch_norm.place != "before":
+    kind, place = arm.normalization
+    if place != "before":
         return [_convolution(arm, filters, strides, name, **kernel)]
+    if kind != "rms_norm":
+        kernel["use_bias"] = False
     return [
-        _convolution(arm, filters, strides, name, use_bias=False, **kernel),
-        batch_norm(arm, f"batch_norm_{name}"),
+        _convolution(arm, filters, strides, name, **kernel),
+        normalization(arm, kind, f"{kind}_{name}"),
     ]
 
 

@@ -7,18 +7,9 @@ from pathlib import Path
 from warmstart.config.arm import Arm
 from warmstart.config.network import LAST_OF_BLOCK, Convolution
 from warmstart.config.parts import GLOROT_UNIFORM
-from warmstart.networks.choices import (
-    FILTERS,
-    STRIDES,
-    Call,
-    block,
-    entry,
-    flatten,
-    head,
-    optimizer,
-    pooling,
-    projection,
-)
+from warmstart.networks import schedules
+from warmstart.networks.calls import FILTERS, STRIDES, Call
+from warmstart.networks.choices import block, entry, flatten, head, optimizer, pooling, projection
 
 
 def keras_code(
@@ -45,9 +36,12 @@ def keras_code(
     """
     layers = block(arm)
     kind = arm.network
-    output = str(head(classes or 1, choice=arm.head_initializer))
+    last = head(classes or 1, choice=arm.head_initializer)
     if arm.head_initializer == GLOROT_UNIFORM:
-        output = str(Call("keras.layers.Dense", classes or 1))  # it is Keras's default
+        del last.named["kernel_initializer"]  # it is Keras's default
+    output = last.code() if arm.optimizer.name == "muon" else str(last)  # which needs its name
+    scaled = _scaled(arm)
+    steps, spans = schedules.code(arm.schedule, batch_size, epochs)
     loss = "SparseCategoricalCrossentropy(from_logits=True)" if classes else "MeanSquaredError()"
     ahead = [str(call) for call in entry(arm, features)]
     connected = {"residual": _residual}.get(kind.name, _skipping if arm.skips else _sequential)
@@ -55,13 +49,16 @@ def keras_code(
         "import keras",
         "import numpy as np",
         *_imports([*entry(arm, features), *layers]),
+        *(["", "from warmstart.networks import lsuv"] if scaled else ()),
         "",
         *_data(task, arm.standardize),
         *(_WEIGHTS if arm.class_weight == "balanced" else ()),
         "",
         *connected(arm, f"keras.Input(({features},))", ahead, layers, output),
+        *([f'lsuv.scale(model, {scaled}, data["x_train"])'] if scaled else ()),
+        *steps,
         "model.compile(",
-        f"    optimizer={optimizer(arm, learning_rate)},",
+        f"    optimizer={optimizer(arm, learning_rate, spans)},",
         f"    loss=keras.losses.{loss},",
         f'    metrics=["{"accuracy" if classes else "mae"}"],',
         ")",
@@ -77,6 +74,14 @@ def keras_code(
         "",
     ]
     return "\n".join(lines)
+
+
+def _scaled(arm: Arm) -> str:
+    """Those of the printed model's layers that LSUV scales; empty: none."""
+    hidden, last = (c.name == "lsuv" for c in (arm.initializer, arm.head_initializer))
+    if hidden:
+        return "model.layers" if last else "model.layers[:-1]"
+    return "model.layers[-1:]" if last else ""
 
 
 _WEIGHTS = (

@@ -70,14 +70,29 @@ def clipped(optimizer: keras.optimizers.Optimizer, gradients: list[Any]) -> list
 
 
 def feed_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Fed]:
-    """Have `optimizer` read its momentum and clip threshold, where it has them, from variables."""
-    fed = {}
+    """Have `optimizer` read its momentum, its clip threshold and all of its schedule, where it has
+    them, from variables."""
+    fed = _feed_schedule(optimizer._learning_rate)  # `learning_rate` is its value
     if getattr(optimizer, "momentum", 0.0) and isinstance(optimizer, keras.optimizers.SGD):
         fed["momentum"] = optimizer.momentum = Fed(optimizer.momentum)
     for setting in CLIPPING.values():
         if getattr(optimizer, setting) is not None:
             fed["clip_threshold"] = Fed(getattr(optimizer, setting))
             setattr(optimizer, setting, fed["clip_threshold"])
+    return fed
+
+
+def _feed_schedule(schedule: Any) -> dict[str, Fed]:
+    """Have `schedule` read the rate and its steps; any other learning rate is a variable."""
+    if not isinstance(schedule, keras.optimizers.schedules.CosineDecay):
+        return {}
+    fed = {"learning_rate": Fed(0.0), "decay_steps": Fed(1.0)}
+    rate = "initial_learning_rate" if schedule.warmup_target is None else "warmup_target"
+    setattr(schedule, rate, fed["learning_rate"].variable)
+    schedule.decay_steps = fed["decay_steps"].variable
+    if rate == "warmup_target":
+        fed["warmup_steps"] = Fed(0.0)
+        schedule.warmup_steps = fed["warmup_steps"].variable
     return fed
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks.choices import SHORTCUT
+from warmstart.networks.choices import HIDDEN, SHORTCUT
 from warmstart.training import backends, fed
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
@@ -91,8 +91,14 @@ class Probe:
             if hasattr(layer, "kernel") and not layer.name.startswith(SHORTCUT)
         ]
         self._places = [
-            _Place(layer, *(layers.get(f"{k}_{n}") for k in ("activation", "batch_norm", "skip")))
-            for n, layer in enumerate(kernels, start=1)
+            _Place(
+                layer,
+                *(
+                    layers.get(f"{kind}_{layer.name.removeprefix(HIDDEN)}")
+                    for kind in ("activation", "batch_norm", "skip")
+                ),
+            )
+            for layer in kernels
         ]
         # zeros that are added to what goes into an activation: the gradient with respect to them
         # is the gradient there, on every backend

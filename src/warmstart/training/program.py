@@ -1,9 +1,9 @@
 """One epoch of a network as one compiled program.
 
 The model is an ordinary Keras model and the optimizer Keras's own; the program only removes the
-overhead between their steps. Weights, optimizer state, learning rate, momentum, clip threshold,
-leaky slope, class weights, batch order: all are data to it, so nothing is traced or compiled again
-for another trial. What differs between backends lies in `backends`.
+overhead between their steps. Weights, optimizer state, learning rate and its schedule, momentum,
+clip threshold, leaky slope, class weights, batch order: all are data to it, so nothing is traced or
+compiled again for another trial. What differs between backends lies in `backends`.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,10 @@ class Numbers:
     momentum: float
     clip_threshold: float
     negative_slope: float
+    decay_steps: int = 1
+    """Steps of the phase beyond a warm-up; for programs with a schedule."""
+    warmup_steps: int = 0
+    """Steps of the warm-up; for programs with one."""
     full_batches: int = 0
     """Full batches in an epoch; for programs with a `rest`."""
     layer_factors: tuple[float, ...] = ()
@@ -95,7 +99,7 @@ class Program:
 
     Args:
         model: not compiled; its LeakyReLU layers read `slope` if that is given.
-        optimizer: not built; its momentum and clip threshold are fed from now on.
+        optimizer: not built; its momentum, clip threshold and schedule are fed from now on.
         batch_size: the last batch of an epoch is smaller if it does not divide the samples.
         trials: how many states the program advances at once.
         factors: of the layers of `model`, if some may be frozen or learn slower than others.
@@ -145,9 +149,9 @@ class Program:
             *(number.variable for number in self._fed.values()),
         ]
         self._fresh_slots = [np.array(variable) for variable in optimizer.variables]
-        self._rate = next(
-            i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate
-        )
+        # the place of the learning rate among them; a schedule has it among what is fed
+        rate = None if "learning_rate" in self._fed else optimizer.learning_rate
+        self._rate = next((i for i, v in enumerate(optimizer.variables) if v is rate), None)
         self._objective = Objective(
             data.classes or 1, reconstruct=reconstruct, class_weights=class_weights
         )
@@ -204,7 +208,8 @@ class Program:
 
     def _slots(self, learning_rate: float) -> list[np.ndarray]:
         slots = list(self._fresh_slots)
-        slots[self._rate] = np.asarray(learning_rate, slots[self._rate].dtype)
+        if self._rate is not None:
+            slots[self._rate] = np.asarray(learning_rate, slots[self._rate].dtype)
         return slots
 
     def _numbers(self, numbers: Numbers) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from warmstart.config.arm import Arm
 from warmstart.data.draw import draw
 from warmstart.errors import InputError
-from warmstart.networks import choices, transfer
+from warmstart.networks import choices, lsuv, schedules, transfer
 from warmstart.seeds import derive, generator
 from warmstart.training import backends, convolution, ending, shared
 from warmstart.training.layers import LayerProbe
@@ -233,7 +234,15 @@ class Trainer:
             if hasattr(layer, "seed_generator"):
                 state = keras.random.SeedGenerator(own).state
                 values[place[id(layer.seed_generator.state)]] = np.array(state)
-        return values
+        if not lsuv.chosen(trial.network, self.model):
+            return values
+        model, x = self._plain(trial.network), np.asarray(self.data.arrays[0])
+        return lsuv.scaled(model, trial.network, values, x[self._seen(trial)], self.cohort.copied)
+
+    @cache  # noqa: B019  a trainer is gone with its cohort
+    def _plain(self, network: Arm) -> keras.Model:
+        """Not that of the program, whose layers read numbers of the trial before."""
+        return shared.build(self.cohort, self.data.task, network)
 
     @cache  # noqa: B019  a trainer is gone with its cohort
     def _copied(self, source: Pretrained | None) -> list[np.ndarray]:
@@ -263,11 +272,16 @@ class Trainer:
             strengths, start = self._pull.of(
                 self.cohort.l2_sp, self._copied(source), self.cohort.copied
             )
+        samples = trial.labels or self._program.samples
+        steps = schedules.steps(phase.epochs, samples, self.cohort.batch_size)
+        decay_steps, warmup_steps = schedules.spans(trial.network.schedule, steps)
         return Numbers(
             learning_rate=trial.learning_rate * phase.learning_rate_factor,
             momentum=trial.network.optimizer.momentum,
             clip_threshold=trial.network.clipping.threshold,
             negative_slope=trial.network.activation.negative_slope,
+            decay_steps=decay_steps,
+            warmup_steps=warmup_steps,
             full_batches=(trial.labels or 0) // self.cohort.batch_size,
             layer_factors=layer_factors,
             class_weights=self._class_weights(trial),
@@ -278,9 +292,8 @@ class Trainer:
     def _class_weights(self, trial: Trial) -> tuple[float, ...]:
         if trial.network.class_weight == "none":
             return ()
-        y = self.data.task.y_train
-        seen = y if trial.labels is None else y[self._drawn(trial.seed, trial.labels)]
-        return balanced(seen, self.data.task.classes)
+        y = self.data.task.y_train[self._seen(trial)]
+        return balanced(y, self.data.task.classes)
 
     def _orders(self, trials: Sequence[Trial], epoch: int, samples: int) -> np.ndarray:
         """(trials, samples) int32; trials of the same seed see the same batches in every arm. Of a
@@ -293,6 +306,10 @@ class Trainer:
             else:
                 order[: trial.labels] = batches.permutation(self._drawn(trial.seed, trial.labels))
         return orders
+
+    def _seen(self, trial: Trial) -> Any:
+        """Which training samples `trial` sees."""
+        return slice(None) if trial.labels is None else self._drawn(trial.seed, trial.labels)
 
     @cache  # noqa: B019  a trainer is gone with its cohort
     def _drawn(self, seed: int, labels: int) -> np.ndarray:

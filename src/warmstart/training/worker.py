@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from warmstart.data.task import Task
-from warmstart.networks import autoencoder, backbones, building, choices, saving
+from warmstart.networks import autoencoder, backbones, building, choices, lsuv, saving, schedules
 from warmstart.seeds import derive
 from warmstart.training import backends, convolution, fitted, race, scores, shared
 from warmstart.training.fed import Fed
@@ -163,6 +163,7 @@ def profile(cohort: Cohort, store: Store, progress: Progress) -> tuple[LayerProb
     trial = cohort.trials[0]
     task, seed = _task(cohort, trial), derive(cohort.root_seed, "trial", trial.seed)
     model, weights = building.build(trial.network, task.features, task.outputs, seed), None
+    lsuv.scale(model, lsuv.chosen(trial.network, model), task.x_train)
     if trial.network.class_weight == "balanced":
         weights = Fed(np.array(balanced(task.y_train, task.classes)))
     return Probe(model, model.variables, *samples(task), class_weights=weights).look(0)
@@ -184,7 +185,10 @@ def export(cohort: Cohort, store: Store, progress: Progress) -> list[float]:
         model = backbones.join(backbones.load(source.file), standardization, model)
     # a head that was fitted had no rate: who goes on with `fit` has Keras's own
     rate = trial.learning_rate or 0.01
-    optimizer = choices.optimizer(trial.network, rate).build()
+    samples = trial.labels or len(task.y_train)
+    steps = schedules.steps(cohort.phases[-1].epochs, samples, cohort.batch_size)
+    spans = schedules.spans(trial.network.schedule, steps)
+    optimizer = choices.optimizer(trial.network, rate, spans).build()
     optimizer.build(model.trainable_variables)  # Keras cannot load one without its slots
     building.compile_for_use(model, optimizer)
     saving.save(model, store.model_path(cohort.key(trial)))
