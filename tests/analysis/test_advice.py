@@ -37,7 +37,7 @@ def results_of(
 
 
 def advice(*studies: Results) -> Advice | None:
-    return advise(COMPARE, studies, features=64, classes=10, task=Path("data/full.npz"))
+    return advise(COMPARE, studies, shape=(64,), classes=10, task=Path("data/full.npz"))
 
 
 def shifted(*by: float) -> list[float]:
@@ -152,7 +152,7 @@ def test_skip_connections_are_described_and_no_other_run_stands_for_them() -> No
     tried = {"relu": (0.9, BASE), "silu": (0.95, better)}
 
     def given(studies: Results) -> str:
-        found = advise(compare, [studies], features=64, classes=10, task=Path("data/full.npz"))
+        found = advise(compare, [studies], shape=(64,), classes=10, task=Path("data/full.npz"))
         assert found
         return found.text + found.code
 

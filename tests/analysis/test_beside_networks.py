@@ -42,7 +42,7 @@ def advice(networks: Results, yardsticks: Results) -> str:
     found = advise(
         COMPARE,
         [networks],
-        features=64,
+        shape=(64,),
         classes=2,
         task=Path("full.npz"),
         yardsticks=yardsticks,
