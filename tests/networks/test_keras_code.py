@@ -95,6 +95,7 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
         network(skip_connections=True, hidden=(6, 6, 4, 4, 4), batch_norm="input+before"),
         network(skip_connections=True, hidden=(4, 4, 3), activation="selu", alpha_dropout=0.1),
         images({"convolutional": {"filters": [2, 3]}}),
+        images("residual", augmentation={"shift": 1, "flip": True}),
         images({"convolutional": {"filters": [2], "convolutions": 2}}, batch_norm="before"),
         images({"convolutional": {"kernel": 2, "pooling": "average"}}, activation="prelu"),
         images("residual"),
