@@ -1,8 +1,8 @@
 """The table: what the book prints, and ours over seeds."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from warmstart.analysis.inference import geometric_interval, interval
@@ -41,6 +41,8 @@ class Row:
     values: tuple[float, ...]
     """Ours, one per seed."""
     settings: str
+    verdict: str = ""
+    """What the row decides, in words, corrected over its experiment; empty: nothing."""
 
     @property
     def ours(self) -> Interval:
@@ -51,6 +53,12 @@ class Row:
         ours = self.ours
         found = {"mean": ours.mean, "low": ours.low, "high": ours.high, "seeds": len(self.values)}
         return asdict(self) | found | {"values": list(self.values)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Row":
+        """What `to_json` gave."""
+        known = {field.name: row[field.name] for field in fields(cls) if field.name in row}
+        return cls(**known | {"values": tuple(row["values"])})
 
 
 def difference(experiment: str, better: Row, worse: Row) -> Row:
@@ -78,8 +86,9 @@ def markdown(rows: Sequence[Row]) -> str:
         f"{_ours(row)} | {len(row.values)} |"
         for row in rows
     ]
+    decided = [f"- {row.experiment}, {row.arm}: {row.verdict}." for row in rows if row.verdict]
     settings = dict.fromkeys(f"- {row.experiment}: {row.settings}; {row.source}." for row in rows)
-    return "\n".join([*lines, "", *settings])
+    return "\n".join([*lines, "", *decided, *settings])
 
 
 def _ours(row: Row) -> str:
