@@ -38,7 +38,7 @@ def prepare(folder: Path) -> dict[str, Task]:
         | {"digest": "d" * 64, "class_names": list(task.class_names)}
         for name, task in tasks.items()
     }
-    card = {"name": "trees", "features": 3, "feature_shape": [3, 1], "tasks": about}
+    card = {"name": "trees", "features": 3, "shape": [3], "feature_shape": [3, 1], "tasks": about}
     write_sealed(folder / "card.json", card)
     return tasks
 

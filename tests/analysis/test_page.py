@@ -49,6 +49,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "name": "made up",
         "n": 240,
         "features": 4,
+        "shape": [4],
         "feature_shape": [2, 2],
         "size": "240 samples of 4 features (2 × 2)",
         "kind": "binary",
@@ -210,6 +211,7 @@ def test_names_that_people_write_are_shown_as_they_are(tmp_path: Path) -> None:
     task["digest"] = "d" * 64
     card = {"name": "<i>Bäume</i>", "n": 4, "features": 1, "feature_shape": [1], "digest": "f" * 64}
     card |= {
+        "shape": [1],
         "size": "4 samples of 1 features",
         "kind": "binary",
         "why": "classes",

@@ -36,6 +36,7 @@ def report(
         "name": "made up",
         "n": 1000,
         "features": 64,
+        "shape": [64],
         "feature_shape": [64],
         "size": "1,000 rows of 64 columns beside the target, 64 features",
         "kind": "multiclass",
