@@ -27,7 +27,9 @@ deadlines.pass_proxies_by()  # to the servers of tests
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first: at the end one process would wait for them."""
-    items.sort(key=lambda item: item.path.name not in ("test_dag.py", "test_worker.py"))
+    longest = "dag", "whole_runs", "program", "worker", "chaos", "flow", "containers"
+    places = {f"test_{name}.py": place for place, name in enumerate(longest)}
+    items.sort(key=lambda item: places.get(item.path.name, len(longest)))
 
 
 @pytest.fixture(scope="module")

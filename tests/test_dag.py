@@ -28,6 +28,18 @@ def project(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
 
 
+@pytest.fixture(scope="module")
+def forced(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A copy in which every stage has run again, and the folder of the trials that finished there,
+    of which it had none before. Shared."""
+    folder = tmp_path_factory.mktemp("forced")
+    project = Path(shutil.copytree(finished, folder / "project", symlinks=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WARMSTART_TRIALS", str(folder / "trials"))
+        run(project, "dvc", "repro", "--force")
+    return project, folder / "trials"
+
+
 def test_outputs_are_where_the_contract_says(finished: Path) -> None:
     for path in (
         "data/prepared/card.json",
@@ -105,20 +117,21 @@ def test_a_second_repro_finds_nothing_to_do(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_force_reproduces_every_byte_but_the_clocks(project: Path) -> None:
-    before = digests(project)
-    run(project, "dvc", "repro", "--force")
-    assert digests(project) == before
+def test_force_reproduces_every_byte_but_the_clocks(
+    finished: Path, forced: tuple[Path, Path]
+) -> None:
+    before = digests(finished)
+    assert digests(forced[0]) == before
     assert "models/a.keras" in before
     assert "results/transfer/records.parquet" in before
 
 
 @pytest.mark.slow
 def test_a_fresh_clone_trains_nothing_again(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    forced: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WARMSTART_TRIALS", str(tmp_path / "trials"))
-    run(project, "dvc", "repro", "--force")
+    project, trials = forced
+    monkeypatch.setenv("WARMSTART_TRIALS", str(trials))
     clone = tmp_path / "clone"
     run(tmp_path, "git", "clone", "--quiet", str(project), str(clone))
     run(clone, "dvc", "repro")  # it has no outputs, and no cache of DVC's
