@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from distributed import Client, get_worker
@@ -14,6 +15,7 @@ from dask_cluster import Dask, dask, until
 from small_task import make_cohort
 from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
+from warmstart.networks import saving
 from warmstart.runtime import dask_client as cluster
 from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Pretrained, Split
@@ -84,6 +86,25 @@ def test_a_cluster_gives_what_local_processes_give(
     assert found == expected
     assert len(found) == 16 + 2 + 3
     assert "a study: 100%| 16/16 trials, in" in capfd.readouterr().err
+
+
+def test_features_are_computed_there_and_come_home(training: Dask, tmp_path: Path) -> None:
+    inputs = keras.Input((6,), name="features")
+    hidden = keras.layers.Dense(4, activation="tanh")(inputs)
+    saving.save(keras.Model(inputs, hidden, name="backbone"), tmp_path / "a.keras")
+    one = make_cohort(tmp_path, Arm(hidden=()), trials=1)
+    asked = replace(one, sources=(Pretrained.of(tmp_path / "a.keras"),), on_features=True)
+    found = []
+    for options in (Executor(workers=1), Executor(address=training.address)):
+        folder = tmp_path / str(options.workers)
+        with executor.start(options, folder) as workers:
+            split = workers.features(replace(asked, phases=()))
+            on_them = replace(asked, splits=(split,), batch_size=8)
+            results = train(workers, folder, on_them)
+            path = folder / "b.keras"
+            workers.export(on_them, on_them.trials[0], path)
+        found.append((split.digest, results, path.read_bytes()))
+    assert found[0] == found[1]
 
 
 def test_what_a_cluster_trained_is_kept_where_it_was_asked_for(

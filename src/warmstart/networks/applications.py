@@ -2,6 +2,7 @@
 
 import socket
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -44,7 +45,12 @@ def build(a: ModelA, size: tuple[int, int], seed: int, *, download: bool) -> ker
     """
     keras.utils.set_random_seed(seed)  # its initializers have no seeds of their own
     known = a.weights != RANDOM
-    with _weights_from(a.weights, download=download) if known else nullcontext():
+    with (
+        _weights_from(a.weights, download=download) if known else nullcontext(),
+        warnings.catch_warnings(),
+    ):
+        # MobileNets say that they take the weights for 224 pixels, as all others do
+        warnings.filterwarnings("ignore", ".*input_shape. is undefined or non-square", UserWarning)
         try:
             return getattr(keras.applications, a.application)(
                 include_top=False,
