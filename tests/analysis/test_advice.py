@@ -168,6 +168,23 @@ def test_skip_connections_are_described_and_no_other_run_stands_for_them() -> No
     assert advice(with_skips) is None  # what ran with them does not stand for what has none
 
 
+def test_normalizations_and_schedules_are_described() -> None:
+    better = shifted(0.04, 0.05, 0.04, 0.05, 0.04)
+    content = COMPARE.model_dump(exclude_unset=True, mode="json")
+    added = {"group_norm": {"after": {"groups": 5}}, "schedule": "cosine", "optimizer": "muon"}
+    content["studies"]["activation"]["arms"]["silu"] = {"activation": "silu"} | added
+    compare = type(COMPARE).model_validate_json(json.dumps(content))
+    texts = {"group_norm": "after(groups=5)", "schedule": "cosine", "optimizer": "muon"}
+    tried = results_of({"relu": (0.9, BASE), "silu": (0.95, better)}, **texts)
+    found = advise(compare, [tried], shape=(64,), classes=10, task=Path("data/full.npz"))
+    assert found
+    assert "silu, he_normal, group norm after(groups=5), muon at a learning" in found.text
+    assert ", schedule cosine. " in found.text
+    assert 'exclude_layers=["logits"]' in found.code
+    assert "CosineDecay(0.1, steps)" in found.code
+    assert "GroupNormalization(5)" in found.code
+
+
 def test_without_the_default_among_the_arms_the_best_on_validation_is_named() -> None:
     found = advice(results_of({"elu": (0.9, [0.99] * 5), "silu": (0.95, BASE)}))
     assert found

@@ -69,7 +69,8 @@ ARM = st.fixed_dictionaries(
             st.fixed_dictionaries({"value": POSITIVE}),
             st.fixed_dictionaries({"global_norm": POSITIVE}),
         ),
-        "optimizer": choice(["sgd", "adam"], nesterov={"momentum": SHARE}),
+        "optimizer": choice(["sgd", "adam", "lion", "muon"], nesterov={"momentum": SHARE}),
+        "schedule": choice(["constant", "cosine"], warmup={"share": SHARE}),
         "standardize": st.booleans(),
     },
 )

@@ -97,7 +97,7 @@ def test_sizes_are_those_of_keras() -> None:
         made, model = arm(network, hidden=(7,)), build(network, hidden=(7,))
         layers = [model.get_layer(f"hidden_{n + 1}") for n in range(len(made.network.layers))]
         assert made.network.maps == (SHAPE, *(layer.output.shape[1:] for layer in layers))
-        assert made.network.weights == sum(layer.kernel.shape.num_elements() for layer in layers)
+        assert made.network.weights == sum(int(np.prod(layer.kernel.shape)) for layer in layers)
         dense = model.get_layer(f"hidden_{len(layers) + 1}")
         assert made.network.flat(FEATURES) == dense.kernel.shape[0]
 

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from small_task import make_numbers, make_task
 from warmstart.config.arm import Arm
-from warmstart.networks import building, choices
+from warmstart.networks import building, choices, schedules
 from warmstart.networks.printing import keras_code
 
 FEATURES, CLASSES = 6, 3
@@ -102,6 +102,9 @@ def described(model: Any) -> list[tuple[str, Any, Any]]:
         images({"residual": {"blocks": 2}}, batch_norm="input+before", dropout=0.1, hidden=(5,)),
         images({"residual": {"filters": [3, 3, 2]}}, batch_norm="after", activation="rrelu"),
         network(initializer="ones", head_initializer={"uniform": {"bound": 0.5}}),
+        network(activation="mish", layer_norm="before", optimizer="lion"),
+        network(hidden=(6, 4), group_norm={"after": {"groups": 2}}, optimizer="muon"),
+        network(rms_norm="before", initializer="lsuv", head_initializer="lsuv", optimizer="muon"),
     ],
     ids=lambda made: str(list(made.settings().values())),
 )
@@ -155,6 +158,32 @@ def test_the_code_of_a_regression_and_of_balanced_classes_runs(tmp_path: Path) -
     assert scope["class_weight"] == pytest.approx(dict(enumerate(expected)))
     assert "    class_weight=class_weight,\n" in code_of(network(class_weight="balanced"), path)
     assert "class_weight" not in code_of(network(), path)
+
+
+@pytest.mark.parametrize("name", ["warmup", "cosine", "warmup_cosine"])
+def test_the_code_has_the_schedule_of_the_training(name: str, task: Path) -> None:
+    """Of 8 samples in batches of 4, for two epochs."""
+    settings = {} if name == "cosine" else {"share": 0.5}
+    made, scope = network(schedule={name: settings}, optimizer="adam"), dict[str, Any]()
+    exec(code_of(made, task).split("model.fit(")[0], scope)
+    spans = schedules.spans(made.schedule, schedules.steps(2, 8, 4))
+    assert sum(spans) == 4
+    ours = scope["model"].optimizer.get_config()["learning_rate"]["config"]
+    theirs = choices.optimizer(made, 0.05, spans).build().get_config()["learning_rate"]["config"]
+    assert ours == theirs
+
+
+def test_the_code_scales_the_layers_that_lsuv_starts(task: Path) -> None:
+    for made, unit in (
+        (network(initializer="lsuv"), (True, False)),
+        (network(head_initializer="lsuv"), (False, True)),
+    ):
+        scope: dict[str, Any] = {}
+        exec(code_of(made, task).split("model.fit(")[0], scope)
+        layers, x = scope["model"].layers, scope["data"]["x_train"]
+        inside = keras.Sequential([keras.Input((FEATURES,)), *layers[:-1]])
+        first, last = np.std(layers[0](x)), np.std(layers[-1](inside(x)))
+        assert [float(value) == pytest.approx(1, rel=1e-5) for value in (first, last)] == [*unit]
 
 
 def test_printing_needs_no_keras() -> None:

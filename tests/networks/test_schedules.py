@@ -61,6 +61,44 @@ def test_lion_by_hand() -> None:
     np.testing.assert_allclose(stepped("lion", gradients, start), expected, rtol=1e-5)
 
 
+def newton_schulz(x: np.ndarray) -> np.ndarray:
+    """Five times x ← a x + (b A + c A²) x with A = x xᵀ, of a flat matrix of length 1 (Jordan)."""
+    x = x / np.linalg.norm(x)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x
+
+
+def test_muon_by_hand() -> None:
+    """Of kernels the momentum, orthogonalized, times 0.2 √(the longer side), as Nesterov has it; of
+    the output layer and of biases AdamW's step. Weights decay by 0.004 of the rate."""
+    draw = np.random.default_rng(1)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, name="hidden_1")])
+    model.add(keras.layers.Dense(3, name="logits"))
+    optimizer: Any = choices.optimizer(Arm(optimizer="muon"), RATE).build()
+    weights = model.trainable_variables
+    expected = [np.array(weight, "float64") for weight in weights]
+    first = [np.zeros_like(weight) for weight in expected]
+    second = [np.zeros_like(weight) for weight in expected]
+    for step in (1, 2, 3):
+        gradients = [draw.normal(size=weight.shape) for weight in expected]
+        optimizer.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradients], weights)
+        for place, gradient in enumerate(gradients):
+            expected[place] *= 1 - 0.004 * RATE
+            if place == 0:  # the kernel of hidden_1, taller than wide
+                first[0] = 0.95 * first[0] + gradient
+                turned = newton_schulz((gradient + 0.95 * first[0]).T).T
+                expected[0] -= RATE * 0.2 * np.sqrt(6) * turned
+            else:
+                first[place] = 0.9 * first[place] + 0.1 * gradient
+                second[place] = 0.999 * second[place] + 0.001 * gradient**2
+                rate = RATE * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+                expected[place] -= rate * first[place] / (np.sqrt(second[place]) + 1e-7)
+    for weight, value in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(np.array(weight), value, rtol=2e-3, atol=2e-4)
+
+
 def test_muon_turns_a_kernels_step_orthogonal() -> None:
     """Jordan 2024: all singular values of the first step are nearly the same, whatever those of the
     gradient (from 1 to 0.2 here)."""

@@ -107,7 +107,8 @@ def test_frozen_layers_compute_what_kerass_do(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop"]
+    "name",
+    ["sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop", "muon", "lion"],
 )
 def test_a_factor_is_a_learning_rate_of_ones_own(name: str) -> None:
     """Five steps by random gradients, against one optimizer of Keras's for each layer."""
@@ -136,6 +137,28 @@ def test_a_factor_is_a_learning_rate_of_ones_own(name: str) -> None:
     for mine, keras_s in zip(model.variables, reference.variables, strict=True):
         # a step is lost in the last bits of a weight of 1 where the rate is low
         np.testing.assert_allclose(np.array(mine), np.array(keras_s), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["muon", "lion"])
+def test_no_sign_and_no_direction_moves_a_frozen_layer(name: str) -> None:
+    """Both make steps of a length of their own out of any gradient: of none, out of 0, too."""
+    network = NETWORK.changed_by(Arm(optimizer=Optimizer(name=name)))
+    model = building.build(network, 6, 3, seed=1)
+    factors, optimizer = Factors(model), choices.optimizer(network, RATE).build()
+    optimizer.build(model.trainable_variables)
+    factors.fed.variable.assign([0.0, 0.0, 1.0, 1.0, 1.0])
+    variables = [*model.variables, *optimizer.variables]
+    start = [np.array(variable) for variable in variables]
+    draw = np.random.default_rng(0)
+    for _ in range(2):
+        gradients = [draw.normal(size=v.shape) for v in model.trainable_variables]
+        values = [keras.ops.convert_to_tensor(gradient, "float32") for gradient in gradients]
+        factors.apply(optimizer, values, factors.before())
+    for variable, old in zip(variables, start, strict=True):
+        if any(layer in variable.path for layer in LAYERS) and "moving" not in variable.path:
+            frozen = any(layer in variable.path for layer in FROZEN)
+            assert np.array_equal(np.array(variable), old) == frozen, variable.path
+            assert np.isfinite(np.array(variable)).all()
 
 
 def test_factors_are_given_for_every_layer_with_weights() -> None:
