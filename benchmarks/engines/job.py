@@ -6,10 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 
-NETWORKS = {"shallow": (300, 100), "deep": (100,) * 20}
+DENSE = {"shallow": (300, 100), "deep": (100,) * 20}
 """Units per hidden layer, between 784 pixels and 10 classes; ELU, He normal."""
+NETWORKS: dict[str, tuple[int, ...]] = DENSE | {"convolutional": ()}
+FILTERS = (16, 32)
+"""Of the convolutional one: 3 × 3, same padding, each followed by 2 × 2 max pooling."""
 
-FEATURES, CLASSES = 784, 10
+IMAGE, FEATURES, CLASSES = (28, 28, 1), 784, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ class Report:
 
 
 def learning_rates(v: int) -> tuple[float, ...]:
-    """`v` of them, in a range in which both networks learn: a diverged trial would stop early."""
+    """`v` of them, in a range in which all networks learn: a diverged trial would stop early."""
     return tuple(float(rate) for rate in np.geomspace(0.003, 0.03, v))
 
 

@@ -1,13 +1,14 @@
 """The user's loop: a model, `compile` and `fit` for every trial. All of Keras's rivals call it."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
-from engines.job import CLASSES, FEATURES, NETWORKS, Job, Report, Trained
+from engines.job import CLASSES, DENSE, FEATURES, FILTERS, IMAGE, NETWORKS, Job, Report, Trained
 from warmstart.data.task import Task
 
 
@@ -60,6 +61,8 @@ def compiled(network: str, learning_rate: float, settings: Settings) -> keras.Mo
         keras.layers.Dense(units, activation="elu", kernel_initializer="he_normal")
         for units in NETWORKS[network]
     ]
+    if network not in DENSE:
+        hidden = [keras.layers.Reshape(IMAGE), *_convolutions(), keras.layers.Flatten(), *hidden]
     model = keras.Sequential([keras.Input((FEATURES,)), *hidden, keras.layers.Dense(CLASSES)])
     model.compile(
         optimizer=keras.optimizers.SGD(learning_rate),
@@ -69,6 +72,14 @@ def compiled(network: str, learning_rate: float, settings: Settings) -> keras.Mo
         jit_compile=settings.jit_compile,
     )
     return model
+
+
+def _convolutions() -> Iterator[keras.layers.Layer]:
+    for filters in FILTERS:
+        yield keras.layers.Conv2D(
+            filters, 3, padding="same", activation="elu", kernel_initializer="he_normal"
+        )
+        yield keras.layers.MaxPooling2D()
 
 
 def feed(task: Task, batch: int, settings: Settings) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from engines.job import NETWORKS, Job, Report, Trained
+from engines.job import DENSE, FILTERS, IMAGE, NETWORKS, Job, Report, Trained
 from warmstart.config.arm import Arm
+from warmstart.config.network import Network
 from warmstart.config.params import Executor
 from warmstart.config.parts import Activation, Initializer
 from warmstart.data.task import Task
@@ -25,11 +26,7 @@ def run(job: Job) -> Report:
 
 
 def _cohort(job: Job) -> Cohort:
-    network = Arm(
-        hidden=NETWORKS[job.network],
-        activation=Activation(name="elu"),
-        initializer=Initializer(name="he_normal"),
-    )
+    network = arm(job.network)
     return Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=job.epochs),),
@@ -41,6 +38,19 @@ def _cohort(job: Job) -> Cohort:
             for seed, rate in enumerate(job.learning_rates)
         ),
     )
+
+
+def arm(name: str) -> Arm:
+    """One of NETWORKS, resolved."""
+    kind = Network(name="dense")
+    if name not in DENSE:
+        kind = Network(name="convolutional", filters=FILTERS)
+    return Arm(
+        network=kind,
+        hidden=NETWORKS[name],
+        activation=Activation(name="elu"),
+        initializer=Initializer(name="he_normal"),
+    ).resolve(IMAGE)
 
 
 def _trained(job: Job, result: Result) -> Trained:

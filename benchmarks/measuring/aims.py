@@ -14,6 +14,7 @@ FASTER = {
     ("deep", "fit-2-processes"): 2.2,
     ("shallow", "fit"): 9.5,
     ("shallow", "fit-2-processes"): 3.5,
+    ("convolutional", "fit"): 4.0,
 }
 FASTER_STUDY = {"optuna": 5.0, "keras-tuner": 8.0, "ray-tune": 8.0, "ray-tune-default": 8.0}
 OF_THE_FLOOR = {"deep": 0.75, "shallow": 0.85}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from engines.job import NETWORKS, Job, learning_rates
+from engines.job import DENSE, NETWORKS, Job, learning_rates
 from measuring.data import WHOLE
 
 OURS = ("warmstart-tensorflow", "warmstart-jax")
@@ -33,7 +33,7 @@ class Selection:
     samples: tuple[int, ...] = ()
     epochs: int = 2
     full: bool = False
-    """Also what takes longer: all parts, batches of 128, both networks, every V."""
+    """Also what takes longer: all parts, batches of 128, both dense networks, every V."""
     cores: int = 2
 
     def __post_init__(self) -> None:
@@ -74,7 +74,9 @@ def _combinations(wanted: Selection) -> Iterator[Combination]:
     parts = {"epochs": _epochs, "study": _study, "flat": _flat}
     for name in wanted.parts or (PARTS if wanted.full else PARTS[:2]):
         for combination in parts[name](wanted):
-            if combination[0] in (wanted.engines or ENGINES):
+            engine, network, *_ = combination
+            # of convolutions, which are no product of matrices, there is no floor
+            if engine in (wanted.engines or ENGINES) and (engine != "floor" or network in DENSE):
                 yield combination
 
 
@@ -94,7 +96,7 @@ def _epochs(wanted: Selection) -> Iterator[Combination]:
 
 def _study(wanted: Selection) -> Iterator[Combination]:
     for network, batch, samples in product(
-        wanted.networks or (tuple(NETWORKS) if wanted.full else ("deep",)),
+        wanted.networks or (tuple(DENSE) if wanted.full else ("deep",)),
         wanted.batches or (32,),
         wanted.samples or (SHORT,),
     ):
@@ -106,7 +108,7 @@ def _study(wanted: Selection) -> Iterator[Combination]:
 def _flat(wanted: Selection) -> Iterator[Combination]:
     yield from product(
         OURS,
-        wanted.networks or NETWORKS,
+        wanted.networks or DENSE,
         wanted.batches or ((32, 128) if wanted.full else (32,)),
         wanted.samples or (SHORT,),
         wanted.v or ((1, 8, 32, 128, 256) if wanted.full else (8, 256)),
@@ -127,7 +129,14 @@ _ESTIMATES = {
     "ray-tune-default": (12.0, 4.0, 2.4),
     "floor": (1.0, 0.0, 0.6),
 }
-_SIZE = {("deep", 32): 1.0, ("shallow", 32): 0.75, ("deep", 128): 0.5, ("shallow", 128): 0.4}
+_SIZE = {
+    ("deep", 32): 1.0,
+    ("shallow", 32): 0.75,
+    ("convolutional", 32): 3.0,
+    ("deep", 128): 0.5,
+    ("shallow", 128): 0.4,
+    ("convolutional", 128): 3.0,
+}
 
 
 def estimate(job: Job) -> float:
@@ -140,6 +149,6 @@ def estimate(job: Job) -> float:
 def line(job: Job) -> str:
     """`job` in a column of jobs."""
     return (
-        f"{job.engine:<22}{job.network:<9}batch {job.batch:<5}V = {job.v:<5}"
+        f"{job.engine:<22}{job.network:<14}batch {job.batch:<5}V = {job.v:<5}"
         f"{job.samples:>7,} samples"
     )

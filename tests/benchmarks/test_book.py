@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,12 +60,19 @@ class Pool:
             for trial in cohort.trials
         }
 
-    def export(self, cohort: Cohort, trial: Trial, path: Path) -> None:
-        names = [f"hidden_{n + 1}" for n in range(len(trial.network.hidden))] + ["logits"]
-        layers = [{"class_name": "Dense", "config": {"name": name}} for name in names]
+    def export(self, cohort: Cohort, trial: Trial, path: Path) -> list[float]:
+        kinds = ["Conv2D"] * len(trial.network.network.layers)
+        kinds += ["Dense"] * len(trial.network.hidden)
+        layers = [
+            {"class_name": kind, "config": {"name": f"hidden_{number}"}}
+            for number, kind in enumerate(kinds, start=1)
+        ]
+        layers.append({"class_name": "Dense", "config": {"name": "logits"}})
+        path.parent.mkdir(exist_ok=True)
         config = {"class_name": "Sequential", "config": {"layers": layers}, "seed": trial.seed}
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("config.json", json.dumps(config))
+        return []
 
 
 def accuracy_of(trial: Trial) -> float:
@@ -181,6 +189,25 @@ def test_each_seed_of_b_starts_on_its_own_a(ran: tuple[list[Row], Pool]) -> None
             assert f"{rate:g}" == trial.arm.removeprefix("B on A, thawed at ")
 
 
+def test_both_kinds_see_the_same_and_start_on_their_own_a(ran: tuple[list[Row], Pool]) -> None:
+    rows, pool = ran
+    of_b = [c for label, c, _ in pool.asked if label == "book@b_dense_20"]
+    seen = {(c.splits, t.seed, t.labels) for c in of_b for t in c.trials}
+    assert {labels for _, _, labels in seen} == {20, 50, 200}
+    assert len({split.digest for splits, _, _ in seen for split in splits}) == 2
+    for cohort in of_b:
+        dense = not cohort.structure.network.is_convolutional
+        kind = "dense" if dense else "convolutional"
+        assert {s.file.parent.name for s in cohort.sources} <= {kind}
+        assert {t.learning_rate for t in cohort.trials} == {0.01, 0.03, 0.1, 0.3}
+        assert cohort.epochs == 30
+    a = {c.structure.network.name: c for label, c, _ in pool.asked if label.startswith("book@a_")}
+    assert {(c.epochs, c.batch_size, c.splits) for c in a.values()} == {(12, 32, a["dense"].splits)}
+    gains = [r for r in rows if r.verdict]
+    assert len(gains) == 6
+    assert {r.values for r in gains} == {(0.0, 0.0)}
+
+
 def test_rows_hold_the_books_number_and_ours(ran: tuple[list[Row], Pool]) -> None:
     rows, _ = ran
     selu = row(rows, "100 layers", "selu", "validation accuracy")
@@ -216,7 +243,7 @@ def test_the_table_is_readable_and_written(
         in lines
     )
     assert "| 100 layers | selu − relu | difference | +9.92 | +10.00 | 3 |" in lines
-    monkeypatch.setattr(book.fashion_mnist, "read", lambda path: (None, None, 0))
+    monkeypatch.setattr(book.fashion_mnist, "read", lambda path: SimpleNamespace(x=None, y=None))
     monkeypatch.setattr(book, "repeat", lambda *_: iter(rows))
     assert book.main(["--quick", "--output", str(tmp_path / "book.json")]) == 0
     written = json.loads((tmp_path / "book.json").read_text())
