@@ -6,7 +6,6 @@ benchmarks/README.md says which notebook each number is from.
 """
 
 import argparse
-import shlex
 import sys
 import tempfile
 import time
@@ -43,9 +42,7 @@ def main(argv: Sequence[str]) -> int:
     output = options.output or (None if options.quick else RESULTS)
     if output:
         made = {
-            "command": shlex.join(["python", "benchmarks/book.py", *argv]),
-            "machine": machine.describe(),
-            "versions": machine.versions(),
+            **machine.made("benchmarks/book.py", *argv),
             "seconds": seconds,
         }
         content = made | {"rows": [row.to_json() for row in rows]}

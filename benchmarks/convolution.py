@@ -8,7 +8,6 @@ does a second one. Processor time, which other work on the machine lengthens les
 
 import argparse
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -44,9 +43,7 @@ def main(argv: list[str]) -> int:
         return _serve(options.engine, options.networks[0])
     rows = [row for name in options.networks for row in _measure(name, options.rounds)]
     content = {
-        "command": shlex.join(["python", "benchmarks/convolution.py", *argv]),
-        "machine": machine.describe(),
-        "versions": machine.versions(),
+        **machine.made("benchmarks/convolution.py", *argv),
         "rows": rows,
     }
     write_json(options.output, content)

@@ -5,7 +5,6 @@ benchmarks/README.md says what is measured and how to read the table.
 """
 
 import argparse
-import shlex
 import sys
 import tempfile
 import time
@@ -59,11 +58,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"\nfailed: {failure}", file=sys.stderr)
     output = options.output or (RESULTS if _is_whole(argv) and not failures else None)
     if output:
-        command = shlex.join(["python", "benchmarks/engine.py", *argv])
         content = {
-            "command": command,
-            "machine": machine.describe(),
-            "versions": machine.versions(),
+            **machine.made("benchmarks/engine.py", *argv),
             "rows": [row.to_json() for row in table],
         }
         write_json(output, content)

@@ -14,7 +14,6 @@ test and training samples of these numbers.
 
 import argparse
 import itertools
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,9 +44,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     rows = table([study(x, y, options.seeds) for x, y in cut(options.sets)], options.seeds)
     content = {
-        "command": shlex.join(["python", "benchmarks/new_data.py", *argv]),
-        "machine": machine.describe(),
-        "versions": machine.versions(),
+        **machine.made("benchmarks/new_data.py", *argv),
         "rows": rows,
     }
     write_json(options.output, content)

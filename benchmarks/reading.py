@@ -10,7 +10,6 @@ whether they need that or float32 holds them.
 import argparse
 import gzip
 import json
-import shlex
 import shutil
 import subprocess
 import sys
@@ -58,9 +57,7 @@ def main(argv: Sequence[str]) -> int:
                 show(rows[-1])
             shutil.rmtree(folder)
     content = {
-        "command": shlex.join(["python", "benchmarks/reading.py", *argv]),
-        "machine": machine.describe(),
-        "versions": machine.versions(),
+        **machine.made("benchmarks/reading.py", *argv),
         "rows": rows,
     }
     write_json(options.output, content)

@@ -11,7 +11,6 @@ interval holds the mean of the other runs. Claims and advice are compared in the
 
 import argparse
 import itertools
-import shlex
 import sys
 import tempfile
 from collections import defaultdict
@@ -69,9 +68,7 @@ def main(argv: Sequence[str]) -> int:
         ]
     rows = [*studies(runs, chosen), claims(runs), advice(runs)]
     content = {
-        "command": shlex.join(["python", "benchmarks/replicate.py", *argv]),
-        "machine": machine.describe(),
-        "versions": machine.versions(),
+        **machine.made("benchmarks/replicate.py", *argv),
         "roots": options.roots,
         "rows": rows,
     }

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ _PACKAGES = (
 def limit_cores(count: int) -> None:
     """Have this process and its children use `count` cores only."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def made(*command: str) -> dict[str, Any]:
+    """What every table begins with: the `command` of Python's that made it, where, and of what."""
+    return {
+        "command": shlex.join(["python", *command]),
+        "machine": describe(),
+        "versions": versions(),
+    }
 
 
 def describe() -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_all_that_does_not_fit_is_named_at_once() -> None:
         "autoencode.methods: expected stacked or denoising for samples of shape [3], received "
         "['rotation']; rotation takes square images, add another method",
     )
-    assert len(problems(given, (4, 4))) == 3
+    assert len(problems(given, (4, 4, 1))) == 3
 
 
 def test_of_all_pairs_the_smallest_decides_the_size_and_the_first_the_counts() -> None:
@@ -73,7 +73,7 @@ def test_what_does_no_harm_is_remarked() -> None:
             for section, size in sizes.items()
         }
     )
-    assert list(remarks(given, FIVE, (3,), (3,))) == [
+    assert list(remarks(given, FIVE, (3,))) == [
         "pretrain.batch_size: 40 is more than the 39 samples that train, a step takes all of them",
         "transfer.batch_size: 21 is more than the 20 samples that train, a step takes all of them",
         "compare.batch_size: 63 is more than the 62 samples that train, a step takes all of them",

@@ -46,10 +46,6 @@ def unlabelled(full: Task, _: Standardization) -> Task:
     return pretext.unlabelled(full)
 
 
-def turned(full: Task, standardization: Standardization) -> Task:
-    return pretext.turned(full, SHAPE, standardization)
-
-
 def leaky(make: Make) -> Make:
     """`make`, with the validation images among what it trains on."""
 
@@ -76,14 +72,14 @@ def check_origin(make: Make, prepared: tuple[Task, Standardization, Rows]) -> No
     assert len(task.x_test) == len(task.y_test) == 0
 
 
-@pytest.mark.parametrize("make", [unlabelled, turned])
+@pytest.mark.parametrize("make", [unlabelled, pretext.turned])
 def test_only_training_samples_of_both_tasks_are_learned_from(
     make: Make, prepared: tuple[Task, Standardization, Rows]
 ) -> None:
     check_origin(make, prepared)
 
 
-@pytest.mark.parametrize("make", [unlabelled, turned])
+@pytest.mark.parametrize("make", [unlabelled, pretext.turned])
 def test_a_planted_leak_is_seen(make: Make, prepared: tuple[Task, Standardization, Rows]) -> None:
     with pytest.raises(AssertionError):
         check_origin(leaky(make), prepared)
@@ -100,19 +96,19 @@ def test_unlabelled_samples_are_those_of_the_task(
     assert not task.y_validation.any()
 
 
-def task_of(flat: np.ndarray) -> Task:
+def task_of(flat: np.ndarray, shape: tuple[int, ...]) -> Task:
     parts, y = ("train", "validation", "test"), np.zeros(len(flat), np.int32)
     arrays = {f"x_{part}": flat for part in parts} | {f"y_{part}": y for part in parts}
-    return Task.of(name="full", class_names=("a", "b"), **arrays)
+    return Task.of(name="full", class_names=("a", "b"), shape=shape, **arrays)
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (2, 2, 3)])
+@pytest.mark.parametrize("shape", [(2, 2, 1), (2, 2, 3)])
 def test_the_label_is_the_number_of_quarter_turns(shape: tuple[int, ...]) -> None:
     draw, size = np.random.default_rng(0), int(np.prod(shape))
     raw = draw.uniform(0, 4, (5, *shape)).astype("float32")
     standardization = Standardization(mean=draw.uniform(1, 3, size), scale=draw.uniform(1, 3, size))
     task = pretext.turned(
-        task_of(standardization.apply(raw.reshape(5, -1))), shape, standardization
+        task_of(standardization.apply(raw.reshape(5, -1)), shape), standardization
     )
     assert task.classes == 4
     assert np.bincount(task.y_train).tolist() == [5, 5, 5, 5]
@@ -125,13 +121,13 @@ def test_the_label_is_the_number_of_quarter_turns(shape: tuple[int, ...]) -> Non
 
 def test_a_turned_image_stays_within_bounds() -> None:
     standardization = Standardization(mean=np.zeros(4), scale=np.array([0.01, 1, 1, 1]))
-    task = pretext.turned(task_of(np.array([[0, 3, -9, 1]], "float32")), (2, 2), standardization)
+    task = pretext.turned(task_of(np.array([[0, 3, -9, 1]], "float32"), (2, 2, 1)), standardization)
     assert task.x_train.tolist() == [[0, 3, -5, 1], [5, 1, 0, -5], [5, -5, 3, 0], [-5, 0, 1, 3]]
 
 
 @pytest.mark.parametrize(
     ("shape", "fits"),
-    [((8, 8), True), ((8, 8, 3), True), ((8, 9), False), ((64,), False), ((1, 1), False)],
+    [((8, 8, 1), True), ((8, 8, 3), True), ((8, 9, 1), False), ((64,), False), ((1, 1, 1), False)],
 )
 def test_only_square_images_can_be_turned(shape: tuple[int, ...], fits: bool) -> None:
     assert pretext.is_square(shape) is fits

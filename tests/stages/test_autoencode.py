@@ -42,7 +42,7 @@ def known(**changes: Any) -> Params:
     )
 
 
-def write_data(folder: Path, shape: tuple[int, ...] = (3, 3), *, spoilt: bool = False) -> Task:
+def write_data(folder: Path, shape: tuple[int, ...] = (3, 3, 1), *, spoilt: bool = False) -> Task:
     """40 training images, and 8 to validate and to test on; spoilt: these two are others."""
     draw, other = np.random.default_rng(0), np.random.default_rng(1)
     x = {part: draw.normal(size=(n, 9)) for part, n in _SIZES.items()}
@@ -50,11 +50,9 @@ def write_data(folder: Path, shape: tuple[int, ...] = (3, 3), *, spoilt: bool = 
         x |= {part: other.normal(size=(8, 9)) for part in ("validation", "test")}
     arrays = {f"x_{part}": values.astype("float32") for part, values in x.items()}
     arrays |= {f"y_{part}": (np.arange(n) % 2).astype("int32") for part, n in _SIZES.items()}
-    task = Task.of(name="full", class_names=("a", "b"), **arrays)
+    task = Task.of(name="full", class_names=("a", "b"), shape=shape, **arrays)
     leave(folder, task, Standardization(mean=np.full(9, 5.0), scale=np.full(9, 2.0)))
-    write_sealed(
-        folder / "card.json", {"feature_shape": list(shape), "transfer": {"left_out": None}}
-    )
+    write_sealed(folder / "card.json", {"transfer": {"left_out": None}})
     return task
 
 

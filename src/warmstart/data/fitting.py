@@ -37,20 +37,20 @@ class Counts:
         return sum(self.train[label] for label in classes)
 
 
-def check(params: Params, counts: Counts, feature_shape: Sequence[int]) -> None:
+def check(params: Params, counts: Counts, shape: Sequence[int]) -> None:
     """Pass where every stage can run on such data.
 
     Args:
         params: of the run.
         counts: of the full task.
-        feature_shape: of one raw sample.
+        shape: of one sample, as `Task.shape`.
 
     Raises:
         InputError: with one line for each parameter that does not fit.
     """
     problems = [
         *label_problems(asked(params), counts),
-        *method_problems(params.autoencode.methods, feature_shape),
+        *method_problems(params.autoencode.methods, shape),
     ]
     if problems:
         raise InputError(*problems)
@@ -73,32 +73,30 @@ def label_problems(transfer: Transfer, counts: Counts) -> Iterator[str]:
             )
 
 
-def method_problems(methods: Sequence[str], feature_shape: Sequence[int]) -> Iterator[str]:
+def method_problems(methods: Sequence[str], shape: Sequence[int]) -> Iterator[str]:
     """One line if none of `autoencode.methods` suits the samples: rotation takes square images, and
     is left out for others."""
-    if set(methods) == {"rotation"} and not is_square(feature_shape):
+    if set(methods) == {"rotation"} and not is_square(shape):
         yield (
             "autoencode.methods: expected stacked or denoising for samples of shape "
-            f"{list(feature_shape)}, received {list(methods)}; rotation takes square images, add "
+            f"{list(shape)}, received {list(methods)}; rotation takes square images, add "
             "another method"
         )
 
 
 def unsuited(
-    methods: Sequence[str], feature_shape: Sequence[int], network: Network
+    methods: Sequence[str], shape: Sequence[int], network: Network
 ) -> Iterator[tuple[str, str]]:
     """Each of `methods` that does not suit the samples or the resolved `network`, and why."""
     for method in methods:
-        if method == "rotation" and not is_square(feature_shape):
-            shape = list(feature_shape)
-            yield method, f"rotation takes square images, it is left out for shape {shape}"
+        if method == "rotation" and not is_square(shape):
+            received = list(shape)
+            yield method, f"rotation takes square images, it is left out for shape {received}"
         if method != "rotation" and network.is_convolutional:
             yield method, f"{method} takes dense networks, it is left out for {network.name} ones"
 
 
-def remarks(
-    params: Params, counts: Counts, feature_shape: Sequence[int], shape: Sequence[int]
-) -> Iterator[str]:
+def remarks(params: Params, counts: Counts, shape: Sequence[int]) -> Iterator[str]:
     """One line for each parameter that does not fit and does no harm: what happens instead."""
     every, transfer = range(len(counts.train)), asked(params)
     a = [label for label in every if label not in counts.task_b]
@@ -116,5 +114,5 @@ def remarks(
             )
     methods = params.autoencode.methods
     network = params.pretrain.network.resolve(shape, "pretrain.network").network
-    for _, reason in unsuited(methods, feature_shape, network):
+    for _, reason in unsuited(methods, shape, network):
         yield f"autoencode.methods: {reason}"

@@ -24,12 +24,11 @@ def unlabelled(full: Task) -> Task:
 
 
 def is_square(shape: Sequence[int]) -> bool:
-    """Whether samples of `shape` are images (height, width) or (height, width, channels) that
-    still fit when turned by 90°."""
-    return len(shape) in (2, 3) and shape[0] == shape[1] > 1
+    """Whether samples of `shape`, as `Task.shape`, are images that fit when turned by 90°."""
+    return len(shape) == 3 and shape[0] == shape[1] > 1
 
 
-def turned(full: Task, shape: Sequence[int], standardization: Standardization) -> Task:
+def turned(full: Task, standardization: Standardization) -> Task:
     """Every image of `full` four times, turned counter-clockwise by 0°, 90°, 180° and 270°; the
     turn is the label (Gidaris et al. 2018, "Unsupervised Representation Learning by Predicting
     Image Rotations").
@@ -39,8 +38,7 @@ def turned(full: Task, shape: Sequence[int], standardization: Standardization) -
     and held within LIMIT.
 
     Args:
-        full: standardized, `(n, features)`.
-        shape: of an image, see `is_square`.
+        full: standardized, `(n, features)`, of square images.
         standardization: of `full`.
 
     Returns:
@@ -48,7 +46,7 @@ def turned(full: Task, shape: Sequence[int], standardization: Standardization) -
     """
 
     def turn(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        raw = standardization.undo(x).reshape(-1, *shape)
+        raw = standardization.undo(x).reshape(-1, *full.shape)
         turns = [np.rot90(raw, k, axes=(1, 2)).reshape(len(x), -1) for k in range(4)]
         return standardization.apply(np.concatenate(turns)).clip(-LIMIT, LIMIT)
 

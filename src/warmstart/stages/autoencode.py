@@ -13,7 +13,7 @@ import numpy as np
 from warmstart.config.params import METHODS, Params, Splits
 from warmstart.data.view import View
 from warmstart.errors import InputError
-from warmstart.files import read_sealed, replacing
+from warmstart.files import replacing
 from warmstart.records import Record, times_of, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
@@ -52,14 +52,13 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
         return
     whole = View.read(data, "full")
     full, folder = whole.task, UNFINISHED / "autoencode"
-    shape = read_sealed(data / "card.json")["feature_shape"]
-    methods = suited(params, full, shape)
+    methods = suited(params, full.shape)
     if not methods:
         shutil.rmtree(models, ignore_errors=True)
         why = "none of autoencode.methods suits the network and the images"
         left_out.leave_out("autoencode", why, [models, *written])
         return
-    make = Maker(params, full.shape, samples(params, methods, whole, shape, folder), folder)
+    make = Maker(params, full.shape, samples(params, methods, whole, folder), folder)
     cohorts, last = first_cohorts(make, methods)
     source = describe(full, params.data.name, data / "full.npz")
     about = facts({full.digest: source}, params.executor.address)

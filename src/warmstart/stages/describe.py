@@ -118,7 +118,7 @@ def _settings(dataset: Dataset, params: Params, plan: Plan) -> Iterator[str]:
     elif plan.counts:
         names = [dataset.class_names[label] for label in plan.counts.task_b]
         yield f"transfer: task B is {', '.join(names)}"
-        yield from fitting.remarks(params, plan.counts, dataset.feature_shape, dataset.shape)
+        yield from fitting.remarks(params, plan.counts, dataset.shape)
     if len(dataset.shape) == 3:
         network = params.compare.base.resolve(dataset.shape, "compare.base").network
         channel = images.channels(dataset.shape, params.data.standardize)

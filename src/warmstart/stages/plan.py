@@ -54,7 +54,7 @@ def planned(dataset: Dataset, params: Params) -> Plan:
         if reason := _no_labels(transfer, counts):
             labels, counts = {"full": labels["full"]}, None
         else:
-            fitting.check(params, counts, dataset.feature_shape)
+            fitting.check(params, counts, dataset.shape)
     return Plan(
         parts=parts,
         labels=labels,

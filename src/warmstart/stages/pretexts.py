@@ -13,14 +13,13 @@ from warmstart.config.params import Params
 from warmstart.data import pretext
 from warmstart.data.fitting import method_problems, unsuited
 from warmstart.data.split import resplit
-from warmstart.data.task import Task
 from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.training.trials import Autoencoder, Cohort, Phase, Pretrained, Split, Trial
 
 
-def suited(params: Params, full: Task, shape: Sequence[int]) -> Sequence[str]:
-    """Those of params.yaml that suit the samples of `full`, which came in `shape`, and the network.
+def suited(params: Params, shape: Sequence[int]) -> Sequence[str]:
+    """Those of params.yaml that suit samples of `shape`, and the network.
 
     Raises:
         InputError: if rotation alone is asked for, and does not.
@@ -28,7 +27,7 @@ def suited(params: Params, full: Task, shape: Sequence[int]) -> Sequence[str]:
     asked = params.autoencode.methods
     if problems := list(method_problems(asked, shape)):
         raise InputError(*problems)
-    network = params.pretrain.network.resolve(full.shape, "pretrain.network").network
+    network = params.pretrain.network.resolve(shape, "pretrain.network").network
     reasons = dict(unsuited(asked, shape, network))
     for reason in reasons.values():
         print(f"autoencode: {reason}")
@@ -36,7 +35,7 @@ def suited(params: Params, full: Task, shape: Sequence[int]) -> Sequence[str]:
 
 
 def samples(
-    params: Params, methods: Sequence[str], whole: View, shape: Sequence[int], folder: Path
+    params: Params, methods: Sequence[str], whole: View, folder: Path
 ) -> dict[str, list[Split]]:
     """Name of a pretext task -> what each replicate sees of it, below `folder`. One by one: all of
     them may not fit into memory."""
@@ -46,7 +45,7 @@ def samples(
         place = folder / str(number)
         splits["unlabelled"].append(Split.write(pretext.unlabelled(view.task), place))
         if "rotation" in methods:
-            turned = pretext.turned(view.task, shape, view.standardization)
+            turned = pretext.turned(view.task, view.standardization)
             splits["turned"].append(Split.write(turned, place))
     return splits
 

@@ -76,7 +76,7 @@ def transfer(
     own = _study(params, "", task, splits[0].file, _arms(params, task, splits, sources), full)
     model_a = next(iter(sources.values()))
     wanted: set[str | None] = {None}  # from scratch
-    if model_a.is_dir() or not is_backbone(model_a):
+    if not _is_backbone(model_a):
         (first,) = _pretrained(model_a, 1)
         wanted |= {*strategies(first.file, options.label_strategies, options)}
     few = {
@@ -173,7 +173,7 @@ def _arms(
     for name, source in sources.items():
         by = (names or options.strategies) if len(arms) == 1 else (RECIPE,)
         models = _pretrained(source, len(splits))
-        if not source.is_dir() and is_backbone(source):
+        if _is_backbone(source):
             arms |= features.arms(name, models[0], scratch, by, params, UNFINISHED / "transfer")
             continue
         for strategy, how in strategies(models[0].file, by, options).items():
@@ -183,6 +183,11 @@ def _arms(
             else:
                 arms[arm] = on_sources(models, strategy, how, scratch, source.name)
     return arms
+
+
+def _is_backbone(source: Path) -> bool:
+    """A folder holds models of seeds, which are stacks."""
+    return not source.is_dir() and is_backbone(source)
 
 
 def on_sources(
