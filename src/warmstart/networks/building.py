@@ -29,7 +29,7 @@ def build(network: Arm, features: int, outputs: int, seed: int, first: int = 1) 
 
     Every layer draws from a stream of its own under `seed`, named after the layer.
     """
-    calls: list[Call | Start | Shortcut] = [*choices.entry(network, features, seed)]
+    calls: list[Call | Start | Shortcut] = [*choices.entry(network, seed)]
     calls += _convolutions(network, seed)
     for number, units in enumerate(network.hidden, start=first + len(network.network.layers)):
         assert isinstance(units, int)  # resolved: no "auto" left

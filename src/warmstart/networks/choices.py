@@ -143,7 +143,7 @@ def normalization(arm: Arm, kind: str, name: str) -> Call:
     return batch_norm(arm, name)
 
 
-def entry(arm: Arm, features: int, seed: int = 0) -> list[Call]:
+def entry(arm: Arm, seed: int = 0) -> list[Call]:
     """What stands between the input `(batch, features)` of a resolved `arm` and its first hidden
     layer; layers that draw have streams of their own under `seed`. Batch norm on an image has
     statistics for each channel."""

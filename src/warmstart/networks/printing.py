@@ -43,12 +43,12 @@ def keras_code(
     scaled = _scaled(arm)
     steps, spans = schedules.code(arm.schedule, batch_size, epochs)
     loss = "SparseCategoricalCrossentropy(from_logits=True)" if classes else "MeanSquaredError()"
-    ahead = [str(call) for call in entry(arm, features)]
+    ahead = [str(call) for call in entry(arm)]
     connected = {"residual": _residual}.get(kind.name, _skipping if arm.skips else _sequential)
     lines = [
         "import keras",
         "import numpy as np",
-        *_imports([*entry(arm, features), *layers]),
+        *_imports([*entry(arm), *layers]),
         *(["", "from warmstart.networks import lsuv"] if scaled else ()),
         "",
         *_data(task, arm.standardize),
