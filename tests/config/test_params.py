@@ -12,7 +12,17 @@ import pytest
 import parameters
 from warmstart.config import loading
 from warmstart.config.arm import Arm
-from warmstart.config.parts import Activation, BatchNorm, Clipping, Initializer, Optimizer
+from warmstart.config.augmentation import Augmentation
+from warmstart.config.network import Network
+from warmstart.config.parts import (
+    Activation,
+    BatchNorm,
+    Clipping,
+    GroupNorm,
+    Initializer,
+    Optimizer,
+    Schedule,
+)
 from warmstart.config.study import Compare, MetricName, Study
 from warmstart.errors import InputError
 from warmstart.metrics import METRICS
@@ -121,6 +131,32 @@ def test_every_choice_has_its_words() -> None:
     }
     assert found["deep"].settings()["hidden"] == "20 × 100"
     assert found["norm"].settings()["batch_norm"] == "before(momentum=0.9)"
+
+
+def test_networks_and_what_goes_beyond_the_chapter_are_read_from_a_file() -> None:
+    filters = {"filters": [8, 16], "kernel": 5, "convolutions": 2, "pooling": "average"}
+    found = arms(
+        arms={
+            "blocks": {"network": {"convolutional": filters}},
+            "residual": {"network": {"kind": "residual", "filters": [8], "blocks": 2}},
+            "norm": {"group_norm": {"before": {"groups": 5}}, "activation": "mish"},
+            "steps": {"schedule": {"warmup_cosine": {"share": 0.2}}, "optimizer": "muon"},
+            "images": {"augmentation": {"shift": 2, "flip": True}, "initializer": "lsuv"},
+        }
+    )
+    network = found["blocks"].network
+    assert network == Network(
+        name="convolutional", filters=(8, 16), kernel=5, convolutions=2, pooling="average"
+    )
+    assert found["residual"].network == Network(name="residual", filters=(8,), blocks=2)
+    assert found["norm"].group_norm == GroupNorm(name="before", groups=5)
+    assert found["steps"].schedule == Schedule(name="warmup_cosine", share=0.2)
+    assert found["images"].augmentation == Augmentation(shift=2, flip=True)
+
+
+def test_every_kind_of_network_may_be_the_default() -> None:
+    for kind in ("dense", "convolutional", "residual"):
+        assert problems({"compare.base.network": kind}) == []
 
 
 def test_keys_and_settings_without_skip_connections_stay() -> None:
@@ -333,6 +369,15 @@ TWO = {"he": {"initializer": "he_normal"}, "lecun": {"initializer": "lecun_norma
             "transfer.thawed_factor: expected less than or equal to 1",
         ),
         ({"executor.workers": "many"}, "executor.workers: expected 'auto'"),
+        (
+            {f"{ARM}.network": {"kind": "residual", "bloks": 2}},
+            "network.bloks: unknown key; did you mean 'blocks'?; expected filters, kernel, "
+            "convolutions, pooling, blocks; rename or remove it",
+        ),
+        (
+            {f"{ARM}.network": {"residual": {"image": [8, 8, 1]}}},
+            "network.image: expected none, since the data say it; remove it",
+        ),
     ],
 )
 def test_each_problem_has_its_line(changes: dict[str, Any], line: str) -> None:

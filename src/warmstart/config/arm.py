@@ -29,16 +29,14 @@ from warmstart.config.parts import (
     Schedule,
 )
 from warmstart.config.spending import too_large
-from warmstart.config.values import Frozen, Layers, Share, spread, text
+from warmstart.config.values import Frozen, Layers, Share, as_tuple, spread, text
 from warmstart.errors import InputError
 
 
 def _repeat(value: Any) -> Any:
     """{depth: 20, width: 100} -> 20 layers of 100 units."""
-    if isinstance(value, list):  # strict validation takes a tuple from here on
-        return tuple(value)
     if not isinstance(value, dict):
-        return value
+        return as_tuple(value)
     wanted = ("depth", "width")
     problems = [f"{key}: unknown key; expected depth, width" for key in value if key not in wanted]
     most = {"depth": limits.LAYERS, "width": limits.UNITS}

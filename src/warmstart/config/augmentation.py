@@ -23,7 +23,7 @@ class Augmentation(Frozen):
     crop: Pixels = 0
     """Cut to so many pixels less a side, at a place drawn uniformly, and enlarged to its size
     again."""
-    image: Image | None = None
+    image: Image | None = Field(default=None, init=False)
     """What a resolved one that does something takes; never given."""
 
     def __bool__(self) -> bool:

@@ -109,7 +109,8 @@ def _fields_at(keys: list[str], root: type[BaseModel]) -> list[str]:
         return []
     # the name of a choice is written as its key, as in `clipping: {norm: 1.0}`
     hidden = {"name"} if issubclass(model, Choice) else set()
-    return [name for name in model.model_fields if name not in hidden]
+    given = {name for name, field in model.model_fields.items() if field.init is not False}
+    return [name for name in model.model_fields if name in given - hidden]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

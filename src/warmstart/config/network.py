@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from warmstart.config import limits
-from warmstart.config.values import Choice, Count, spread
+from warmstart.config.values import Choice, Count, as_tuple, spread
 
 SMALLEST = 16
 """Pixels a side from which on `auto` takes samples for images whose neighbouring pixels matter:
@@ -15,7 +15,7 @@ networks on them are convolutional, and they are standardized by channel. Digits
 """
 CONVOLUTIONAL = ("convolutional", "residual")
 Filters = Annotated[tuple[Count, ...], Field(min_length=1, max_length=limits.LAYERS)]
-Image = tuple[int, int, int]
+Image = Annotated[tuple[int, int, int], BeforeValidator(as_tuple)]
 """Height, width, channels."""
 
 
@@ -61,7 +61,7 @@ class Network(Choice):
         "blocks": ("residual",),
     }
     name: Literal["auto", "dense", "convolutional", "residual"]
-    filters: Literal["auto"] | Filters = "auto"
+    filters: Annotated[Literal["auto"] | Filters, BeforeValidator(as_tuple)] = "auto"
     """Of each block or stage; `auto` fits the image, see `resolve`."""
     kernel: Annotated[int, Field(ge=1, le=limits.KERNEL)] = 3
     """Pixels a side of each convolution; 3: 3 × 3."""
@@ -70,7 +70,7 @@ class Network(Choice):
     pooling: Literal["max", "average"] = "max"
     blocks: Annotated[int, Field(ge=1, le=limits.LAYERS)] = 1
     """In each stage."""
-    image: Image | None = None
+    image: Image | None = Field(default=None, init=False)
     """What a resolved network that is not dense takes; never given."""
 
     @property

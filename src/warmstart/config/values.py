@@ -33,6 +33,11 @@ class Frozen(BaseModel):
         return self
 
 
+def as_tuple(value: Any) -> Any:
+    """A list as a tuple, which strict validation takes from here on."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def spread(value: Any) -> Any:
     """`relu` -> {name: relu}; {leaky_relu: {negative_slope: 0.2}} -> {name: leaky_relu, …}."""
     if isinstance(value, str):
