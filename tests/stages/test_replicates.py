@@ -138,7 +138,9 @@ class Project:
 
 def prepare(folder: Path, options: Params) -> None:
     names = [str(label) for label in range(CLASSES)]
-    samples = from_arrays(X, Y, names, name="d", where="d", source="s", licence="l", n_test=N_TEST)
+    samples = from_arrays(
+        X.reshape(N, 3, 3), Y, names, name="d", where="d", source="s", licence="l", n_test=N_TEST
+    )
     view = split_full(samples, options.data, options.seed)
     others = [label for label in range(CLASSES) if label not in B]
     view.write(folder / "data")

@@ -168,36 +168,36 @@ class Probe:
         def loss() -> tuple[Any, Any]:
             x = normalized = keras.ops.copy(self._x)
             made = {id(self._model.inputs[0]): x}
-            ahead = list(self._zeros)
-            inputs, outputs, sums = [], [], []
+            inputs, outputs, sums = {}, {}, []
             for layer in layers:
                 taken = layer.input
                 x = [made[id(t)] for t in taken] if isinstance(taken, list) else made[id(taken)]
                 if layer in activations:
-                    x = x + ahead.pop(0)
-                    inputs.append(x)
-                x = _call(layer, x)
+                    n = activations.index(layer)
+                    x = inputs[n] = x + self._zeros[n]
+                    x = outputs[n] = _call(layer, x)
+                else:
+                    x = _call(layer, x)
                 if layer in skips:
                     sums.append(x)
                 if layer is self._input_norm:
                     normalized = x
-                if layer is last:
-                    x = x + ahead.pop(0)
-                    inputs.append(x)
-                if layer in activations or layer is last:
-                    outputs.append(x)
+                if layer in linear:  # what follows takes what it puts out as it is
+                    n = linear.index(layer)
+                    x = inputs[n] = outputs[n] = x + self._zeros[n]
                 made[id(layer.output)] = x
             return self._objective.training_loss(keras.ops.copy(self._y), x), (
                 normalized,
                 sums,
-                inputs,
-                outputs,
+                [inputs[n] for n in range(len(self._places))],
+                [outputs[n] for n in range(len(self._places))],
             )
 
         kind = keras.layers.InputLayer
         layers = [layer for layer in self._model.layers if not isinstance(layer, kind)]
-        last, skips = self._places[-1].layer, [place.skip for place in self._places]
+        skips = [place.skip for place in self._places]
         activations = [place.activation for place in self._places]
+        linear = [None if place.activation else place.layer for place in self._places]
         kernels = [place.layer.kernel for place in self._places]
         (_, (normalized, sums, inputs, outputs)), gradients = self._tape.value_and_gradients(
             loss, [*kernels, *self._zeros]
