@@ -89,6 +89,7 @@ ROUNDED = (
     "momentum, norm",
     "convolutional",
     "convolutional, average, augmented",
+    "residual, batch norm",
     "group norm, momentum, cosine",
     "adam, warm-up and cosine",
 )
@@ -220,8 +221,10 @@ def test_an_epoch_in_float64_equals_keras(case: str) -> None:
     ours, theirs = program.epoch(order_of(1000)[None])[0], train(plain, task, order_of(1000))
     for mine, keras_s in zip(program.weights()[0], values(plain), strict=True):
         assert mine.dtype == "float64" or mine.dtype.kind in "iu"
-        # Keras calculates schedules in float32, whatever its precision
-        rtol, atol = (1e-9, 1e-12) if network.schedule.name == "constant" else (1e-5, 1e-6)
+        # Keras calculates schedules in float32, whatever its precision; on JAX batch norm, too,
+        # which XLA rounds as it fuses it
+        single = network.schedule.name != "constant" or (JAX and case == "residual, batch norm")
+        rtol, atol = (1e-5, 1e-6) if single else (1e-9, 1e-12)
         np.testing.assert_allclose(mine, keras_s, rtol=rtol, atol=atol)
     assert ours[:4] == pytest.approx(theirs, rel=1e-6)  # Keras's metrics are float32
 
