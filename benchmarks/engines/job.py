@@ -74,6 +74,10 @@ class Report:
     workers: int
     """Trials that were in training at the same time."""
     trials: tuple[Trained, ...]
+    blas: str = ""
+    """Of the floor: the library that multiplies, its version and the kernel it chose."""
+    gflops: float | None = None
+    """Of the floor: 10⁹ operations a second on each core."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -81,7 +85,7 @@ class Report:
     @classmethod
     def from_json(cls, text: str) -> Self:
         content = json.loads(text)
-        return cls(workers=content["workers"], trials=tuple(map(trained, content["trials"])))
+        return cls(**content | {"trials": tuple(map(trained, content["trials"]))})
 
 
 def learning_rates(v: int) -> tuple[float, ...]:

@@ -38,6 +38,10 @@ class Row:
     disturbed: float
     """What others took of the cores' time during a repetition, at worst."""
     settings: dict[str, Any]
+    blas: str | None = None
+    """Of the floor: the library that multiplied, and its kernel."""
+    gflops: float | None = None
+    """Of the floor: 10⁹ operations a second on each core."""
     share_of_floor: float | None = None
     """The time that its matrix products alone take / `seconds_per_trial_epoch`."""
     ratio_per_epoch: dict[str, float] | None = None
@@ -82,6 +86,8 @@ def of(runs: Sequence[Run]) -> Row:
         val_accuracy=mean(accuracies) if accuracies else None,
         disturbed=max(run.disturbed for run in runs),
         settings=job.settings[0] if job.settings else {},
+        blas=runs[0].report.blas or None,
+        gflops=median(run.report.gflops or 0 for run in runs) or None,
     )
 
 

@@ -43,6 +43,10 @@ def _line(row: Row) -> str:
     )
 
 
+def _name(row: Row) -> str:
+    return f"{row.engine}, {row.network}, {row.samples:,} samples, V = {row.v}"
+
+
 def _pair(ratios: dict[str, float] | None) -> str:
     """To TensorFlow / to JAX."""
     ratios = ratios or {}
@@ -58,12 +62,15 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
         if row.settings
     }
     yield from chosen
+    yield from (
+        f"floor of {row.network} in batches of {row.batch}: {row.blas}, "
+        f"{row.gflops:.0f} GFLOP/s on each core"
+        for row in rows
+        if row.gflops
+    )
     if disturbed := [row for row in rows if row.disturbed > DISTURBED]:
-        worst = max(row.disturbed for row in disturbed)
-        yield (
-            f"others took up to {worst:.0%} of the cores' time during {len(disturbed)} of "
-            f"{len(rows)} rows: measure again on a quiet machine"
-        )
+        yield f"others took more than {DISTURBED:.0%} of the cores' time, measure again:"
+        yield from (f"  {_name(row)}: {row.disturbed:.0%}" for row in disturbed)
 
 
 def _aims(rows: Sequence[Row]) -> Iterator[str]:
