@@ -95,7 +95,7 @@ mlflow: setup ## publish what MLflow lacks, then serve its pages on 127.0.0.1:50
 track: setup ## publish to MLflow what it lacks of the results
 	@$(BIN)/$(TRACK)
 
-book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (21 minutes)
+book: setup ## repeat the chapter's experiments on Fashion-MNIST over seeds (35 minutes)
 	@$(BIN)/$(DVC) repro --force benchmarks/dvc.yaml:book
 
 test: setup ## run the suite (MARK= : all of it, what takes longer, too)
