@@ -77,6 +77,8 @@ class Call:
     printed: str
     """On standard output."""
     seconds: float
+    processor_seconds: float
+    """Of the process and its descendants, as far as they were seen."""
     memory_mib: float
     disturbed: float
 
@@ -110,6 +112,7 @@ def call(
     return Call(
         printed=printed,
         seconds=seconds,
+        processor_seconds=family.busy_seconds,
         memory_mib=family.peak / 2**20,
         disturbed=max(0.0, busy - family.busy_seconds) / (seconds * psutil.cpu_count()),
     )
