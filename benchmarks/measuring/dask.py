@@ -51,7 +51,8 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, dict[str, str]]]:
             time.sleep(0.05)
         address = json.loads(file.read_text())["address"]
         for _ in range(workers):
-            start("worker", address, "--no-nanny", "--nthreads", "1")
+            # ends by itself if nobody is there to end it
+            start("worker", address, "--no-nanny", "--nthreads", "1", "--death-timeout", "30")
         files = {"tls_ca_file": certificate, "tls_client_cert": certificate, "tls_client_key": key}
         security = Security(require_encryption=True, **{k: str(v) for k, v in files.items()})
         with Client(address, set_as_default=False, security=security) as client:
