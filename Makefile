@@ -23,7 +23,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run flow more experiments plan serve worker prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu chaos screenshots check lock clean
+.PHONY: help setup run flow more experiments plan serve worker prefect mlflow track book test test-slow test-jax mutations replicate bench bench-gpu profile chaos screenshots check lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna 
 
 bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py
+
+profile: setup ## where the processor's time of a whole `make run` goes, by stage and by kind (5 minutes)
+	@$(BIN)/python benchmarks/processor_time.py
 
 chaos: setup ## kill whole runs, flows, workers and publishers at random, mutate inputs, damage files, send hostile requests
 	@$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --inputs $(INPUTS)

@@ -92,7 +92,7 @@ def call(
         JobError: if it fails.
     """
     with tempfile.TemporaryFile("w+") as said:
-        start, busy = time.perf_counter(), _busy_seconds()
+        start, busy = time.perf_counter(), busy_seconds()
         child = subprocess.Popen(
             command,
             cwd=folder,
@@ -104,7 +104,7 @@ def call(
         )
         with Family(child.pid) as family:
             printed, _ = child.communicate()
-            seconds, busy = time.perf_counter() - start, _busy_seconds() - busy
+            seconds, busy = time.perf_counter() - start, busy_seconds() - busy
         if child.returncode:
             said.seek(0)
             what = " ".join(command[1:4])
@@ -165,7 +165,7 @@ class Family:
             self.peak = max(self.peak, held)
 
 
-def _busy_seconds() -> float:
+def busy_seconds() -> float:
     """Core time spent so far, by anybody on this machine."""
     times = psutil.cpu_times()._asdict()
     idle = ("idle", "iowait", "guest", "guest_nice")  # guests are counted as user already
