@@ -15,7 +15,7 @@ from small_task import export, make_task
 from warmstart.config.arm import Arm
 from warmstart.config.parts import Activation, Clipping, Initializer, Optimizer
 from warmstart.errors import InputError
-from warmstart.networks import building, saving, transfer
+from warmstart.networks import building, choices, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
 from warmstart.training import backends, program, race, shared, worker
@@ -161,6 +161,25 @@ def test_trials_start_where_the_plain_keras_model_starts(cohort: Cohort) -> None
     assert len(initial) == len(plain.variables)
     for ours, theirs in zip(initial, plain.variables, strict=True):
         np.testing.assert_array_equal(ours, np.array(theirs))
+
+
+def test_where_trials_start_is_drawn_once_for_all_learning_rates(
+    cohort: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, drawn = Trainer(cohort, Data.of(make_task())), []
+
+    def seen(seed: int, name: str) -> int:
+        drawn.append((seed, name))
+        return derive(seed, name)
+
+    monkeypatch.setattr(choices, "layer_seed", seen)
+    first = trainer.initial(trial(3, 0.1))
+    count = len(drawn)
+    assert all(map(np.array_equal, first, trainer.initial(trial(3, 0.5))))
+    assert len(drawn) == count
+    for other in (trial(4, 0.5), trial(4, 0.5, NORMAL)):
+        assert not all(map(np.array_equal, first, trainer.initial(other)))
+    assert len(drawn) == 3 * count
 
 
 def test_every_arm_sees_the_same_batches(cohort: Cohort) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import keras
@@ -219,6 +219,11 @@ class Trainer:
     def initial(self, trial: Trial) -> list[np.ndarray]:
         """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
         the trial's initializers and seed in the layers not copied from a pretrained model."""
+        return list(self._initial(replace(trial, arm="", learning_rate=0.0, rivals=())))
+
+    @lru_cache(maxsize=1)  # noqa: B019  the rates of an arm and seed come one after another
+    def _initial(self, trial: Trial) -> list[np.ndarray]:
+        """As `initial`; the same at all learning rates, and drawn once."""
         place = {id(variable): i for i, variable in enumerate(self.model.variables)}
         values = list(self._copied(self.cohort.source(trial)))
         seed = derive(self.cohort.root_seed, "trial", trial.seed)
