@@ -26,7 +26,7 @@ import parameters
 from warmstart.records import read_records, times_of
 from warmstart.tracking.models import candidates
 from warmstart.tracking.project import Project
-from warmstart.tracking.runs import report_run
+from warmstart.tracking.views import report_run
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("src", "data/raw", "dvc.yaml", ".dvcignore", ".gitignore", "flows")

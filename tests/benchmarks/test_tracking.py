@@ -8,7 +8,7 @@ import pytest
 
 from warmstart.analysis.summary import read_summary
 from warmstart.records import EPOCH_METRICS, read_records
-from warmstart.tracking.runs import trial_runs
+from warmstart.tracking.views import trial_runs
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from publishing import made_up, publish, training, ways

@@ -9,6 +9,7 @@ from made_up_results import made_up, publish, write
 from mlflow_serving import serving
 from seen import Seen, seen
 from warmstart.records import read_records
+from warmstart.tracking import rows
 from warmstart.tracking.opening import DEFAULTS, opened
 
 
@@ -37,6 +38,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def database(here: Path, empty_database: Path) -> Path:
     """An empty MLflow database in the current folder."""
     return Path(shutil.copy(empty_database, here / "mlflow.db"))
+
+
+@pytest.fixture
+def by_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before a database of another schema: through MLflow's client, run by run."""
+    monkeypatch.setattr(rows, "REVISION", "another")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from made_up_results import made_up, made_up_timings, publish, write
 from seen import seen
 from warmstart.tracking.links import links
-from warmstart.tracking.runs import metric_keys
+from warmstart.tracking.points import metric_keys
 
 NAMES = ("it's <b>relu</b>", "both' and \"", "초기화 He", "lr/0.1", "lr.0.1", "he+x", "he x", "..")
 

@@ -40,7 +40,7 @@ def test_publishers_killed_while_they_publish(
     database: Path, small: Path, published_at_once: Callable[[Path], Seen]
 ) -> None:
     uri = f"sqlite:///{database}"
-    assert killed(small, uri, seed=1, most=300, times=40) >= 4
+    assert killed(small, uri, seed=1, most=80, times=40) >= 4
     assert seen(uri) == published_at_once(small)
     assert publish(small) == Published(new=0, present=9)
 

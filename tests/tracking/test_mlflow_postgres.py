@@ -17,7 +17,7 @@ from warmstart.analysis.summary import read_summary
 from warmstart.records import read_records
 from warmstart.tracking.opening import shown
 from warmstart.tracking.publish import Published
-from warmstart.tracking.runs import summary_runs, trial_runs
+from warmstart.tracking.views import summary_runs, trial_runs
 
 pytestmark = pytest.mark.slow
 

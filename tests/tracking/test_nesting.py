@@ -117,6 +117,7 @@ def test_an_arm_deleted_by_hand_comes_back_in_its_place(
     check(ARMS)
 
 
+@pytest.mark.usefixtures("by_calls")
 @pytest.mark.parametrize("call", [1, 2, 3, 5, 9, 14])
 def test_a_publisher_killed_anywhere_leaves_what_becomes_the_ranking(
     database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, call: int

@@ -20,10 +20,13 @@ from made_up_results import ARMS, made_up, project_of, publish, publish_all, pub
 from seen import Seen, seen
 from warmstart.errors import InputError
 from warmstart.records import EPOCH_METRICS, Record, read_records, times_of
-from warmstart.tracking import store
+from warmstart.tracking import calls
+from warmstart.tracking.calls import Calls
+from warmstart.tracking.points import short
 from warmstart.tracking.publish import Published
-from warmstart.tracking.runs import Batch, _short, trial_runs
+from warmstart.tracking.runs import Batch
 from warmstart.tracking.store import Store
+from warmstart.tracking.views import trial_runs
 
 TRIALS, SUMMARIES = 18, 3
 
@@ -191,7 +194,7 @@ def test_the_view_shows_what_arms_are_ranked_by(database: Path, folder: Path) ->
 
 def test_numbers_of_a_table_are_short() -> None:
     values = (0.970531400966, 0.00483091, 4.5452e-10, -12345.678, 99.87654, 0.0, None)
-    assert [_short(value) for value in values] == [
+    assert [short(value) for value in values] == [
         *(0.9705, 0.0048, 4.5e-10, -12345.7, 99.8765, 0.0, None)
     ]
 
@@ -203,10 +206,11 @@ def test_publishing_twice_changes_nothing(database: Path, folder: Path) -> None:
     assert {run.info.run_id: run.data.tags for run in runs()} == before
 
 
+@pytest.mark.usefixtures("by_calls")
 def test_many_runs_and_many_points_pass_the_limits_of_a_request(
     database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_PAGE", 4)
+    monkeypatch.setattr(calls, "PAGE", 4)
     records, _ = made_up(arms=("a", "b"), seeds=2, epochs=300)
     folder = write(here / "results/compare/initializer", records, None)
     assert publish(folder) == Published(new=8, present=0)
@@ -250,6 +254,7 @@ def test_a_database_replaced_under_a_living_process_is_noticed(
         publish(folder)
 
 
+@pytest.mark.usefixtures("by_calls")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dies_in", "call", "unfinished"),
@@ -268,17 +273,17 @@ def test_a_half_published_run_is_mended(
     unfinished: int,
 ) -> None:
     complete = MlflowClient.__dict__[dies_in]
-    calls = []
+    called = []
 
     def killed(self: MlflowClient, *args: Any, **kwargs: Any) -> None:
-        calls.append(args)
-        if len(calls) == call:
+        called.append(args)
+        if len(called) == call:
             raise KeyboardInterrupt
         complete(self, *args, **kwargs)
 
     # a trial's 16 points in batches of 7, so that the kill leaves a run with some of its points
     with monkeypatch.context() as patch:
-        patch.setattr(store, "BATCH", 7)
+        patch.setattr(calls, "BATCH", 7)
         patch.setattr(MlflowClient, dies_in, killed)
         with pytest.raises(KeyboardInterrupt):
             publish(folder)
@@ -300,6 +305,7 @@ def test_a_half_published_run_is_mended(
 def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder: Path) -> None:
     process = python(
         "import os; from mlflow import MlflowClient; from made_up_results import publish; "
+        "from warmstart.tracking import rows; rows.REVISION = 'another'; "
         "MlflowClient.log_batch = lambda *args, **kwargs: os._exit(9); "
         f"publish(Path({str(folder)!r}))"
     )
@@ -310,12 +316,13 @@ def test_a_publisher_that_vanishes_leaves_no_lock_behind(database: Path, folder:
     assert len(shown()) == TRIALS + SUMMARIES
 
 
+@pytest.mark.usefixtures("by_calls")
 def test_half_a_run_of_results_that_are_no_more_is_removed(
     database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = here / "results/compare/initializer"
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "_write", lambda *args: 1 / 0)
+        patch.setattr(Calls, "_write", lambda *args: 1 / 0)
         with pytest.raises(InputError, match="ZeroDivisionError"):
             publish(write(folder, *made_up(root=1)))
     assert publish(write(folder, *made_up(root=2))).new == TRIALS + SUMMARIES
@@ -373,7 +380,7 @@ def test_what_two_machines_published_twice_is_kept_once(
         runs=found,
         whole=True,
     )
-    Store(client(), None).bring(batch)
+    Store(Calls(client(), alone=False), None).bring(batch)
     assert len(looks) == 2
     assert {run.info.run_id for run in runs()} == before, "the oldest of each stay"
 
@@ -382,15 +389,15 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
     database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a publisher on another machine, that made the same run a moment earlier."""
-    write, taken = Store._write, []
+    write, taken = Calls._write, []
 
-    def first_is_taken_away(self: Store, there: Any, run: Any) -> None:
+    def first_is_taken_away(self: Calls, there: Any, run: Any) -> None:
         if not taken:
             taken.append(there.info.run_id)
             client().delete_run(there.info.run_id)
         write(self, there, run)
 
-    monkeypatch.setattr(Store, "_write", first_is_taken_away)
+    monkeypatch.setattr(Calls, "_write", first_is_taken_away)
     found = trial_runs(read_records(folder / "records.parquet"), "")
     batch = Batch(
         experiment="warmstart/initializer",
@@ -399,7 +406,7 @@ def test_a_run_taken_away_while_it_is_written_is_not_missed(
         runs=found,
         whole=True,
     )
-    Store(client(), None).bring(batch)
+    Store(Calls(client(), alone=False), None).bring(batch)
     assert len(taken) == 1
     assert len(shown()) == TRIALS
     assert {status for _, status, *_ in shown().values()} == {"FINISHED"}

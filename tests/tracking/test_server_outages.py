@@ -19,6 +19,7 @@ from made_up_results import made_up, project_of, publish, publish_quietly, write
 from mlflow_serving import Server, tracking
 from seen import Seen, seen
 from warmstart import __main__ as command_line
+from warmstart.tracking.calls import Calls
 from warmstart.tracking.publish import Published, Publisher
 from warmstart.tracking.store import Store
 
@@ -175,7 +176,7 @@ def test_a_run_that_another_machine_removes_under_us(
     api = MlflowClient(f"sqlite:///{database}")
     (batch,) = Publisher(project_of(folder))._batches(folder, failed=False)
     wanted = {run.digest: run for run in batch.runs}
-    theirs = Store(api, None)
+    theirs = Calls(api, alone=False)
 
     class Ours(MlflowClient):
         def create_run(self, experiment_id: str, start_time: Any = None, **given: Any) -> Any:
@@ -187,10 +188,11 @@ def test_a_run_that_another_machine_removes_under_us(
             api.delete_run(ours.info.run_id)
             return ours
 
-    Store(Ours(api.tracking_uri), None).bring(batch)
+    Store(Calls(Ours(api.tracking_uri), alone=False), None).bring(batch)
     assert seen(api.tracking_uri) == expected
 
 
+@pytest.mark.usefixtures("by_calls")
 @pytest.mark.parametrize("name", ["set_experiment_tag", "log_batch"])
 def test_rows_that_another_machine_writes_in_the_same_moment(
     database: Path,

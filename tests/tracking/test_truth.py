@@ -346,6 +346,7 @@ def test_results_without_timings_or_with_older_ones_are_shown_all_the_same(
     assert all(run["data"] == [] for run in shown().values())
 
 
+@pytest.mark.usefixtures("by_calls")
 @pytest.mark.slow
 @pytest.mark.parametrize("dies_in", ["log_inputs", "log_batch", "set_terminated"])
 def test_a_publisher_killed_anywhere_is_mended(

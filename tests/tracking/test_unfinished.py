@@ -134,6 +134,7 @@ def dies_at(call: int) -> Callable[..., None]:
     return dies
 
 
+@pytest.mark.usefixtures("by_calls")
 @pytest.mark.parametrize("ends", [True, False])
 def test_half_a_trial_is_mended_whether_its_stage_ends_or_not(
     database: Path,
@@ -157,6 +158,7 @@ def test_half_a_trial_is_mended_whether_its_stage_ends_or_not(
         assert seen(f"sqlite:///{database}").keys() == untested(records[:5])
 
 
+@pytest.mark.usefixtures("by_calls")
 def test_a_publisher_killed_while_it_completes_trials(
     database: Path, published_at_once: Callable[[Path], Seen], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -20,6 +21,7 @@ from warmstart import deadlines
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.tracking.addresses import hidden, shown, without_login
+from warmstart.tracking.calls import Calls
 from warmstart.tracking.postgres import turn
 from warmstart.tracking.store import Store
 
@@ -39,10 +41,12 @@ DEFAULTS = {
 """For the environment, where the user has not set them."""
 
 LOCK_SECONDS = 300
-"""How long to wait for publishers before us: 1,000 trials take each of them about 40 s."""
+"""How long to wait for publishers before us: 1,000 trials take each of them
+up to a minute before a server."""
 SAID_SECONDS = 10
 """After how long of that a line says so."""
 _SQLITE = "sqlite:///"
+_DATABASES = ("sqlite", "postgresql")
 _DAMAGED = re.compile("is not a database|malformed|disk I/O error")
 """What SQLite says of a file that is cut off or has wrong bytes."""
 _NOISY = ("mlflow", "alembic", "sqlalchemy", "urllib3")
@@ -94,11 +98,24 @@ def opened() -> Iterator[Store]:
                         uri = _SQLITE + str(local) + "".join(uri.partition("?")[1:])
                     stack.enter_context(_file(local) if local else turn(uri, LOCK_SECONDS))
                 _check_release(uri)
-                yield Store(MlflowClient(uri), local)
+                calls = _calls(MlflowClient(uri), uri, alone=local is not None)
+                # for an SQLite file MLflow would take the current folder, whichever that is
+                yield Store(calls, local and local.with_name("mlartifacts"))
     except InputError:
         raise
     except Exception as error:
         raise InputError(_line(uri, error)) from error
+
+
+def _calls(client: Any, uri: str, *, alone: bool) -> Calls:
+    """Into a database as rows, if its schema, which `_check_release` has held to this MLflow, is
+    the one that we know."""
+    if uri.startswith(_DATABASES):
+        from warmstart.tracking import database, rows  # load SQLAlchemy
+
+        if _latest_revision() == rows.REVISION:
+            return database.Database(client, alone=alone)
+    return Calls(client, alone=alone)
 
 
 def _lock(uri: str, local: Path | None) -> Path:
@@ -179,7 +196,7 @@ def _check_release(uri: str) -> None:
         InputError: they are of another release. MLflow itself would migrate them unasked, and keep
             no copy.
     """
-    if not uri.startswith(("sqlite", "postgresql")):
+    if not uri.startswith(_DATABASES):
         return
     import mlflow
     from mlflow.store.db.utils import _get_schema_version, create_sqlalchemy_engine

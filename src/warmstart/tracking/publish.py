@@ -19,16 +19,17 @@ from warmstart.records import Record, read_records, times_of
 from warmstart.runtime.process import is_gone
 from warmstart.runtime.store import Store as Trained
 from warmstart.runtime.store import announced
-from warmstart.tracking import runs
+from warmstart.tracking import views
 from warmstart.tracking.ledger import Ledger
 from warmstart.tracking.opening import opened
 from warmstart.tracking.project import Project, State
-from warmstart.tracking.runs import Batch, Run
+from warmstart.tracking.runs import PIPELINE, Batch, Run, experiment_of
 
 PAUSE_SECONDS = 60.0
 """After a failure: who waits for a server that is down does not see the stage end."""
-REST = 5
-"""Times as long as publishing has taken until the next: thousands of trials take seconds."""
+REST = 20
+"""Times as long as publishing has taken until the next: it takes at most 5 % of a core from those
+who train, and a few hundred trials are there within some five seconds."""
 NICE = 19
 """Our priority beside a pipeline, the lowest: at 15 training took 1 % longer, at 10 5 %."""
 
@@ -183,9 +184,9 @@ class Publisher:
 
     def _batches(self, folder: Path, failed: bool) -> list[Batch]:
         """What MLflow should hold of `folder`, each digest once."""
-        commit, at_work = runs.head(folder), folder.parent == self._project.unfinished
+        commit, at_work = views.head(folder), folder.parent == self._project.unfinished
         if folder == self._project.reports:
-            found = [report] if (report := runs.report_run(folder, commit)) else []
+            found = [report] if (report := views.report_run(folder, commit)) else []
             return self._placed(found, True, None)
         summary: Summary | None = None
         try:
@@ -206,7 +207,7 @@ class Publisher:
         for run in found:
             stage, study = run.tags["warmstart.stage"], run.tags.get("warmstart.study", "")
             pipeline = run.tags["warmstart.kind"] in ("stage", "report")
-            experiment = runs.PIPELINE if pipeline else runs.experiment_of(stage, study)
+            experiment = PIPELINE if pipeline else experiment_of(stage, study)
             places.setdefault((experiment, stage, study), {})[run.digest] = run
         return [
             Batch(
@@ -234,13 +235,13 @@ class Publisher:
             for key, known in trials
             if (result := trained.read(key))
         ]
-        found = list(runs.trial_runs(records, commit))
+        found = list(views.trial_runs(records, commit))
         at_work = failed or not is_gone(facts.get("process", ""))
         if self._follows and at_work and trials and "started" in facts:
             stage, study, data = (trials[0][1][k] for k in ("stage", "study", "data_digest"))
-            run = runs.stage_run(stage, study, data, facts, commit)
+            run = views.stage_run(stage, study, data, facts, commit)
             found.append(replace(run, status="FAILED") if failed else run)
-        return [runs.with_facts(run, facts) for run in found]
+        return [views.with_facts(run, facts) for run in found]
 
 
 def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], Summary | None]:
@@ -249,24 +250,24 @@ def _finished(project: Project, folder: Path, commit: str) -> tuple[list[Run], S
     if not records:
         return [], None
     stage, study, data = records[0].stage, records[0].study, records[0].data_digest
-    found = list(runs.trial_runs(records, commit))
+    found = list(views.trial_runs(records, commit))
     path = project.summary(folder)
     if path.exists():
         hues = project.reports / "colours.json"
         known = read_sealed(hues) if hues.exists() else {}
         colours = known.get(study, known.get(stage, {}))  # with other labels arms keep theirs
         summary = read_summary(path)
-        arms = runs.summary_runs(summary, records, colours, commit)
+        arms = views.summary_runs(summary, records, colours, commit)
         # who looks for pictures looks at the best
-        found += [runs.with_figures(arm, project.figures(folder)) for arm in arms[:1]]
+        found += [views.with_figures(arm, project.figures(folder)) for arm in arms[:1]]
         found += arms[1:]
     # results/transfer/labels/N and results/transfer/pairs/L-M belong to results/transfer
     places = (folder, *folder.absolute().parents[:2])
     times = next((path for place in places if (path := times_of(place)).exists()), None)
     facts = read_sealed(times) if times else {}
     if times == times_of(folder) and "started" in facts:
-        found.append(runs.stage_run(stage, study, data, facts, commit))
-    return [runs.with_facts(run, facts) for run in found], summary
+        found.append(views.stage_run(stage, study, data, facts, commit))
+    return [views.with_facts(run, facts) for run in found], summary
 
 
 def warn(project: Project, why: str) -> None:

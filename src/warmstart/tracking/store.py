@@ -1,27 +1,22 @@
-"""Runs -> MLflow.
+"""What MLflow lacks of results, and what of its runs is history.
 
 What makes it safe to publish at any time, any number of times, side by side:
 
-- A run carries its digest from the moment it exists. One that is not FINISHED was left by a
-  publisher that died, and is written again: every point has the run's own start time, so what
-  is there already is the same row, and what is missing is added. One that was published before its
-  trial was tested is completed in the same way.
+- A run is found by its digest, and what was left half is completed (`calls`).
 - Publishers take turns by a lock (`opening`). Only those of several machines before one server
   cannot, and a server has no "create unless there": a run may be created twice. So each looks again
   after writing, and everyone keeps the same one, the oldest.
 """
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from warmstart.runtime.process import is_gone, this_process
-from warmstart.tracking.datasets import dataset_input
+from warmstart.runtime.process import is_gone
+from warmstart.tracking.calls import OVERTAKEN, PAGE, Calls, Change
 from warmstart.tracking.experiments import Experiments
-from warmstart.tracking.figures import draw
 from warmstart.tracking.runs import (
     ARM,
     COLOUR,
@@ -38,11 +33,6 @@ from warmstart.tracking.runs import (
 
 _CHANGE = (CURRENT, COLOUR, PARENT, FIGURES)
 """Tags of a finished run that may become others."""
-BATCH = 800
-"""Points in one request; with parameters and tags MLflow takes 1,000."""
-_PAGE = 1000
-_OVERTAKEN = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
-"""MLflow's codes for writing into a deleted run and for making what another has just made."""
 _ROUNDS = 4
 SECONDS = 2
 """Between two looks at the machine."""
@@ -51,12 +41,11 @@ SECONDS = 2
 class Store:
     """MLflow's side: finds, creates and completes runs."""
 
-    def __init__(self, client: Any, local: Path | None) -> None:
-        """local: the SQLite file that it is, for whose artifacts MLflow would take the current
-        folder, whichever that is. A server has a place for them."""
-        self._client = client
-        self._alone = local is not None  # the lock keeps every other publisher out
-        self.experiments = Experiments(client, local and local.with_name("mlartifacts"))
+    def __init__(self, calls: Calls, artifacts: Path | None) -> None:
+        """calls: what writes. artifacts: a folder for those of new experiments; None: the server
+        has a place for them."""
+        self._calls, self._client, self._alone = calls, calls.client, calls.alone
+        self.experiments = Experiments(calls.client, artifacts)
 
     @property
     def uri(self) -> str:
@@ -73,7 +62,7 @@ class Store:
         """Of arms, in all our experiments, those that hold."""
         only = "tags.`warmstart.kind` = 'summary' AND tags.`warmstart.current` = 'true'"
         if ours := [*self.experiments.names()]:
-            yield from self._client.search_runs(ours, only, max_results=_PAGE)
+            yield from self._client.search_runs(ours, only, max_results=PAGE)
 
     def bring(self, batch: Batch) -> int:
         """Make MLflow hold the runs of `batch`; how many it lacked, those included that were there
@@ -84,7 +73,7 @@ class Store:
             try:
                 self._bring(batch, brought)
             except Exception as error:
-                overtaken = getattr(error, "error_code", None) in _OVERTAKEN
+                overtaken = getattr(error, "error_code", None) in OVERTAKEN
                 if not overtaken or number == _ROUNDS:
                     raise
             else:
@@ -94,31 +83,25 @@ class Store:
 
     def _bring(self, batch: Batch, brought: set[str]) -> None:
         """One look, and what it shows to be missing; the digests of that are added to `brought`."""
-        wanted = {run.digest: run for run in batch.runs}
-        found = self._find(batch)
+        experiment, found = self.experiments.get(batch.experiment), self._find(batch)
         arms = self._arms(batch, found, brought)
         now = min([_now(), *(arm.info.start_time - 1 for arm in arms.values())])
-        late: Exception | None = None
+        changes: list[Change] = []
+        marks: list[tuple[Any, dict[str, str]]] = []
         # arms first, which somebody looks for
-        for digest, run in sorted(wanted.items(), key=lambda item: not is_arm(item[1].tags)):
-            run = _below(run, arms)
-            there = found.get(digest)
+        for run in sorted(batch.runs, key=lambda run: not is_arm(run.tags)):
+            run, there = _below(run, arms), found.get(run.digest)
             if there is None or _lacks(there, run, batch.whole):
-                try:
-                    self._write(there or self._create(batch, run, run.started or now), run)
-                except Exception as error:
-                    if getattr(error, "error_code", None) not in _OVERTAKEN:
-                        raise
-                    late = error  # the others come first
-                brought.add(digest)
+                changes.append(Change(there, run, run.started or now))
+                brought.add(run.digest)
             else:
                 if there.data.tags.get(FIGURES) != run.tags.get(FIGURES):
-                    self._draw(there, run)
-                self._mark(there, {key: run.tags[key] for key in _CHANGE if key in run.tags})
-        if late:
-            raise late
+                    self._calls.draw(there, run)
+                marks.append((there, {key: run.tags[key] for key in _CHANGE if key in run.tags}))
+        self._calls.write(experiment, changes)
         if batch.whole:
-            self._supersede(batch, found, arms)
+            marks += self._superseded(batch, found, arms)
+        self._calls.mark(marks)
         if batch.arms:
             self.experiments.describe(batch, next(iter(arms.values())))
 
@@ -137,16 +120,19 @@ class Store:
             for place, run in enumerate(batch.arms.values())
             if run.digest in found
         }
-        begins = max(newest, default=_now())
+        begins, experiment = max(newest, default=_now()), self.experiments.get(batch.experiment)
         for place, run in enumerate(batch.arms.values()):
             if run.digest not in found:
-                found[run.digest] = self._create(batch, run, begins - place)
+                found[run.digest] = self._calls.create(experiment, run, begins - place)
                 brought.add(run.digest)
         return {name: found[run.digest] for name, run in batch.arms.items()}
 
-    def _supersede(self, batch: Batch, found: dict[str, Any], arms: dict[str, Any]) -> None:
-        """Mark what was found and is not of `batch`: it holds no longer, and is shown below the arm
-        that does. A ranking holds until there is another."""
+    @staticmethod
+    def _superseded(
+        batch: Batch, found: dict[str, Any], arms: dict[str, Any]
+    ) -> Iterator[tuple[Any, dict[str, str]]]:
+        """Marks of what was found and is not of `batch`: it holds no longer, and is shown below the
+        arm that does. A ranking holds until there is another."""
         for digest in found.keys() - {run.digest for run in batch.runs}:
             tags = found[digest].data.tags
             if not batch.arms if is_arm(tags) else PARENT in tags:
@@ -155,30 +141,18 @@ class Store:
             if arms:
                 below = arms.get(tags[ARM], next(iter(arms.values())))
                 marks[PARENT] = below.info.run_id
-            self._mark(found[digest], marks)
+            yield found[digest], marks
 
     def _find(self, batch: Batch) -> dict[str, Any]:
         """Our runs of a stage and study by digest, each once: the oldest, and no half ones of
         results that are no more. An arm that holds again is not among them: it is made anew, since
         the newest arms are the ranking."""
         key = "study" if batch.study else "stage"
-        only = f"tags.`warmstart.{key}` = '{getattr(batch, key)}'"
-        place, token = [self.experiments.get(batch.experiment).experiment_id], None
-        runs: dict[str, Any] = {}
-        while True:  # by ID: pages may overlap while others publish
-            page = self._client.search_runs(
-                place,
-                only,
-                max_results=_PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            runs |= {run.info.run_id: run for run in page}
-            if not (token := page.token):
-                break
+        place = self.experiments.get(batch.experiment)
+        runs = self._calls.find(place, f"warmstart.{key}", getattr(batch, key))
         wanted = {run.digest: run for run in batch.runs}
         found: dict[str, Any] = {}
-        for run in sorted(runs.values(), key=lambda r: (r.info.start_time, r.info.run_id)):
+        for run in sorted(runs, key=lambda r: (r.info.start_time, r.info.run_id)):
             tags = run.data.tags
             digest = next((tags[name] for name in DIGESTS if name in tags), None)
             of = tags.get("warmstart.stage"), tags.get("warmstart.study", "")
@@ -191,66 +165,6 @@ class Store:
             else:
                 found[digest] = run
         return found
-
-    def _create(self, batch: Batch, run: Run, started: int) -> Any:
-        experiment = self.experiments.get(batch.experiment).experiment_id
-        return self._client.create_run(
-            experiment,
-            start_time=started,
-            # of a stage it is who trains; in a file of ours nobody else publishes
-            tags=run.tags if self._alone else {PROCESS: this_process()} | run.tags,
-            run_name=run.name,
-        )
-
-    def _write(self, there: Any, run: Run) -> None:
-        """Content and end of a run; harmless when repeated. Tags, which say what it holds, come
-        last."""
-        from mlflow.entities import Metric, Param, RunTag
-
-        info, finished = there.info, there.info.status == "FINISHED"
-        known = there.data.metrics if finished else {}
-        points = [
-            Metric(name, value, info.start_time, step)
-            for name, value, step in run.metrics
-            if name not in known
-        ]
-        for start in range(BATCH, len(points), BATCH):
-            part = points[start : start + BATCH]
-            self._client.log_batch(info.run_id, metrics=part, synchronous=True)
-        self._client.log_batch(
-            info.run_id,
-            metrics=points[:BATCH],
-            params=[] if finished else [Param(*param) for param in run.params.items()],
-            tags=[
-                RunTag(*tag) for tag in run.tags.items() if there.data.tags.get(tag[0]) != tag[1]
-            ],
-            synchronous=True,
-        )
-        if finished:
-            return
-        self._draw(there, run)
-        if run.artifacts:
-            self._client.log_artifacts(info.run_id, str(run.artifacts))
-        if run.data:
-            self._client.log_inputs(
-                info.run_id, datasets=[dataset_input(run.data, run.tags["warmstart.data"])]
-            )
-        if run.status != "RUNNING":
-            # how long a trial took, no record says
-            ended = run.ended or (None if run.started else info.start_time)
-            self._client.set_terminated(info.run_id, status=run.status, end_time=ended)
-
-    def _draw(self, there: Any, run: Run) -> None:
-        """The pictures of its study."""
-        if run.figures:
-            with tempfile.TemporaryDirectory() as folder:
-                draw(run.figures, Path(folder))
-                self._client.log_artifacts(there.info.run_id, folder, "figures")
-
-    def _mark(self, there: Any, tags: Mapping[str, str]) -> None:
-        for key, value in tags.items():
-            if there.data.tags.get(key) != value:
-                self._client.set_tag(there.info.run_id, key, value)
 
     def watch(self, run: Any) -> Any:
         """MLflow's own monitor, which logs what the machine does to `run` until its `finish()`."""
@@ -267,7 +181,7 @@ class Store:
         has left half, which are made anew where somebody has them; how many."""
         ours = [*self.experiments.names()]
         only = "attributes.status = 'RUNNING'"
-        running = self._client.search_runs(ours, only, max_results=_PAGE) if ours else []
+        running = self._client.search_runs(ours, only, max_results=PAGE) if ours else []
         ended = 0
         for run in running:
             tags = run.data.tags
