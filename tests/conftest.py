@@ -19,6 +19,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ["WARMSTART_TRIALS"] = "off"  # tests that want finished trials have a folder of their own
+os.environ["WARMSTART_PROGRAMS"] = "off"  # and so have those that want compiled programs
 
 import prefect.main  # noqa: F401  (before Keras, whose log handler it would close)
 

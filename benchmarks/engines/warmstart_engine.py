@@ -1,5 +1,6 @@
 """Our engine, as the stages use it: cohorts go to workers, results come back."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from warmstart.training.trials import Cohort, Phase, Result, Split, Trial
 
 def run(job: Job) -> Report:
     """All trials as one cohort. The environment variable KERAS_BACKEND chooses the backend."""
+    os.environ["WARMSTART_PROGRAMS"] = "off"  # others compile in every repetition, too
     cohort = _cohort(job)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -16,7 +16,7 @@ from in_process import workers
 
 from small_task import make_cohort
 from warmstart.config.arm import Arm
-from warmstart.runtime import environment, finished
+from warmstart.runtime import environment, finished, shelf
 from warmstart.runtime.finished import Finished, decided_by
 from warmstart.runtime.store import Store, begin
 from warmstart.training import setup
@@ -156,7 +156,7 @@ def test_where_nothing_can_be_kept_the_run_goes_on(
 ) -> None:
     here = tmp_path / "trials"
     if how == "a full disk":
-        monkeypatch.setattr(finished, "replacing", full)
+        monkeypatch.setattr(shelf, "replacing", full)
     else:
         here.write_text("mine")
     some = workers(tmp_path / "1", Finished(here, "code", LARGE))
@@ -258,7 +258,7 @@ def test_several_processes_use_them_at_once(tmp_path: Path, capfd: Any) -> None:
 def test_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def folder(*alike: str, limit: int = 1) -> Path | None:
         found = Finished.of_machine(alike, limit)
-        return found and found._folder
+        return found and found._shelf.folder
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert folder("code") is None  # no test uses the user's

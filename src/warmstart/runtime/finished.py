@@ -1,9 +1,7 @@
 """Finished trials of all projects on this machine, so that none is trained twice.
 
-They lie in one folder, a file each: the SHA-256 of its name and of what follows, which is what
-`Store` wrote. The name is made of the trial's key and of a digest of all else that decides its
-bytes. Several processes may read, write and remove files there at the same time: a file takes its
-place whole, and one that is gone is trained anew.
+They lie in one folder, a file each, which holds what `Store` wrote. The name is made of the trial's
+key and of a digest of all else that decides its bytes. One that is gone or damaged is trained anew.
 """
 
 import hashlib
@@ -11,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -19,6 +16,7 @@ from tqdm import tqdm
 
 from warmstart.files import replacing
 from warmstart.runtime import environment
+from warmstart.runtime.shelf import DamagedError, Shelf
 from warmstart.runtime.store import Store
 
 PLACE = "WARMSTART_TRIALS"
@@ -28,7 +26,6 @@ SUFFIX = ".trial"
 SOURCE = ("config", "data", "networks", "training", "metrics.py", "seeds.py", "runtime/store.py")
 """What of the package decides a trial's bytes; the last one decides those of its file."""
 _PACKAGE = Path(__file__).parents[1]
-_DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def decided_by(backend: str) -> str:
@@ -54,8 +51,7 @@ class Finished:
     """
 
     def __init__(self, folder: Path, decided_by: str, limit: int) -> None:
-        self._folder, self._decided_by, self._limit = folder, decided_by[:16], limit
-        self._room = 0  # bytes that may be written before the folder has to be looked through
+        self._shelf, self._decided_by = Shelf(folder, SUFFIX, limit), decided_by[:16]
         self._here: set[str] = set()  # keys of trials that need not be written
         self._fails = False
 
@@ -79,25 +75,18 @@ class Finished:
         removed, and said in one line."""
         found, damaged = set(), 0
         for key in keys:
-            path = self._path(key)
             try:
-                entry = path.read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError:
-                entry = b""
-            if entry[:_DIGEST_SIZE] != _digest(path, content := entry[_DIGEST_SIZE:]):
+                content = self._shelf.read(self._name(key))
+            except DamagedError:
                 damaged += 1
-                with suppress(OSError):
-                    path.unlink()
+                continue
+            if content is None:
                 continue
             with replacing(store.path(key), lasting=False) as unfinished:
                 unfinished.write_bytes(content)
             found.add(key)
-            with suppress(OSError):  # somebody else's folder, or one that was removed
-                os.utime(path)
         if damaged:
-            _say(f"{damaged} damaged or unreadable in {self._folder}: trained anew")
+            _say(f"{damaged} damaged or unreadable in {self._shelf.folder}: trained anew")
         self._here |= found
         return found
 
@@ -108,44 +97,16 @@ class Finished:
             if self._fails or key in self._here or not store.path(key).exists():
                 continue
             try:
-                self._write(self._path(key), store.path(key).read_bytes())
+                if self._name(key) not in self._shelf:
+                    self._shelf.write(self._name(key), store.path(key).read_bytes())
             except OSError as error:
                 self._fails = True
-                _say(f"none are kept in {self._folder}: {error.strerror}; {PLACE} names another")
+                place = self._shelf.folder
+                _say(f"none are kept in {place}: {error.strerror}; {PLACE} names another")
             self._here.add(key)
 
-    def _write(self, path: Path, content: bytes) -> None:
-        size = _DIGEST_SIZE + len(content)
-        if path.exists() or size > self._limit:
-            return
-        if size > self._room:
-            self._make_room(size)
-        with replacing(path, lasting=False) as unfinished:
-            unfinished.write_bytes(_digest(path, content) + content)
-        self._room -= size
-
-    def _make_room(self, size: int) -> None:
-        """For `size` bytes or, so that this is seldom done, a twentieth of the limit."""
-        self._room = max(size, self._limit // 20)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for path in self._folder.glob(f"*{SUFFIX}"):  # half-written ones too; nothing but our own
-            with suppress(FileNotFoundError):  # another process was quicker
-                status = path.stat()
-                files.append((status.st_mtime_ns, path, status.st_size))
-        left = sum(length for *_, length in files)
-        for _, path, length in sorted(files):
-            if left + self._room <= self._limit:
-                break
-            path.unlink(missing_ok=True)
-            left -= length
-
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{self._decided_by}-{key}{SUFFIX}"
-
-
-def _digest(path: Path, content: bytes) -> bytes:
-    return hashlib.sha256(path.name.encode() + content).digest()
+    def _name(self, key: str) -> str:
+        return f"{self._decided_by}-{key}"
 
 
 def _say(line: str) -> None:

@@ -21,7 +21,7 @@ from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.files import replacing
 from warmstart.progress import Bar
-from warmstart.runtime import processes
+from warmstart.runtime import processes, programs
 from warmstart.runtime.finished import Finished, decided_by
 from warmstart.runtime.store import Store, begin
 from warmstart.training import setup
@@ -262,7 +262,8 @@ def _workers(place: Place, folder: Path, decided_by: Collection[str], options: E
 def _do(job: Job, cohort: Cohort, folder: Path, progress: Progress) -> Any:
     from warmstart.training import worker  # loads Keras, so in workers only
 
-    return getattr(worker, job)(cohort, Store(folder), progress)
+    with programs.at_hand(job, cohort):
+        return getattr(worker, job)(cohort, Store(folder), progress)
 
 
 def _parts(cohorts: Sequence[Cohort]) -> dict[str, str]:

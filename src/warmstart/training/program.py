@@ -108,6 +108,8 @@ class Program:
         rest: samples of an epoch beyond the full batches, the number of which is fed then. None:
             an epoch has all samples.
         pull: of `model`, if its weights are pulled to where they start.
+        name: equal ones for equal programs in other processes, which find them by it where
+            compiled programs are kept. It decides nothing else.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class Program:
         class_weights: Fed | None = None,
         rest: int | None = None,
         pull: Pull | None = None,
+        name: str = "",
     ) -> None:
         backend = backends.current()
         activations.name_generators(model)
@@ -157,7 +160,7 @@ class Program:
         )
         self._tape = backend.Tape(self.variables)
         self._compiled = backend.Compiled(
-            self._epoch, self.variables, data.arrays, data.samples, trials
+            self._epoch, self.variables, data.arrays, data.samples, trials, name
         )
 
     def use(self, data: Data | None) -> None:

@@ -1,7 +1,8 @@
 """What cohorts of one program share: the model, its program, and the probe of its layers."""
 
+import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from math import prod
@@ -60,7 +61,7 @@ class Source:
 
     layers: str
     """Those before the last, in JSON."""
-    model: keras.Model = field(compare=False)
+    model: keras.Model = field(compare=False, repr=False)
 
     @classmethod
     @lru_cache(maxsize=64)  # a load takes as long as hundreds of small epochs
@@ -141,6 +142,7 @@ def _compile(
     pull = Pull(model) if cohort.l2_sp else None
     weighted = cohort.structure.class_weight == "balanced"
     class_weights = Fed(np.ones(task.classes)) if weighted else None
+    of = replace(cohort, root_seed=0, sources=()), source, by_layer, data.shapes, at_once
     program = Program(
         model,
         choices.optimizer(cohort.structure).build(),
@@ -153,6 +155,7 @@ def _compile(
         class_weights=class_weights,
         rest=cohort.rest,
         pull=pull,
+        name=hashlib.sha256(repr(of).encode()).hexdigest()[:16],
     )
     return Shared(
         model=model,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -39,6 +40,16 @@ def clock() -> float:
     """Seconds of training: of this process's processor time, which other work on the machine does
     not lengthen; where an accelerator does the work, of wall time."""
     return time.process_time() if on_cpu() else time.perf_counter()
+
+
+def keep_programs(folder: Path) -> None:
+    """Have compiled programs read from `folder` and written to it. Does nothing once one was read
+    or written in this process."""
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # what XLA keeps besides goes by the folder's name, which would be part of each program's
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 
 
 def take(x: jax.Array, rows: jax.Array) -> jax.Array:
@@ -110,6 +121,7 @@ class Compiled:
         data: Sequence[jax.Array],
         samples: int,
         trials: int,
+        name: str,
     ) -> None:
         def pure(state: list[Any], data: list[Any], order: Any, active: Any) -> tuple[Any, Any]:
             metrics, left = _in_scope(variables, state, lambda: epoch(data, order, active))

@@ -1,13 +1,21 @@
 """The epoch on TensorFlow: variables hold the state, XLA compiles what happens to them."""
 
+import itertools
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager.polymorphic_function import concrete_function
+from tensorflow.python.framework import ops
+from tensorflow.python.ops import control_flow_util_v2
 
 from warmstart.training.trials import EPOCH_METRICS
 
@@ -29,6 +37,37 @@ def clock() -> float:
     """Seconds of training: of this process's processor time, which other work on the machine does
     not lengthen; where a GPU does the work, of wall time."""
     return time.process_time() if on_cpu() else time.perf_counter()
+
+
+def keep_programs(folder: Path) -> None:
+    """Have compiled programs read from `folder` and written to it. Does nothing once TensorFlow has
+    been used in this process."""
+    before = os.environ.get("TF_XLA_FLAGS", "")
+    os.environ["TF_XLA_FLAGS"] = f'{before} --tf_xla_persistent_cache_directory="{folder}"'
+    tf.config.list_logical_devices()  # reads the variable, which decides bytes for who asks later
+    os.environ["TF_XLA_FLAGS"] = before
+    if not before:
+        del os.environ["TF_XLA_FLAGS"]
+
+
+_traced: Counter[str] = Counter()
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """In the block TensorFlow calls functions by `name` and their order in it, where it would
+    number them by all that the process did before: a program that is kept is found by them."""
+    prefix, numbers = f"{name}_{_traced[name]}", itertools.count()
+    _traced[name] += 1
+    numbered = {**vars(ops), "uid": lambda: f"{prefix}_{next(numbers)}"}
+    modules: tuple[Any, ...] = (concrete_function, control_flow_util_v2)
+    for module in modules:
+        module.ops = SimpleNamespace(**numbered)
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.ops = ops
 
 
 def take(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -69,6 +108,7 @@ class Compiled:
         data: Sequence[Any],
         samples: int,
         trials: int,
+        name: str,
     ) -> None:
         assert trials == 1
         self._variables, self._data = variables, list(data)
@@ -79,11 +119,14 @@ class Compiled:
 
             return tf.cond(active, lambda: epoch(data, order, True), nothing)
 
-        self._epoch = tf.function(step, jit_compile=True, autograph=False).get_concrete_function(
-            [tf.TensorSpec(array.shape, array.dtype) for array in data],
-            tf.TensorSpec((samples,), tf.int32),
-            tf.TensorSpec((), tf.bool),
-        )
+        with _named(name):
+            self._epoch = tf.function(
+                step, jit_compile=True, autograph=False
+            ).get_concrete_function(
+                [tf.TensorSpec(array.shape, array.dtype) for array in data],
+                tf.TensorSpec((samples,), tf.int32),
+                tf.TensorSpec((), tf.bool),
+            )
         # XLA compiles at the first call: call it once here, so that no epoch's time includes it
         self.run(np.zeros((1, samples), np.int32), np.zeros(1, bool))
 
