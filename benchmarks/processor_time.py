@@ -8,7 +8,6 @@ counted of all of them. benchmarks/README.md says how to read the table.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 
 from measuring import machine
 from measuring.process import busy_seconds
+from measuring.project import copied
 from profiling import table
 from profiling.seams import INSIDE, SEAMS, STAGES
 from warmstart.files import read_json, write_json
@@ -26,7 +26,6 @@ from warmstart.files import read_json, write_json
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results/profile.json"
 HOOK = Path(__file__).parent / "profiling/hook"
-COPIED = ("src", "data/raw", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
 COMMAND = ("-m", "warmstart", "track", "--during")
 DVC = ("-P", "src/prefect_dvc/dvc_process.py", "dvc", "repro")
 AIM = 0.1
@@ -41,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        project = copy(options.project, folder / "project")
+        project = copied(folder / "project", project=options.project)
         command = [sys.executable, *COMMAND, sys.executable, *DVC]
         row, missing = measure(command, project, folder, SEAMS)
     rows = row["spent"]
@@ -56,22 +55,6 @@ def main(argv: Sequence[str]) -> int:
     write_json(options.output, content)
     print(f"written: {options.output}")
     return 0
-
-
-def copy(project: Path, folder: Path) -> Path:
-    """`project` in `folder`, as before its first run."""
-    for name in COPIED:
-        source, target = project / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, target)
-    quiet = {"cwd": folder, "check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], **quiet)
-    subprocess.run([sys.executable, "-m", "compileall", "-q", "src"], **quiet)
-    shutil.copytree(project / ".dvc/plots", folder / ".dvc/plots")
-    return folder
 
 
 def measure(
