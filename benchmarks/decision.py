@@ -1,6 +1,6 @@
 """What a verdict costs: our rounds and races, a full grid, and Optuna with its pruners.
 
-    python benchmarks/decision.py --studies activation batch_norm --roots 42 1
+    python benchmarks/decision.py --studies activation batch_norm --roots 42
 
 Every arm at every learning rate on 30 seeds to the end of its epochs is the full grid, and the
 curves of all ways that stop sooner: ours is really run, Optuna's pruners see these curves, and what
@@ -27,10 +27,8 @@ from warmstart.records import Record
 RESULTS = Path(__file__).parent / "results/decision.json"
 PART = 4
 """Arms whose seed 0 Optuna really trains."""
-REPETITIONS = 30
-"""Of Optuna's joint study; a fifth of them where it gets as much as ours."""
-CUSTOMARY = 100
-"""Trials that its guides ask for."""
+JOINT = {100: 20, 300: 5}
+"""Trials of Optuna's joint study, its guides' hundred among them -> how often it is repeated."""
 
 
 def rows(question: Question, cost: Cost) -> Iterator[Row]:
@@ -60,16 +58,11 @@ def rows(question: Question, cost: Cost) -> Iterator[Row]:
         } | whole.share(some / epochs(grid)) | against(seen, truth)  # fmt: skip
     for pruner in pruning.PRUNERS:
         yield from _pruned(question, table, pruner, spent, truth, cost)
-        for limit, budget, trials, times in (
-            ("as many trial-epochs as ours", spent, np.inf, REPETITIONS // 5),
-            (f"{CUSTOMARY} trials", np.inf, CUSTOMARY, REPETITIONS),
-        ):
-            done = [
-                pruning.joint(table, question.rates, pruner, n, budget=budget, trials=trials)
-                for n in range(times)
-            ]
+        for trials, times in JOINT.items():
+            done = [pruning.joint(table, question.rates, pruner, n, trials) for n in range(times)]
             yield {
-                "way": f"Optuna, one study, {limit}", "pruner": pruner, "repetitions": times,
+                "way": f"Optuna, one study of {trials} trials", "pruner": pruner,
+                "repetitions": times,
                 "trial_epochs": round(np.mean([count for _, count in done])),
                 "names_a_best_arm": np.mean([truth[arm] == "best" for arm, _ in done]),
                 "arms_named": len({arm for arm, _ in done}),
@@ -129,7 +122,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--studies", nargs="+", default=["activation", "batch_norm"])
-    parser.add_argument("--roots", type=int, nargs="+", default=[42, 1])
+    parser.add_argument("--roots", type=int, nargs="+", default=[42])
     parser.add_argument("--folder", type=Path, help="what lies here is not trained again")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args(argv)

@@ -34,7 +34,7 @@ def race(
     def look(trial: optuna.Trial) -> Record:
         return table[arm, seed, trial.suggest_categorical("learning_rate", tuple(rates))]
 
-    epochs = _replay(study, look, trials=len(rates))
+    epochs = _replay(study, look, len(rates))
     best = max(study.trials, key=_merit)
     return table[arm, seed, best.params["learning_rate"]], epochs
 
@@ -46,15 +46,13 @@ def enqueue(study: optuna.Study, rates: Sequence[float], seed: int) -> None:
 
 
 def joint(
-    table: Tried, rates: Sequence[float], pruner: str, number: int, *, budget: float, trials: float
+    table: Tried, rates: Sequence[float], pruner: str, number: int, trials: int
 ) -> tuple[str, int]:
     """One study with arm and rate as categories, by Optuna's own sampler: the arm of its best
     trial, and how many epochs it took. Each trial draws its weights and its split anew.
 
     Args:
         number: of the repetition, which seeds it.
-        budget: epochs of all trials, after which none begins.
-        trials: none beyond so many.
     """
     study = _study(getattr(optuna.pruners, pruner)(), optuna.samplers.TPESampler(seed=number))
     arms = tuple(dict.fromkeys(arm for arm, *_ in table))
@@ -65,7 +63,7 @@ def joint(
         rate = trial.suggest_categorical("learning_rate", tuple(rates))
         return table[arm, (number + trial.number) % seeds, rate]
 
-    epochs = _replay(study, look, trials=trials, budget=budget)
+    epochs = _replay(study, look, trials)
     return max(study.trials, key=_merit).params["arm"], sum(epochs)
 
 
@@ -74,18 +72,12 @@ def _study(pruner: BasePruner, sampler: optuna.samplers.BaseSampler) -> optuna.S
     return optuna.create_study(direction="maximize", pruner=pruner, sampler=sampler)
 
 
-def _replay(
-    study: optuna.Study,
-    look: Callable[[optuna.Trial], Record],
-    *,
-    trials: float,
-    budget: float = math.inf,
-) -> list[int]:
+def _replay(study: optuna.Study, look: Callable[[optuna.Trial], Record], trials: int) -> list[int]:
     """The epochs of each trial, which `look` says what it is."""
     epochs: list[int] = []
     going: list[tuple[optuna.Trial, tuple[float, ...]]] = []
     while True:
-        while len(going) < WORKERS and len(epochs) < trials and sum(epochs) < budget:
+        while len(going) < WORKERS and len(epochs) < trials:
             trial = study.ask()
             going.append((trial, look(trial).epochs["val_accuracy"]))
             epochs.append(0)
