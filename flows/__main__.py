@@ -25,9 +25,11 @@ from prefect.utilities.callables import parameter_schema
 from flows.pipeline import pipeline
 from prefect_dvc import ProjectError, read_stages, waves
 from prefect_dvc.errors import quoted
+from prefect_dvc.execute import python_first
 from prefect_dvc.pages import briefly
 from prefect_dvc.servers import shown
 from warmstart.faults import ended
+from warmstart.runtime import fork_server
 
 START = "run `make prefect` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")
@@ -60,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _find_server(needed=how == "serve")
         if how == "serve":
             return _serve()
-        state = pipeline(**given, return_state=True)
+        with fork_server.serving(python_first()):
+            state = pipeline(**given, return_state=True)
     except (httpx.HTTPError, RuntimeError) as error:
         # Prefect says so where its temporary server does not come, or has been ended meanwhile
         if isinstance(error, RuntimeError) and "Prefect API server" not in str(error):

@@ -16,8 +16,8 @@ from small_task import make_task
 from warmstart.analysis.results import DataCard, judged
 from warmstart.analysis.summary import read_summary, write_summary
 from warmstart.data.dataset import Dataset
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.files import intact, read_arrays, read_sealed, replacing, stage_of, write_sealed
 from warmstart.records import looks, read_looks, read_records, write_looks, write_records

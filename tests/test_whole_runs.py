@@ -45,8 +45,8 @@ def test_runs_killed_at_random_moments(undisturbed: Path, tmp_path: Path) -> Non
 
 
 def works(running: Running) -> bool:
-    """Whether a worker of the stage is there."""
-    return any("spawn_main" in " ".join(p.cmdline()) for p in running.processes())
+    """Whether a worker of the stage is there: a child of the server of the run."""
+    return sum("fork_server" in " ".join(p.cmdline()) for p in running.processes()) > 1
 
 
 def test_a_publisher_killed_while_its_stage_trains_on_and_others_that_start_meanwhile(

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from warmstart.config.params import KNOWN_CLASSES
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 
 Edition = Literal["second", "third"]
 B_TRAIN = 200

@@ -8,8 +8,8 @@ import numpy as np
 
 from warmstart.config.params import KNOWN_CLASSES
 from warmstart.data import fashion_mnist
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 
 WHOLE = 55_000
 

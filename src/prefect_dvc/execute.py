@@ -138,7 +138,7 @@ class Processes:
     def _explained(self) -> list[str]:
         if not self._explain or self._theirs.fileno() < 0:
             return []
-        asked = subprocess.run(self._explain, capture_output=True, text=True, env=_python_first())
+        asked = subprocess.run(self._explain, capture_output=True, text=True, env=python_first())
         lines = asked.stderr.splitlines()
         return [line.removeprefix(PROBLEM) for line in lines if line.startswith(PROBLEM)]
 
@@ -184,7 +184,7 @@ class Companion:
 
 def _start(command: Sequence[str], stdin: int, **how: Any) -> subprocess.Popen[bytes]:
     pipes: Any = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, **pipes, env=_python_first(), **how)
+    return subprocess.Popen(command, **pipes, env=python_first(), **how)
 
 
 def _listen(
@@ -218,7 +218,7 @@ def _lines(output: Iterable[str], progress: Progress) -> Iterator[str]:
         yield last
 
 
-def _python_first() -> dict[str, str]:
+def python_first() -> dict[str, str]:
     """The environment of a stage: `python` in dvc.yaml is the one that runs the flow."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # unbuffered: else a stage's lines come all at once at its end

@@ -166,13 +166,15 @@ def track(
         follow: publish what is written there until standard input ends
         during: run this command and publish while it runs; its exit code is ours
     """
+    from warmstart.runtime import fork_server
     from warmstart.tracking.beside import publish_during, publish_until_closed
     from warmstart.tracking.project import Project
     from warmstart.tracking.publish import publish
 
     project = Project(results=results, reports=reports, models=models, data=data)
     if during:
-        return publish_during(during, project)
+        with fork_server.serving():
+            return publish_during(during, project)
     if follow:
         return 0 if publish_until_closed(sys.stdin, project) else 2
     print(publish(project))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from prepared import leave
 
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 from warmstart.files import write_sealed
 from warmstart.records import Record, write_records
 

@@ -10,8 +10,8 @@ from parameters import params
 from warmstart.data import pretext
 from warmstart.data.sources import load
 from warmstart.data.split import rows
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 from warmstart.stages.prepare import prepare
 
 PARAMS = params()

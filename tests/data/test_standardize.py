@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from warmstart.data.view import Standardization
+from warmstart.data.standardization import Standardization
 
 X = np.random.default_rng(0).normal([5, -300, 0.01], [2, 40, 1e-4], (500, 3)).astype(np.float32)
 

@@ -9,7 +9,7 @@ import pytest
 
 from small_task import make_task
 from warmstart.config.model_a import ModelA
-from warmstart.data.view import Standardization
+from warmstart.data.standardization import Standardization
 from warmstart.errors import InputError
 from warmstart.networks import backbones, saving
 from warmstart.networks.backbone import is_backbone

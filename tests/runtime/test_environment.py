@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,12 @@ print(wave.open.__name__)
     assert done.stdout.split() == ["hidden", "open"]
 
 
+HEAVY = ("mlflow", "pyarrow")
+
+
 def loaded_in_worker(cohort: Cohort, folder: Path, progress: Any) -> list[str]:
-    return [name for name in local.UNUSED if sys.modules.get(name)]
+    import_module("warmstart.training.worker")
+    return [name for name in (*local.UNUSED, *HEAVY) if sys.modules.get(name)]
 
 
 @pytest.mark.parametrize("backend", setup.BACKENDS)
@@ -70,7 +74,9 @@ def test_a_worker_loads_its_backend_and_no_package_it_does_not_use(
     backend: str, tmp_path: Path
 ) -> None:
     with local.start(1, tmp_path, backend) as processes:
-        loaded = processes.submit(loaded_in_worker, make_cohort(tmp_path, Arm())).result()
+        loaded = processes.submit(
+            loaded_in_worker, make_cohort(tmp_path, Arm(hidden=(4,)))
+        ).result()
     assert loaded == [backend]
 
 

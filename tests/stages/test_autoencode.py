@@ -14,8 +14,8 @@ from parameters import params
 from warmstart.config.arm import Arm
 from warmstart.config.params import Params
 from warmstart.config.parts import Activation, Optimizer
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.files import write_sealed
 from warmstart.networks import transfer

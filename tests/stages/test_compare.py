@@ -10,8 +10,8 @@ from prepared import view_of
 from warmstart.config.checking import check
 from warmstart.config.params import Compare, Splits
 from warmstart.data.split import resplit
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import PARTS, Task
-from warmstart.data.view import Standardization
 from warmstart.stages.compare import make_study
 from warmstart.stages.run import _profiles
 from warmstart.stages.study import Study

@@ -10,8 +10,8 @@ from parameters import params
 from warmstart.config.params import Params
 from warmstart.data.sources import load as load_dataset
 from warmstart.data.split import rows
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.files import read_sealed
 from warmstart.stages.prepare import prepare

@@ -7,8 +7,9 @@ import numpy as np
 from prepared import leave
 
 from warmstart.config.arm import Arm
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization, View
+from warmstart.data.view import View
 from warmstart.files import write_sealed
 from warmstart.networks import building, saving
 from warmstart.records import Record

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
-from warmstart.data.view import Standardization
 
 LIMIT = 5.0
 """Turned images light pixels that upright ones hardly ever do, whose scale is next to nothing:

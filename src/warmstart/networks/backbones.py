@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from warmstart.config.model_a import ModelA
 from warmstart.data.pixels import span
+from warmstart.data.standardization import Standardization
 from warmstart.data.task import PARTS, Task
-from warmstart.data.view import Standardization
 from warmstart.errors import InputError
 from warmstart.networks import applications
 from warmstart.networks.backbone import NAME

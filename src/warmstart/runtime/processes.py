@@ -1,7 +1,8 @@
 """Worker processes on this machine: single-threaded ones, one per core, so that a trial's weights
-stay in that core's cache; or one per GPU."""
+stay in that core's cache; or one per GPU. The server of a run forks them, if there is one."""
 
 import gc
+import multiprocessing
 import os
 import resource
 import signal
@@ -10,10 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -21,14 +21,14 @@ from typing import Any, Literal, NamedTuple
 import psutil
 
 from warmstart.errors import InputError
-from warmstart.runtime import environment
-from warmstart.runtime.lifetime import end_with_parent
+from warmstart.runtime import alike, environment, forked
+from warmstart.runtime.lifetime import end_with_parent, end_with_writer
 from warmstart.training import setup
 from warmstart.training.trials import Cohort
 
 REPORT_SECONDS = 0.1
 """Between two reports of a worker: there are epochs of half a millisecond."""
-UNUSED = ("jax", "matplotlib", "pandas", "sklearn", "tensorflow")
+UNUSED = ("IPython", "jax", "matplotlib", "pandas", "pydot", "sklearn", "tensorflow")
 """Packages that Keras loads where it finds them, for features that no worker needs."""
 
 
@@ -68,32 +68,46 @@ class _Pipe(NamedTuple):
 
 
 class _Process(SpawnProcess):
-    """A spawned process that leaves the user's script alone.
+    """A process that is forked by the server of the run, or a spawned one, that leaves the user's
+    script alone.
 
     Python has each one import the script of its parent first, for functions that the script may
     have defined. Ours are all in this package, and a script without `if __name__ == "__main__":`
     would start over in every worker.
     """
 
+    forked_for = ""
+    """The backend; empty: it is spawned in any case."""
+
+    @property
+    def memory(self) -> int:
+        """KiB that it took at most; 0 where its parent knows, or it runs."""
+        return getattr(vars(self).get("_popen"), "memory", 0)
+
     @staticmethod
-    def _Popen(process: BaseProcess) -> Any:  # noqa: N802  (overridden)
+    def _Popen(process: Any) -> Any:  # noqa: N802  (overridden)
         script = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:
+            if process.forked_for:
+                with suppress(forked.Refused):
+                    return forked.Popen(process, process.forked_for)
             return SpawnProcess._Popen(process)
         finally:
             sys.modules["__main__"] = script
 
 
 class _Spawn(SpawnContext):
-    """Not fork, which TensorFlow does not survive."""
+    """Not fork, which a TensorFlow that has computed does not survive."""
 
-    def __init__(self) -> None:
+    def __init__(self, forked_for: str) -> None:
         super().__init__()
+        self._forked_for = forked_for
         self.started: list[_Process] = []
 
     def Process(self, *arguments: Any, **named: Any) -> _Process:  # type: ignore[override]  # noqa: N802
         self.started.append(_Process(*arguments, **named))
+        self.started[-1].forked_for = self._forked_for
         return self.started[-1]
 
 
@@ -112,10 +126,9 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
             f"{_SEMAPHORES}: expected a folder that can be written, which worker processes need, "
             "received none; mount it (a tmpfs)"
         )
-    # what a stage that is ended leaves is removed by Python, which need not say so: it is started
-    # with our options
-    sys.warnoptions.append(_QUIET)
-    context = _Spawn()
+    sys.warnoptions.append(alike.QUIET)  # that process is started with our options
+    # what the server knows of GPUs is nothing: each worker is to see its own from the start
+    context = _Spawn("" if gpus else backend)
     reports, stop = _Pipe(*context.Pipe(duplex=False)), _Pipe(*context.Pipe(duplex=False))
     devices = context.SimpleQueue()
     for number in range(count if gpus else 0):
@@ -133,7 +146,7 @@ def start(workers: int | Literal["auto"], folder: Path, backend: str) -> Iterato
             raise InputError(problem) from error
         raise
     finally:
-        sys.warnoptions.remove(_QUIET)  # they are those of a notebook, too
+        sys.warnoptions.remove(alike.QUIET)  # they are those of a notebook, too
         for end in (*reports, *stop):
             end.close()
 
@@ -155,7 +168,8 @@ def _ended(workers: Iterable[_Process]) -> str | None:
             "where it stood"
         )
     total = psutil.virtual_memory().total / 1e9
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    took = [worker.memory for worker in workers]
+    largest = max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, *took) * 1024 / 1e9
     return (
         f"executor.workers: expected memory for {len(codes)} of them, received: one was ended by "
         f"{signal.Signals(-found).name}, as happens where memory is short (this machine has "
@@ -164,7 +178,6 @@ def _ended(workers: Iterable[_Process]) -> str | None:
     )
 
 
-_QUIET = "ignore:resource_tracker:UserWarning"
 _SEMAPHORES = "/dev/shm"
 _END_SECONDS = 5.0
 _OUT_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS)
@@ -177,18 +190,22 @@ _problem: BaseException | None = None  # and why it could not be set up
 def _enter(backend: str, parent: int, devices: Any, reports: Connection, stop: Connection) -> None:
     """Set up a worker process. Where that fails its work does, which has somebody to tell."""
     global _reports, _stop, _problem
-    end_with_parent(parent)
+    if os.getppid() == parent:
+        end_with_parent(parent)
+    elif above := multiprocessing.parent_process():
+        end_with_writer(above.sentinel)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     _reports, _stop = reports, stop
     try:
-        _set_up(backend, devices)
+        if devices:
+            os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
+        set_up(backend)
     except Exception as error:
         _problem = error
 
 
-def _set_up(backend: str, devices: Any) -> None:
-    if devices:
-        os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
+def set_up(backend: str) -> None:
+    """Load what a worker for `backend` needs into this process."""
     # half of what starting a worker takes would be spent on them; and the million objects that stay
     # for good need not be searched for garbage
     gc.disable()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from warmstart.config.model_a import ModelA
 from warmstart.data import encoder
 from warmstart.data.dataset import Dataset
-from warmstart.data.view import Standardization, View
+from warmstart.data.standardization import Standardization
+from warmstart.data.view import View
 from warmstart.errors import InputError, visible
 from warmstart.files import replacing
 from warmstart.seeds import derive
