@@ -115,8 +115,9 @@ class Server:
         try:
             wanted = json.loads(message)
             if not self._line:
-                self._line = alike.line(wanted["backend"])
+                line = alike.line(wanted["backend"])
                 _load(wanted["backend"])
+                self._line = line  # as it was before
             if wanted["line"] != self._line or not _is_alone(0):
                 return
             pid = os.fork()

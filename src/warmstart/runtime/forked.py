@@ -72,12 +72,11 @@ def _ask(backend: str, fds: list[int]) -> tuple[int, int, int]:
     """A new worker: where to read how it ended, where to write what it is to do, and its number."""
     if not (address := os.environ.get(alike.ADDRESS)):
         raise Refused
-    wanted = {
-        "backend": backend,
-        "line": alike.line(backend),
-        "told": alike.told(),
-        "group": os.getpgrp(),
-    }
+    try:
+        line = alike.line(backend)
+    except OSError as error:  # a system that does not say all of it
+        raise Refused from error
+    wanted = {"backend": backend, "line": line, "told": alike.told(), "group": os.getpgrp()}
     with ExitStack() as ours, ExitStack() as theirs:
         ended, into = os.pipe()
         ours.callback(os.close, ended)
