@@ -114,7 +114,7 @@ bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna 
 	@.venv-bench/bin/python benchmarks/engine.py
 	@.venv-bench/bin/python benchmarks/tracking.py --parts publish training
 
-bench-gpu: setup ## a study of 256 trials on the accelerator that is here, against the loop of fit (8 minutes)
+bench-gpu: setup ## studies of 256 and 1,024 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py
 
 profile: setup ## where the processor's time of a whole `make run` goes, by stage and by kind (5 minutes)

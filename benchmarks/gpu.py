@@ -1,171 +1,175 @@
-"""A study of 256 trials on whatever accelerator is here, against the loop of `fit`.
+"""Studies of 256 and 1,024 trials on the GPU that is here, against the loop of `fit`.
 
     KERAS_BACKEND=jax python benchmarks/gpu.py
 
 needs no network and takes less than 8 minutes. It leaves a table (results/gpu.json), and below
-results/gpu/ the records, their timings and an MLflow store.
+results/gpu/ the records, their timings and, where there is MLflow, a store of it. Where no GPU is
+seen it says so and runs in small. `--bundle` writes what a machine with nothing but Python 3.12 and
+JAX lacks, without MLflow.
 """
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engines.job import NETWORKS, Job, learning_rates
-from measuring import machine
+from measuring import bundle, machine
 from measuring.data import WHOLE, write_made_up, write_tasks
 from measuring.gpus import Sampler
-from measuring.process import run
-from warmstart.config.arm import Arm
-from warmstart.config.params import Executor
-from warmstart.config.parts import Activation, Initializer
+from measuring.process import JobError, call, run
 from warmstart.data import fashion_mnist
-from warmstart.data.task import Task
-from warmstart.files import read_sealed, write_json
-from warmstart.records import times_of
-from warmstart.stages import study
-from warmstart.stages.contender import from_scratch
-from warmstart.training import setup
-from warmstart.training.trials import Split
+from warmstart.files import write_json
+from warmstart.runtime import environment
 
 RESULTS = Path(__file__).parent / "results"
-INITIALIZERS = ("glorot_normal", "he_normal", "lecun_normal", "orthogonal")
-RATES = 8
 FIT_TRIALS = 2
 """Of the loop as many are really trained; each further trial costs what the quicker one took."""
+VARIANTS: dict[str, dict[str, str]] = {
+    "as it is": {},
+    "float32": {"JAX_DEFAULT_MATMUL_PRECISION": "highest"},
+    "loop as one graph": {"XLA_FLAGS": "--xla_gpu_enable_command_buffer=+WHILE"},
+}
+"""As JAX comes, products of float32 are TF32 on cards that have it; `highest` forbids that. XLA
+launches what lies between two loops as a CUDA graph by itself, a loop as a whole only with +WHILE.
+"""
+PUBLISHING_SECONDS = 60
+"""Left for MLflow at the end."""
+
+
+class Row(NamedTuple):
+    """What is measured: a study of `v` trials, of or the loop of `fit`, where `v` is 0."""
+
+    network: str
+    v: int
+    variant: str = "as it is"
+
+    def job(self, options: argparse.Namespace, task: Path) -> Job:
+        return Job(
+            engine="warmstart-jax" if self.v else "fit",
+            network=self.network,
+            batch=options.batch,
+            samples=options.samples,
+            epochs=options.epochs,
+            learning_rates=learning_rates(self.v or FIT_TRIALS),
+            task=str(task),
+            cores=len(os.sched_getaffinity(0)),
+        )
 
 
 def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
-    backend = setup.backend()
+    if options.bundle:
+        bundle.write(options.bundle)
+        return 0
+    variants = list(VARIANTS)[1:]
+    if not environment.gpus("jax"):
+        print("no GPU was seen: in small, which shows that everything runs and nothing else")
+        options.samples, options.trials = min(options.samples, 64), [8]
+        variants = ["float32"]  # nothing is launched
     output = options.output or RESULTS / "gpu"
-    table = output.with_suffix(".json")
+    until = time.monotonic() + 60 * options.minutes - PUBLISHING_SECONDS
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         task = Path(folder) / "full.npz"
         data = _write_task(task, options.samples)
-        rows = [
-            row
-            for network in options.networks
-            for row in _compare(network, task, data, options, backend, output / network)
-        ]
-    content = {
-        "command": f"KERAS_BACKEND={backend} {shlex.join(['python', 'benchmarks/gpu.py', *argv])}",
-        "machine": machine.describe(),
-        "versions": machine.versions(),
-        "rows": rows,
-    }
-    write_json(table, content)
-    for row in rows:
-        print(
-            f"{row['network']:<8} {row['engine']:<21} V = {row['v']:<4} "
-            f"{row['seconds_per_trial_epoch']:.5f} s per trial-epoch, {row['seconds_total']:.1f} s"
-        )
-    for one, loop in zip(rows[::2], rows[1::2], strict=True):
-        print(f"{one['network']}: × fit {loop['ratio_per_epoch']:.1f} per epoch")
-        print(f"{one['network']}: × fit {loop['ratio_total']:.1f} in whole (aim: 50)")
-    print(f"written: {table}")
+        for row in _plan(options, variants):
+            print(f"{row.network}, {f'V = {row.v}' if row.v else 'fit'}, {row.variant}", flush=True)
+            rows.append({"network": row.network, "variant": row.variant, "data": data})
+            try:
+                left = until - time.monotonic()
+                rows[-1] |= _measured(row, options, task, output, max(1.0, left))
+            except JobError as error:
+                rows[-1] |= {"v": row.v, "failed": str(error)}
+            print(f"  {_line(rows[-1])}", flush=True)
+            _write(output.with_suffix(".json"), argv, rows)
+    _ratios(rows)
+    _write(output.with_suffix(".json"), argv, rows)
     _publish(output)
-    return 0
+    return 1 if any("failed" in row for row in rows) else 0
 
 
-def _compare(
-    network: str, task: Path, data: str, options: argparse.Namespace, backend: str, output: Path
-) -> list[dict[str, Any]]:
-    """A row of ours and a row of the loop's."""
-    with Sampler() as ours:
-        arms = _study(network, task, data, options, output)
-    job = Job(
-        engine="fit",
-        network=network,
-        batch=options.batch,
-        samples=options.samples,
-        epochs=options.epochs,
-        learning_rates=learning_rates(FIT_TRIALS),
-        task=str(task),
-        cores=len(os.sched_getaffinity(0)),
-    )
-    with Sampler() as theirs:
-        done = run(job, {"KERAS_BACKEND": backend})
-    trials = done.report.trials
-    epoch = min(seconds for trial in trials for seconds in trial.epoch_seconds)
-    further = (options.trials - FIT_TRIALS) * min(trial.seconds for trial in trials)
-    common = {
-        "network": network,
-        "batch": options.batch,
-        "v": options.trials,
-        "samples": options.samples,
-        "epochs": options.epochs,
-        "data": data,
-    }
-    per_epoch = sum(arms["seconds_per_epoch"]) / len(arms["seconds_per_epoch"])
-    total = options.trials * options.epochs
-    return [
-        common
-        | {
-            "engine": f"warmstart-{backend}",
-            "v_measured": options.trials,
-            "seconds_per_trial_epoch": per_epoch,
-            "seconds_total": arms["seconds"],
-            "seconds_fixed": arms["seconds"] - per_epoch * total,
-            "gpus": ours.summary(),
-        },
-        common
-        | {
-            "engine": "fit",
-            "v_measured": FIT_TRIALS,
-            "seconds_per_trial_epoch": epoch,
-            "seconds_total": done.seconds + further,
-            "seconds_fixed": done.seconds + further - epoch * total,
-            "ratio_per_epoch": epoch / per_epoch,
-            "ratio_total": (done.seconds + further) / arms["seconds"],
-            "gpus": theirs.summary(),
-        },
-    ]
+def _plan(options: argparse.Namespace, variants: Sequence[str]) -> Iterator[Row]:
+    """What matters most comes first: time may run out."""
+    few, *more = options.trials
+    for network in options.networks:
+        yield Row(network, few)
+        yield Row(network, 0)
+    dense = [network for network in options.networks if network != "convolutional"]
+    for v in more:
+        yield from (Row(network, v) for network in dense)
+    for variant in variants:
+        yield from (Row(network, few, variant) for network in dense)
+    for v in more:
+        yield from (Row(network, v) for network in options.networks if network not in dense)
 
 
-def _study(
-    network: str, task_file: Path, data: str, options: argparse.Namespace, output: Path
+def _measured(
+    row: Row, options: argparse.Namespace, task: Path, output: Path, limit: float
 ) -> dict[str, Any]:
-    """Initializers × learning rates × seeds, one cohort in all -> what its timings say."""
-    task = Task.read(task_file)
-    networks = {
-        name: Arm(
-            hidden=NETWORKS[network],
-            activation=Activation(name="elu"),
-            initializer=Initializer(name=name),
+    """Seconds of `row` and what the GPU did meanwhile, once a second."""
+    job, own = row.job(options, task), {"KERAS_BACKEND": "jax", **VARIANTS[row.variant]}
+    common = {"batch": job.batch, "samples": job.samples, "epochs": job.epochs, "v": row.v}
+    with Sampler() as sampler:
+        if not row.v:
+            done = run(job, own, limit)
+            trials = done.report.trials
+            found: dict[str, Any] = {
+                "engine": "fit",
+                "v_measured": FIT_TRIALS,
+                "seconds_per_trial_epoch": min(s for t in trials for s in t.epoch_seconds),
+                "seconds_per_trial": min(trial.seconds for trial in trials),
+                "seconds_total": done.seconds,
+            }
+        else:
+            # what is published in one folder, the rest, of which MLflow would take minutes, beside
+            shown = row.v == options.trials[0] and row.variant == "as it is"
+            name = row.network if shown else f"{row.network}-{row.v}-{row.variant}"
+            place = output / ("results" if shown else "further") / name.replace(" ", "_")
+            command = [sys.executable, "-m", "engines.gpu_study", job.to_json(), str(place)]
+            study = call(command, own, limit=limit)
+            found = {
+                "engine": "warmstart-jax",
+                "v_measured": row.v,
+                "seconds_total": study.seconds,
+                "memory_mib": study.memory_mib,
+            } | json.loads(study.printed.splitlines()[-1])
+    return common | found | {"gpus": sampler.summary() or "no nvidia-smi"}
+
+
+def _ratios(rows: Sequence[dict[str, Any]]) -> None:
+    """How many times the loop of `fit` takes what each study took."""
+    loops = {row["network"]: row for row in rows if row.get("engine") == "fit"}
+    for row in rows:
+        if row.get("engine") != "warmstart-jax" or not (loop := loops.get(row["network"])):
+            continue
+        whole = loop["seconds_total"] + (row["v"] - FIT_TRIALS) * loop["seconds_per_trial"]
+        epochs = loop["seconds_per_trial_epoch"] / row["seconds_per_trial_epoch"]
+        row |= {"fit_ratio_per_epoch": epochs, "fit_ratio_total": whole / row["seconds_total"]}
+        print(
+            f"{row['network']}, V = {row['v']}, {row['variant']}: × fit {epochs:.1f} per epoch, "
+            f"{row['fit_ratio_total']:.1f} in whole (aim: 50 at V = 256)"
         )
-        for name in INITIALIZERS
-    }
-    made = study.Study(
-        stage="compare",
-        name=f"gpu_{network}",
-        data_name=data,
-        task=task,
-        file=task_file,
-        arms={
-            name: from_scratch(
-                arm,
-                task=task,
-                splits=[Split(task_file, task.digest)],
-                drawn="fixed",
-                epochs=options.epochs,
-                batch_size=options.batch,
-                root_seed=42,
-            )
-            for name, arm in networks.items()
-        },
-        learning_rates=learning_rates(RATES),
-        seeds=options.trials // (len(INITIALIZERS) * RATES),
-    )
-    study.run({output: made}, Executor(kept_gb=0))
-    timings = read_sealed(times_of(output))
-    seconds = [arm["seconds_per_epoch"] for arm in timings["arms"].values()]
-    return {"seconds": timings["seconds"], "seconds_per_epoch": seconds}
+
+
+def _line(row: dict[str, Any]) -> str:
+    if "failed" in row:
+        return row["failed"].strip().splitlines()[-1]
+    seconds = row["seconds_per_trial_epoch"]
+    return f"{seconds:.5f} s per trial-epoch, {row['seconds_total']:.1f} s"
+
+
+def _write(table: Path, argv: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    made = machine.made("benchmarks/gpu.py", *argv)
+    write_json(table, made | {"gpus_seen": environment.gpus("jax"), "rows": list(rows)})
 
 
 def _write_task(path: Path, samples: int) -> str:
@@ -180,31 +184,42 @@ def _write_task(path: Path, samples: int) -> str:
 def _publish(output: Path) -> None:
     """The records into an MLflow store beside them; a process, since Keras must not meet MLflow."""
     store = f"sqlite:///{output / 'mlflow.db'}"
-    command = [sys.executable, "-m", "warmstart", "track", "--results", str(output)]
+    command = ["-m", "warmstart", "track", "--results", str(output / "results")]
     # not the report and the models of the project
     command += ["--reports", str(output / "reports"), "--models", str(output / "models")]
-    done = subprocess.run(command, env=os.environ | {"MLFLOW_TRACKING_URI": store}, check=False)
-    if done.returncode:
-        print(f"not in MLflow yet: MLFLOW_TRACKING_URI={store} {shlex.join(command[1:])}")
+    own = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    if (
+        find_spec("mlflow")
+        and not subprocess.run(
+            [sys.executable, *command], env=os.environ | own, check=False
+        ).returncode
+    ):
+        return
+    # where the folder may be another
+    print(f"not in MLflow yet: MLFLOW_TRACKING_URI={store} python {shlex.join(command)}")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gpu.py", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--networks", nargs="+", choices=tuple(NETWORKS), default=["shallow"])
+    parser.add_argument("--networks", nargs="+", choices=tuple(NETWORKS), default=list(NETWORKS))
     parser.add_argument(
-        "--trials", type=int, default=256, help="a multiple of 32, 64 or more (%(default)s)"
+        "--trials", type=int, nargs="+", default=[256, 1024], help="multiples of 4, from 8 on"
     )
     parser.add_argument("--samples", type=int, default=WHOLE, help="up to %(default)s")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=8, help="after which nothing more starts")
     parser.add_argument("--output", type=Path, help="folder of the records; the table is beside it")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        nargs="?",
+        const=Path("build/gpu-bundle"),
+        help="write a folder to carry to a machine without a network, and measure nothing",
+    )
     options = parser.parse_args(argv)
-    least = 2 * len(INITIALIZERS) * RATES  # statistics take two seeds
-    if options.trials < least or options.trials % (least // 2):
-        parser.error(
-            f"--trials: expected a multiple of {least // 2} from {least} on ({len(INITIALIZERS)} "
-            f"arms × {RATES} learning rates × seeds), received {options.trials}"
-        )
+    if wrong := [v for v in options.trials if v < 8 or v % 4]:
+        parser.error(f"--trials: expected multiples of 4 from 8 on, received {wrong[0]}")
     if options.epochs < 2:
         parser.error(f"--epochs: expected at least 2, received {options.epochs}")
     return options

@@ -17,7 +17,7 @@ from warmstart.training.trials import Cohort, Phase, Result, Split, Trial
 def run(job: Job) -> Report:
     """All trials as one cohort. The environment variable KERAS_BACKEND chooses the backend."""
     os.environ["WARMSTART_PROGRAMS"] = "off"  # others compile in every repetition, too
-    cohort = _cohort(job)
+    cohort = cohort_of(job)
     with (
         tempfile.TemporaryDirectory() as folder,
         pool.start(Executor(workers=job.cores, kept_gb=0), Path(folder)) as workers,
@@ -27,7 +27,7 @@ def run(job: Job) -> Report:
     return Report(workers=job.workers, trials=tuple(_trained(job, result) for result in found))
 
 
-def _cohort(job: Job) -> Cohort:
+def cohort_of(job: Job) -> Cohort:
     network = arm(job.network)
     return Cohort(
         structure=network.structure(),

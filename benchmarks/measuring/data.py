@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.job import IMAGE
 from warmstart.config.params import KNOWN_CLASSES
 from warmstart.data import fashion_mnist
 from warmstart.data.standardization import Standardization
@@ -21,8 +22,8 @@ def write_tasks(paths: Mapping[int, Path]) -> None:
         InputError: if Fashion-MNIST is nowhere to be found.
     """
     # in Debian's folder or Keras's cache; a folder of the user's is not looked for
-    images, labels, _ = fashion_mnist.read(fashion_mnist.DEBIAN)
-    x, y = images.reshape(len(images), -1).astype(np.float32), labels.astype(np.int32)
+    raw = fashion_mnist.read(fashion_mnist.DEBIAN)
+    x, y = np.asarray(raw.x, np.float32).reshape(len(raw.x), -1), np.asarray(raw.y, np.int32)
     for samples, path in paths.items():
         _task(x, y, samples).write(path)
 
@@ -42,10 +43,11 @@ def _task(x: np.ndarray, y: np.ndarray, samples: int) -> Task:
     # 11 to 1, as in the whole; a validation set that did not shrink would cost more than training
     validation = slice(WHOLE, WHOLE + max(1, samples // 11))
     test = slice(-10, None)  # nothing here is tested: a few samples so that the file is complete
-    standardized = Standardization.of(x[train])
+    standardized = Standardization.of([x[train]])
     return Task.of(
         name="full",
         class_names=KNOWN_CLASSES["fashion_mnist"],
+        shape=IMAGE,
         x_train=standardized.apply(x[train]),
         y_train=y[train],
         x_validation=standardized.apply(x[validation]),

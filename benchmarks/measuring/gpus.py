@@ -6,11 +6,11 @@ import threading
 from typing import Any, Self
 
 _ASKED = ("name", "utilization.gpu", "memory.used", "power.draw")
-_EVERY_MS = 500
+_EVERY_MS = 1000
 
 
 class Sampler:
-    """Samples all GPUs twice a second while the block runs; without `nvidia-smi` nothing."""
+    """Samples all GPUs once a second while the block runs; without `nvidia-smi` nothing."""
 
     def __init__(self) -> None:
         self._samples: dict[str, list[list[float]]] = {}

@@ -19,7 +19,9 @@ HERE = Path(__file__).parents[1]
 
 _ENVIRONMENT = {
     # the package also where it is not installed
-    "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent / "src")]),
+    "PYTHONPATH": os.pathsep.join(
+        [str(HERE), str(HERE.parent / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    ),
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -51,8 +53,8 @@ class JobError(Exception):
     """A job's process failed; holds the end of what it said."""
 
 
-def run(job: Job, environment: Mapping[str, str] = ON_CORES) -> Run:
-    """Do `job` where `environment` says.
+def run(job: Job, environment: Mapping[str, str] = ON_CORES, limit: float | None = None) -> Run:
+    """Do `job` where `environment` says, within `limit` seconds.
 
     Raises:
         JobError: if its process fails.
@@ -60,6 +62,7 @@ def run(job: Job, environment: Mapping[str, str] = ON_CORES) -> Run:
     done = call(
         [sys.executable, "-m", "engines", job.to_json()],
         {**environment, **_OWN.get(job.engine, {})},
+        limit=limit,
     )
     return Run(
         job=job,
@@ -84,12 +87,16 @@ class Call:
 
 
 def call(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    limit: float | None = None,
 ) -> Call:
-    """Run `command` in `folder`, with `environment` beside ours; nothing of it stays running.
+    """Run `command` in `folder`, with `environment` beside ours, for at most `limit` seconds;
+    nothing of it stays running.
 
     Raises:
-        JobError: if it fails.
+        JobError: if it fails, or takes longer.
     """
     with tempfile.TemporaryFile("w+") as said:
         start, busy = time.perf_counter(), busy_seconds()
@@ -103,7 +110,10 @@ def call(
             text=True,
         )
         with Family(child.pid) as family:
-            printed, _ = child.communicate()
+            try:
+                printed, _ = child.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                raise JobError(f"{' '.join(command[1:4])}: longer than {limit:.0f} s") from None
             seconds, busy = time.perf_counter() - start, busy_seconds() - busy
         if child.returncode:
             said.seek(0)

@@ -16,7 +16,7 @@ from warmstart.networks import building, choices
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker
 from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
-from warmstart.training.probe import Probe, is_due
+from warmstart.training.probe import Probe, _effect, is_due
 from warmstart.training.program import Data, assign
 from warmstart.training.trials import Result, Trial
 
@@ -210,6 +210,43 @@ def test_batch_norm_is_read_as_it_was_before_the_look() -> None:
     assert np.isnan(head.gamma_mean)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX stacks trials")
+def test_looks_together_are_looks_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within rounding, two at a time: of the third, the second place is filled up."""
+    network = Arm(
+        hidden=(6, 6, 6),
+        batch_norm="input+before",
+        dropout=0.3,
+        skip_connections=True,
+        clipping=Clipping(name="norm", threshold=0.2),
+    ).resolve(TASK.features)
+    model = building.build(network, TASK.features, TASK.classes, seed=2)
+    optimizer = choices.optimizer(network).build()
+    probe = Probe(model, model.variables, X, Y, optimizer=optimizer, batch_size=16)
+    start = [np.array(variable) for variable in model.variables]
+    draw = np.random.default_rng(1)
+    noise = [[draw.uniform(0.5, 2, v.shape).astype(v.dtype) for v in start] for _ in range(4)]
+    trials = [[v * n for v, n in zip(start, own, strict=True)] for own in noise]
+
+    monkeypatch.setattr("warmstart.training.probe.TOGETHER", 2)
+    found = probe.looks(
+        lambda places: [
+            np.stack(values) for values in zip(*(trials[i] for i in places), strict=True)
+        ],
+        {3: 0, 0: 5, 2: 7},
+    )
+    assert list(found) == [3, 0, 2]
+    for place, looks in found.items():
+        assign(model.variables, trials[place])
+        for ours, theirs in zip(looks, probe.look({3: 0, 0: 5, 2: 7}[place]), strict=True):
+            assert ours.name == theirs.name
+            for field in set(FIELDS) - {"name"}:
+                assert getattr(ours, field) == pytest.approx(
+                    getattr(theirs, field), rel=1e-4, abs=1e-6, nan_ok=True
+                ), field
+    assert len({looks[1].gradient_norm for looks in found.values()}) == 3
+
+
 # |(3, 4)| = 5, |(12,)| = 12, together 13
 @pytest.mark.parametrize(
     ("clipping", "share", "cosine"),
@@ -231,7 +268,7 @@ def test_clipping_by_hand(
     )
     gradients = [keras.ops.convert_to_tensor(g) for g in ([3.0, 4.0], [12.0])]
     monkeypatch.setattr(probe._tape, "value_and_gradients", lambda loss, weights: (0, gradients))
-    assert probe._clipping_seen() == {
+    assert _effect(probe._clips(probe._clip)) == {
         "clipped": share,
         "clip_cosine": pytest.approx(cosine, rel=1e-6),
     }

@@ -521,6 +521,32 @@ def test_stacked_trials_give_what_each_gives_alone(
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX stacks trials")
+def test_trials_are_tested_together_as_one_by_one(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two splits, by turns, and two leaky slopes; two together, of which one is left over."""
+    tasks = [make_task(seed=seed) for seed in (5, 6)]
+    splits = tuple(Split(tmp_path / f"{task.digest}.npz", task.digest) for task in tasks)
+    for task, split in zip(tasks, splits, strict=True):
+        task.write(split.file)
+    leaky = [
+        Arm(hidden=(9,), activation=Activation(name="leaky_relu", negative_slope=slope))
+        for slope in (0.1, 0.6)
+    ]
+    trials = tuple(trial(seed, network=network) for network in leaky for seed in range(5))
+    structure = trials[0].network.structure()
+    cohort = replace(cohort, structure=structure, splits=splits, trials=trials)
+    store = Store(tmp_path / "trained")
+    worker.train(cohort, store, nothing)
+    alone = worker.evaluate(cohort, store, nothing)
+    monkeypatch.setattr(worker, "capacity", lambda cohort, task: 2)
+    together = worker.evaluate(cohort, store, nothing)
+    for ours, theirs in zip(together, alone, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
+    assert len({scores["test_loss"] for scores in alone}) == len(trials)
+
+
 def test_what_was_finished_is_not_trained_again(cohort: Cohort, tmp_path: Path) -> None:
     first = worker.train(cohort, Store(tmp_path), nothing)
     (tmp_path / f"{first[2].key}.npz").unlink()  # as if killed before this one

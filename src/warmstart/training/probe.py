@@ -1,8 +1,11 @@
 """A probe of a network's layers: activations, gradients, dead and saturated units, batch norm,
 clipping."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
+from operator import itemgetter
 from typing import Any
 
 import keras
@@ -17,6 +20,9 @@ from warmstart.training.objective import Objective
 
 SAMPLES = 256
 """How many training samples the probe takes, the first ones: eight mini-batches of the usual 32."""
+
+TOGETHER = 16
+"""Stacked trials that are looked into together: their activations are there at once."""
 
 LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0}
 """The largest slope of each activation that is flat at both ends."""
@@ -108,7 +114,7 @@ class Probe:
             )
             for place in self._places
         ]
-        everything = [*variables, *self._zeros, self._x, self._y]
+        everything = self._everything = [*variables, *self._zeros, self._x, self._y]
         self._tape = backend.Tape(everything)
 
         def prepare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,14 +130,54 @@ class Probe:
 
     def look(self, epoch: int) -> tuple[LayerProbe, ...]:
         """What the layers are after `epoch` epochs, first to last."""
+        return self._described(epoch, self._seen(self._see, self._clip, self._measure))
+
+    def looks(
+        self, states: Callable[[Sequence[int]], Any], epochs: Mapping[int, int]
+    ) -> dict[int, tuple[LayerProbe, ...]]:
+        """The same of stacked trials: by the place of each that is in `epochs`, which says after
+        how many it is.
+
+        Args:
+            states: of the trials at some places, stacked: values of `variables`.
+        """
+        found: dict[int, tuple[LayerProbe, ...]] = {}
+        for start in range(0, len(epochs), TOGETHER):
+            group = list(epochs)[start : start + TOGETHER]
+            # always as many, so that one program does
+            seen = self._mapped(states([*group, *group[:1] * (TOGETHER - len(group))]))
+            each = [keras.tree.map_structure(itemgetter(n), seen) for n in range(len(group))]
+            with ThreadPoolExecutor() as threads:
+                described = threads.map(self._described, [epochs[i] for i in group], each)
+                found |= dict(zip(group, described, strict=True))
+        return found
+
+    @cached_property
+    def _mapped(self) -> Callable[..., Any]:
+        look = partial(self._seen, self._layers, self._clipping, self._inference_loss)
+        return backends.current().mapped(look, self._everything)
+
+    def _seen(
+        self, see: Callable[..., Any], clip: Callable[..., Any], measure: Callable[..., Any]
+    ) -> tuple[Any, ...]:
+        """What a look takes from the network: what batch norm on the input and that of each place
+        remembers, the loss, gradients before and after clipping, kernels, and all of `_layers`."""
+        # in this order: looking in training mode moves the statistics of batch norm
+        of_input, norms = (
+            _remembered(self._input_norm),
+            [_remembered(place.batch_norm) for place in self._places],
+        )
+        loss, clips = measure(), self._clips(clip)
+        kernels = [keras.ops.copy(place.layer.kernel) for place in self._places]
+        return of_input, norms, loss, clips, kernels, tuple(see())
+
+    def _described(self, epoch: int, seen: tuple[Any, ...]) -> tuple[LayerProbe, ...]:
+        """What `_seen` gave, in numbers."""
+        of_input, norms, loss, clips, kernels, (normalized, summed, *of_layers) = seen
         with np.errstate(all="ignore"):  # of a network that explodes, numbers may not be finite
-            norms = [_batch_norm(place.batch_norm) for place in self._places]
-            of_input = _batch_norm(self._input_norm)
-            # first, since looking in training mode moves the statistics of batch norm
-            of_network = {"training_loss": float(self._measure())}
-            of_network |= self._clipping_seen()
-            normalized, summed, *layers = (_numpy(tensors) for tensors in self._see())
-            sums = iter(summed)
+            of_network = {"training_loss": float(keras.ops.convert_to_numpy(loss))}
+            of_network |= _effect(clips)
+            sums, layers = iter(_numpy(summed)), [_numpy(tensors) for tensors in of_layers]
             probes = [
                 LayerProbe(
                     epoch=epoch,
@@ -139,13 +185,13 @@ class Probe:
                     name=place.layer.name,
                     **_activations(next(sums) if place.skip else outputs),
                     output_gradient=_rms(gradient * len(outputs)),
-                    **_kernel(np.array(place.layer.kernel), of_kernel),
+                    **_kernel(kernel, of_kernel),
                     **_units(place.activation, outputs, slopes),
-                    **norm,
+                    **_batch_norm(norm),
                     **of_network,
                 )
-                for n, (place, norm, outputs, slopes, of_kernel, gradient) in enumerate(
-                    zip(self._places, norms, *layers, strict=True), start=1
+                for n, (place, norm, kernel, outputs, slopes, of_kernel, gradient) in enumerate(
+                    zip(self._places, norms, _numpy(kernels), *layers, strict=True), start=1
                 )
             ]
             if not self._input_norm:
@@ -154,8 +200,8 @@ class Probe:
                 epoch=epoch,
                 layer=0,
                 name=self._input_norm.name,
-                **_activations(normalized[0]),
-                **of_input,
+                **_activations(_numpy(normalized)[0]),
+                **_batch_norm(of_input),
                 **of_network,
             )
             return (first, *probes)
@@ -229,23 +275,13 @@ class Probe:
         _, raw = self._tape.value_and_gradients(loss, self._model.trainable_variables)
         return raw, fed.clipped(self._optimizer, raw)
 
-    def _clipping_seen(self) -> dict[str, float]:
-        """How often clipping acts, and how far it turns the gradient."""
+    def _clips(self, clip: Callable[..., Any]) -> list[tuple[list[Any], list[Any]]]:
+        """What `_clipping` gives for each mini-batch; none where nothing is clipped."""
         if self._optimizer is None or not fed.clips(self._optimizer):
-            return {}
-        acts, cosines = [], []
+            return []
         x, y = (keras.ops.copy(values) for values in (self._x, self._y))
-        for n in range(0, len(y) - self._size + 1, self._size):
-            batch = slice(n, n + self._size)
-            raw, clipped = (
-                np.concatenate([gradient.ravel() for gradient in _numpy(gradients)])
-                for gradients in self._clip(x[batch], y[batch])
-            )
-            length = _norm(raw)
-            # what is not clipped may be rounded: Keras multiplies by the threshold and divides
-            acts.append(_norm(raw - clipped) > 1e-6 * length)
-            cosines.append(np.sum(raw * clipped) / length / _norm(clipped))
-        return {"clipped": float(np.mean(acts)), "clip_cosine": float(np.mean(cosines))}
+        starts = range(0, len(y) - self._size + 1, self._size)
+        return [clip(x[n : n + self._size], y[n : n + self._size]) for n in starts]
 
 
 def _call(layer: keras.layers.Layer, x: Any) -> Any:
@@ -267,6 +303,20 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
+def _effect(clips: Sequence[tuple[Sequence[Any], Sequence[Any]]]) -> dict[str, float]:
+    """How often clipping acts, and how far it turns the gradient."""
+    if not clips:
+        return {}
+    acts, cosines = [], []
+    for gradients in clips:
+        raw, clipped = (np.concatenate([g.ravel() for g in _numpy(part)]) for part in gradients)
+        length = _norm(raw)
+        # what is not clipped may be rounded: Keras multiplies by the threshold and divides
+        acts.append(_norm(raw - clipped) > 1e-6 * length)
+        cosines.append(np.sum(raw * clipped) / length / _norm(clipped))
+    return {"clipped": float(np.mean(acts)), "clip_cosine": float(np.mean(cosines))}
+
+
 def _activations(values: np.ndarray) -> dict[str, float]:
     return {
         "activation_mean": float(values.mean()),
@@ -275,7 +325,7 @@ def _activations(values: np.ndarray) -> dict[str, float]:
 
 
 def _kernel(kernel: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
-    norm, weight = _norm(gradient), _norm(kernel.astype("float64"))
+    norm, weight = _norm(gradient), _norm(kernel)
     return {
         "gradient_norm": norm,
         "gradient_rms": _rms(gradient),
@@ -301,12 +351,17 @@ def _units(
     return shares
 
 
-def _batch_norm(layer: keras.layers.BatchNormalization | None) -> dict[str, float]:
-    """Mean and deviation over units of what the layer learned and remembers."""
-    if layer is None:
-        return {}
+_MOMENTS = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+def _remembered(layer: keras.layers.BatchNormalization | None) -> list[Any]:
+    """Copies of what the layer learned and remembers, in the order of _MOMENTS."""
+    return [keras.ops.copy(getattr(layer, name)) for name in _MOMENTS] if layer else []
+
+
+def _batch_norm(remembered: Sequence[Any]) -> dict[str, float]:
+    """Mean and deviation over units."""
     moments: dict[str, float] = {}
-    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
-        values = np.array(getattr(layer, name)).astype("float64")
+    for name, values in zip(_MOMENTS, _numpy(remembered), strict=False):
         moments |= {f"{name}_mean": float(values.mean()), f"{name}_deviation": float(values.std())}
     return moments

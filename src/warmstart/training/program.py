@@ -192,11 +192,15 @@ class Program:
         moved = [variable for variable in self.model.variables if id(variable) not in weights]
         return self._compiled.holding(trial, moved)
 
+    def states(self, trials: Sequence[int]) -> Any:
+        """As `state` of these trials, stacked, for what the backend has `mapped`."""
+        return self._compiled.states(trials)
+
     def weights(self) -> list[list[np.ndarray]]:
         """Per trial: the values of `model.variables`."""
         return [state[: len(self.model.variables)] for state in self.state()]
 
-    def epoch(self, orders: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
+    def epoch(self, orders: np.ndarray, active: np.ndarray | None = None) -> Any:
         """Train each trial on the samples in its row of `orders` (trials, samples) int32, or on
         the first of them if the number of batches is fed, then validate. A trial that diverges or
         is not `active` (trials,) stays as it was.
@@ -205,7 +209,8 @@ class Program:
             (trials, 5): `epoch_metrics` in their order (loss and accuracy, or mean absolute error,
             as Keras's progress bar shows them at the end of an epoch, which are means over its
             samples, in training mode; then both on the validation set after it), and 1 if both
-            losses are finite and within LOSS_BOUND, else 0.
+            losses are finite and within LOSS_BOUND, else 0. Of stacked trials it may still be being
+            computed, until NumPy asks for it.
         """
         return self._compiled.run(orders, np.ones(len(orders), bool) if active is None else active)
 

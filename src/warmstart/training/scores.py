@@ -1,6 +1,7 @@
 """What a trained network is worth: on validation when it is finished, and on the test set."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,10 +13,14 @@ from warmstart.training import convolution
 from warmstart.training.objective import Objective
 
 
-def tested(model: keras.Model, task: Task) -> dict[str, float]:
+def outputs(model: keras.Model, task: Task) -> Any:
+    """Those of `model` for the test samples of `task`."""
+    return convolution.outputs(model, keras.ops.convert_to_tensor(task.x_test))
+
+
+def tested(outputs: Any, task: Task) -> dict[str, float]:
     """`test_loss`, as Keras's `evaluate` gives it, and `test_NAME` of every metric of its kind, in
-    the target's own unit, of `model` on the test samples of `task`, in one pass."""
-    outputs = convolution.outputs(model, keras.ops.convert_to_tensor(task.x_test))
+    the target's own unit, of a network with these `outputs (n, units)` for the test samples."""
     objective, y = Objective(task.outputs), keras.ops.convert_to_tensor(task.y_test)
     predicted = np.array(outputs)
     if task.kind == "regression":

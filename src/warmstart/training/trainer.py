@@ -1,6 +1,7 @@
 """A cohort's trials through its compiled program, one after another or many at once."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
@@ -168,6 +169,7 @@ class Trainer:
     ) -> None:
         """Take `standing` to the epoch `until`, or to the one after which all trials are over."""
         program, done, clock = self._program, len(standing.rows), backends.current().clock
+        orders: np.ndarray | None = None
         if done not in self._phases:
             program.load(standing.states)
         for epoch in range(done, until):
@@ -180,10 +182,13 @@ class Trainer:
                 program.start(weights, numbers)
             if epoch == 0:
                 self._look(seats, standing, watch, ~watch.over)
-            lives = ~watch.over
-            orders = self._orders(seats, epoch, program.samples)
-            began = clock()
-            standing.rows.append(program.epoch(orders, ~watch.over))
+            lives, began = ~watch.over, clock()
+            if orders is None:
+                orders = self._orders(seats, epoch, program.samples)
+            row = program.epoch(orders, lives)
+            # meanwhile, where an accelerator is still at work
+            orders = self._orders(seats, epoch + 1, program.samples) if epoch + 1 < until else None
+            standing.rows.append(np.asarray(row))
             standing.seconds += clock() - began
             watch.see(standing.rows[-1])
             last = watch.over | (epoch + 1 == self.cohort.epochs)
@@ -203,18 +208,29 @@ class Trainer:
         that diverged has not."""
         if not self._probe:
             return
+        due: dict[int, int] = {}  # the epoch of each seat
         for i in np.flatnonzero(wanted).tolist():
             epoch = int(watch.epochs[i] - watch.diverged[i])
-            if epoch in {probe.epoch for probe in standing.probes[i]}:
-                continue
-            # where a trial starts is the same at all learning rates
-            start = seats[i].network, seats[i].seed
-            if epoch or start not in self._starts:
-                with self._program.holding(i):
-                    look = self._probe.look(epoch)
-                if not epoch:
-                    self._starts[start] = look
-            standing.probes[i] += look if epoch else self._starts[start]
+            if epoch not in {probe.epoch for probe in standing.probes[i]}:
+                due[i] = epoch
+        # where a trial starts is the same at all learning rates
+        starts = {i: (seats[i].network, seats[i].seed) for i, epoch in due.items() if not epoch}
+        first = {start: i for i, start in reversed(starts.items()) if start not in self._starts}
+        looks = self._looks({i: due[i] for i in due if due[i] or i in first.values()})
+        self._starts |= {start: looks[i] for start, i in first.items()}
+        for i, epoch in due.items():
+            standing.probes[i] += looks[i] if epoch else self._starts[starts[i]]
+
+    def _looks(self, epochs: Mapping[int, int]) -> dict[int, tuple[LayerProbe, ...]]:
+        """Into the trials at these places, after so many epochs each."""
+        assert self._probe
+        if self.at_once > 1:
+            return self._probe.looks(self._program.states, epochs)
+        looks = {}
+        for i, epoch in epochs.items():
+            with self._program.holding(i):
+                looks[i] = self._probe.look(epoch)
+        return looks
 
     def initial(self, trial: Trial) -> list[np.ndarray]:
         """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
@@ -304,12 +320,13 @@ class Trainer:
         """(trials, samples) int32; trials of the same seed see the same batches in every arm. Of a
         trial with fewer labels only the first places count."""
         orders = np.zeros((len(trials), samples), np.int32)
-        for order, trial in zip(orders, trials, strict=True):
-            batches = generator(self.cohort.root_seed, "batches", trial.seed, epoch)
-            if trial.labels is None:
-                order[:] = batches.permutation(samples)
-            else:
-                order[: trial.labels] = batches.permutation(self._drawn(trial.seed, trial.labels))
+        alike: dict[tuple[int, int | None], list[int]] = defaultdict(list)
+        for place, trial in enumerate(trials):
+            alike[trial.seed, trial.labels].append(place)
+        for (seed, labels), places in alike.items():
+            batches = generator(self.cohort.root_seed, "batches", seed, epoch)
+            seen = samples if labels is None else self._drawn(seed, labels)
+            orders[places, :labels] = batches.permutation(seen)
         return orders
 
     def _seen(self, trial: Trial) -> Any:

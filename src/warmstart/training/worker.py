@@ -5,13 +5,15 @@ here and nowhere above, so the process that hands out work stays light.
 """
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import keras
 import numpy as np
 
+from warmstart.config.parts import Activation
 from warmstart.data.task import Task
 from warmstart.networks import autoencoder, backbones, building, choices, lsuv, saving, schedules
 from warmstart.seeds import derive
@@ -19,7 +21,7 @@ from warmstart.training import backends, convolution, fitted, race, scores, shar
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import balanced
-from warmstart.training.probe import Probe, samples
+from warmstart.training.probe import TOGETHER, Probe, samples
 from warmstart.training.program import Data, assign
 from warmstart.training.shared import Source, build, capacity
 from warmstart.training.trainer import Trainer
@@ -143,19 +145,41 @@ class _Groups:
 
 def evaluate(cohort: Cohort, store: Store, progress: Progress) -> list[dict[str, float]]:
     """What `scores.tested` says of every trial of `cohort`, from the weights in `store`."""
-    models = {}  # what sets trials apart, but for the leaky slope, lies in their weights
-    found = {}
-    for trial in _by_data(cohort, cohort.trials):
-        task, activation = _task(cohort, trial), trial.network.activation
-        if cohort.fitted == "knn":
-            found[trial] = fitted.tested(cohort, trial, task)
-            continue
-        if activation not in models:
-            network = cohort.structure.model_copy(update={"activation": activation})
-            models[activation] = build(cohort, task, network)
-        assign(models[activation].variables, store.weights(cohort.key(trial)))
-        found[trial] = scores.tested(models[activation], task)
+    by_data, found = _by_data(cohort, cohort.trials), {}
+    if cohort.fitted == "knn":
+        found = {trial: fitted.tested(cohort, trial, _task(cohort, trial)) for trial in by_data}
+        return [found[trial] for trial in cohort.trials]
+    # what sets trials apart, but for the leaky slope, lies in their weights
+    alike: dict[Activation, list[Trial]] = defaultdict(list)
+    for trial in by_data:
+        alike[trial.network.activation].append(trial)
+    for activation, trials in alike.items():
+        task = _task(cohort, trials[0])
+        network = cohort.structure.model_copy(update={"activation": activation})
+        model, at_once = build(cohort, task, network), min(TOGETHER, capacity(cohort, task))
+        for trial, outputs in _outputs(cohort, trials, model, store, at_once):
+            found[trial] = scores.tested(outputs, _task(cohort, trial))
     return [found[trial] for trial in cohort.trials]
+
+
+def _outputs(
+    cohort: Cohort, trials: Sequence[Trial], model: keras.Model, store: Store, at_once: int
+) -> Iterator[tuple[Trial, Any]]:
+    """What `model` puts out for the test samples of each of `trials`, of `at_once` together."""
+    if at_once == 1:
+        for trial in trials:
+            assign(model.variables, store.weights(cohort.key(trial)))
+            yield trial, scores.outputs(model, _task(cohort, trial))
+        return
+    mapped = backends.current().mapped(partial(convolution.outputs, model), model.variables)
+    for seen in dict.fromkeys(cohort.split(trial) for trial in trials):
+        own = [trial for trial in trials if cohort.split(trial) == seen]
+        x = backends.current().place(_task(cohort, own[0]).x_test)
+        for start in range(0, len(own), at_once):
+            group = own[start : start + at_once]
+            weights = [store.weights(cohort.key(trial)) for trial in group]
+            states = [np.stack(values) for values in zip(*weights, strict=True)]
+            yield from zip(group, mapped(states, x), strict=True)
 
 
 def profile(cohort: Cohort, store: Store, progress: Progress) -> tuple[LayerProbe, ...]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
 
 from warmstart.analysis.figures.scripts import page
 from warmstart.files import replacing
@@ -38,10 +37,14 @@ class Figure:
 
     def svg(self) -> str:
         """Black on white; stands by itself."""
+        import vl_convert  # 40 MB, which only drawing needs
+
         return str(vl_convert.vegalite_to_svg(self._alone(), vl_version="6.4"))
 
     def png(self, scale: float = 2.0) -> bytes:
         """Black on white, `scale` dots to a pixel."""
+        import vl_convert  # 40 MB, which only drawing needs
+
         return bytes(vl_convert.vegalite_to_png(self._alone(), vl_version="6.4", scale=scale))
 
     def save(self, path: str | Path) -> None:

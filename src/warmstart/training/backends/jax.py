@@ -161,10 +161,16 @@ class Compiled:
     @contextmanager
     def holding(self, trial: int, moved: Sequence[keras.Variable]) -> Iterator[None]:
         """The variables at the state of `trial`, kept elsewhere: nothing has to be undone."""
+        assert self._single
         _assign(self._variables, self.read()[trial])
         yield
 
-    def run(self, orders: np.ndarray, active: np.ndarray) -> np.ndarray:
+    def states(self, trials: Sequence[int]) -> list[jax.Array]:
+        """The stacked states of some `trials`, for what `mapped` gives."""
+        return _rows(self._state, np.asarray(trials))
+
+    def run(self, orders: np.ndarray, active: np.ndarray) -> Any:
+        """Of stacked trials an array that is still being computed."""
         first = (lambda x: x[0]) if self._single else (lambda x: x)
         self._state, metrics = self._epoch(
             self._state,
@@ -172,7 +178,29 @@ class Compiled:
             jnp.asarray(first(orders), jnp.int32),
             jnp.asarray(first(active), jnp.bool_),
         )
-        return np.asarray(metrics).reshape(len(orders), -1)
+        return np.asarray(metrics)[None] if self._single else metrics
+
+
+@jax.jit
+def _rows(state: list[jax.Array], rows: jax.Array) -> list[jax.Array]:
+    return [value[rows] for value in state]
+
+
+def mapped(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
+    """`function(*arrays)`, which reads `variables`, as one program for many of their states: of
+    `(states, *arrays)`, where `states` has a stacked array for each of the first variables. What it
+    assigns is lost."""
+
+    def pure(states: list[Any], others: list[Any], arrays: Sequence[Any]) -> Any:
+        return _in_scope(variables, [*states, *others], lambda: function(*arrays))[0]
+
+    compiled = jax.jit(jax.vmap(pure, in_axes=(0, None, None)))
+
+    def call(states: Sequence[Any], *arrays: Any) -> Any:
+        others = [variable.value for variable in variables[len(states) :]]
+        return jax.device_get(compiled(list(states), others, arrays))
+
+    return call
 
 
 def traced(function: Callable[..., Any], variables: Sequence[keras.Variable]) -> Callable[..., Any]:
