@@ -1,7 +1,7 @@
 """What MLflow's client would write of runs, as rows of its tables.
 
-tests/tracking/test_written_as_rows.py compares all tables with what the client leaves. They are of one schema,
-`REVISION`: docs/decisions/0038-runs-are-written-as-rows.md.
+tests/tracking/test_written_as_rows.py compares all tables with what the client leaves. They are of
+one schema, `REVISION`: docs/decisions/0038-runs-are-written-as-rows.md.
 """
 
 from collections import defaultdict
