@@ -16,7 +16,8 @@ from warmstart.networks import building, choices
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker
 from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
-from warmstart.training.probe import Probe, _effect, is_due
+from warmstart.training.measures import effect
+from warmstart.training.probe import Probe, is_due
 from warmstart.training.program import Data, assign
 from warmstart.training.trials import Result, Trial
 
@@ -268,7 +269,7 @@ def test_clipping_by_hand(
     )
     gradients = [keras.ops.convert_to_tensor(g) for g in ([3.0, 4.0], [12.0])]
     monkeypatch.setattr(probe._tape, "value_and_gradients", lambda loss, weights: (0, gradients))
-    assert _effect(probe._clips(probe._clip)) == {
+    assert effect(probe._clips(probe._clip)) == {
         "clipped": share,
         "clip_cosine": pytest.approx(cosine, rel=1e-6),
     }

@@ -13,7 +13,7 @@ import numpy as np
 
 from warmstart.data.task import Task
 from warmstart.networks.choices import HIDDEN, SHORTCUT
-from warmstart.training import backends, fed
+from warmstart.training import backends, fed, measures
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import Objective
@@ -23,11 +23,6 @@ SAMPLES = 256
 
 TOGETHER = 16
 """Stacked trials that are looked into together: their activations are there at once."""
-
-LARGEST_SLOPE = {"sigmoid": 0.25, "tanh": 1.0}
-"""The largest slope of each activation that is flat at both ends."""
-SATURATED = 0.1
-"""A unit with less than this share of its activation's largest slope is saturated."""
 
 
 def samples(task: Task) -> tuple[np.ndarray, np.ndarray]:
@@ -164,8 +159,8 @@ class Probe:
         remembers, the loss, gradients before and after clipping, kernels, and all of `_layers`."""
         # in this order: looking in training mode moves the statistics of batch norm
         of_input, norms = (
-            _remembered(self._input_norm),
-            [_remembered(place.batch_norm) for place in self._places],
+            measures.remembered(self._input_norm),
+            [measures.remembered(place.batch_norm) for place in self._places],
         )
         loss, clips = measure(), self._clips(clip)
         kernels = [keras.ops.copy(place.layer.kernel) for place in self._places]
@@ -176,22 +171,26 @@ class Probe:
         of_input, norms, loss, clips, kernels, (normalized, summed, *of_layers) = seen
         with np.errstate(all="ignore"):  # of a network that explodes, numbers may not be finite
             of_network = {"training_loss": float(keras.ops.convert_to_numpy(loss))}
-            of_network |= _effect(clips)
-            sums, layers = iter(_numpy(summed)), [_numpy(tensors) for tensors in of_layers]
+            of_network |= measures.effect(clips)
+            sums, layers = (
+                iter(measures.in_float64(summed)),
+                [measures.in_float64(tensors) for tensors in of_layers],
+            )
             probes = [
                 LayerProbe(
                     epoch=epoch,
                     layer=n,
                     name=place.layer.name,
-                    **_activations(next(sums) if place.skip else outputs),
-                    output_gradient=_rms(gradient * len(outputs)),
-                    **_kernel(kernel, of_kernel),
-                    **_units(place.activation, outputs, slopes),
-                    **_batch_norm(norm),
+                    **measures.activations(next(sums) if place.skip else outputs),
+                    output_gradient=measures.rms(gradient * len(outputs)),
+                    **measures.kernel(kernel, of_kernel),
+                    **measures.units(place.activation, outputs, slopes),
+                    **measures.batch_norm(norm),
                     **of_network,
                 )
                 for n, (place, norm, kernel, outputs, slopes, of_kernel, gradient) in enumerate(
-                    zip(self._places, norms, _numpy(kernels), *layers, strict=True), start=1
+                    zip(self._places, norms, measures.in_float64(kernels), *layers, strict=True),
+                    start=1,
                 )
             ]
             if not self._input_norm:
@@ -200,8 +199,8 @@ class Probe:
                 epoch=epoch,
                 layer=0,
                 name=self._input_norm.name,
-                **_activations(_numpy(normalized)[0]),
-                **_batch_norm(of_input),
+                **measures.activations(measures.in_float64(normalized)[0]),
+                **measures.batch_norm(of_input),
                 **of_network,
             )
             return (first, *probes)
@@ -287,81 +286,3 @@ class Probe:
 def _call(layer: keras.layers.Layer, x: Any) -> Any:
     """`layer` on `x` in training mode."""
     return layer(x, training=True) if layer._call_has_training_arg else layer(x)
-
-
-def _numpy(tensors: Sequence[Any]) -> list[np.ndarray]:
-    """Arrays in float64, in which the squares of exploding values are still finite."""
-    return [keras.ops.convert_to_numpy(tensor).astype("float64") for tensor in tensors]
-
-
-def _norm(values: np.ndarray) -> float:
-    # not by BLAS, whose threads decide the order of the sum
-    return float(np.sqrt(np.sum(values**2)))
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def _effect(clips: Sequence[tuple[Sequence[Any], Sequence[Any]]]) -> dict[str, float]:
-    """How often clipping acts, and how far it turns the gradient."""
-    if not clips:
-        return {}
-    acts, cosines = [], []
-    for gradients in clips:
-        raw, clipped = (np.concatenate([g.ravel() for g in _numpy(part)]) for part in gradients)
-        length = _norm(raw)
-        # what is not clipped may be rounded: Keras multiplies by the threshold and divides
-        acts.append(_norm(raw - clipped) > 1e-6 * length)
-        cosines.append(np.sum(raw * clipped) / length / _norm(clipped))
-    return {"clipped": float(np.mean(acts)), "clip_cosine": float(np.mean(cosines))}
-
-
-def _activations(values: np.ndarray) -> dict[str, float]:
-    return {
-        "activation_mean": float(values.mean()),
-        "activation_deviation": float(values.std()),
-    }
-
-
-def _kernel(kernel: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
-    norm, weight = _norm(gradient), _norm(kernel)
-    return {
-        "gradient_norm": norm,
-        "gradient_rms": _rms(gradient),
-        "gradient_to_weight": norm / weight if weight else np.nan,
-    }
-
-
-def _units(
-    activation: keras.layers.Layer | None, outputs: np.ndarray, slopes: np.ndarray
-) -> dict[str, float]:
-    """Shares of dead, one-sided and saturated units, of outputs and slopes (samples, …, units): of
-    a convolution a unit is a feature map, at all places."""
-    if activation is None:
-        return {}
-    places = tuple(range(outputs.ndim - 1))
-    shares = {
-        "dead": float(((outputs == 0) & (slopes == 0)).all(axis=places).mean()),
-        "one_sided": float((outputs <= 0).all(axis=places).mean()),
-    }
-    largest = LARGEST_SLOPE.get(getattr(getattr(activation, "activation", None), "__name__", ""))
-    if largest:
-        shares["saturated"] = float((np.abs(slopes) < SATURATED * largest).mean())
-    return shares
-
-
-_MOMENTS = ("gamma", "beta", "moving_mean", "moving_variance")
-
-
-def _remembered(layer: keras.layers.BatchNormalization | None) -> list[Any]:
-    """Copies of what the layer learned and remembers, in the order of _MOMENTS."""
-    return [keras.ops.copy(getattr(layer, name)) for name in _MOMENTS] if layer else []
-
-
-def _batch_norm(remembered: Sequence[Any]) -> dict[str, float]:
-    """Mean and deviation over units."""
-    moments: dict[str, float] = {}
-    for name, values in zip(_MOMENTS, _numpy(remembered), strict=False):
-        moments |= {f"{name}_mean": float(values.mean()), f"{name}_deviation": float(values.std())}
-    return moments
