@@ -29,6 +29,7 @@ from typing import NamedTuple, NoReturn
 
 from warmstart.runtime import alike
 from warmstart.runtime.alike import ADDRESS
+from warmstart.runtime.forked import END
 from warmstart.runtime.lifetime import end_with_writer
 
 MOST_BYTES, MOST_FILES = 1 << 16, 250
@@ -176,8 +177,7 @@ class Server:
         self._selector.unregister(ended)
         os.close(ended)
         with suppress(BrokenPipeError):
-            for number in (os.waitstatus_to_exitcode(status), usage.ru_maxrss):
-                forkserver.write_signed(worker.status, number)
+            os.write(worker.status, END.pack(os.waitstatus_to_exitcode(status), usage.ru_maxrss))
         os.close(worker.status)
 
 

@@ -6,6 +6,8 @@ import multiprocessing.context
 import os
 import select
 import socket
+import struct
+import threading
 from contextlib import ExitStack
 from multiprocessing import forkserver, popen_forkserver, reduction, resource_tracker, spawn, util
 from multiprocessing.process import BaseProcess
@@ -13,6 +15,8 @@ from signal import SIGKILL
 
 from warmstart.runtime import alike
 
+END = struct.Struct("qq")
+"""What the server says at the end of a worker, at once: its code, and its memory in KiB."""
 _SECONDS = 60.0
 """The server is waited for, which loads Keras when it is first asked."""
 
@@ -33,7 +37,7 @@ class Popen(popen_forkserver.Popen):
     """What it took at most, in KiB, once it has ended."""
 
     def __init__(self, process: BaseProcess, backend: str) -> None:
-        self._backend = backend
+        self._backend, self._told = backend, threading.Lock()
         super().__init__(process)
 
     def _launch(self, process: BaseProcess) -> None:
@@ -52,15 +56,17 @@ class Popen(popen_forkserver.Popen):
             file.write(data.getbuffer())
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
-        if self.returncode is None:
-            if not select.select([self.sentinel], [], [], 0 if flag == os.WNOHANG else None)[0]:
-                return None
-            try:
-                self.returncode = forkserver.read_signed(self.sentinel)
-                self.memory = forkserver.read_signed(self.sentinel)
-            except EOFError:  # its server, too, has ended, which is to be seen from outside only
-                self.returncode = -SIGKILL
-        return self.returncode
+        if self.returncode is not None:
+            return self.returncode
+        if not select.select([self.sentinel], [], [], 0 if flag == os.WNOHANG else None)[0]:
+            return None
+        with self._told:  # the pool and its user ask from threads of their own
+            if self.returncode is None:
+                # where nothing is said its server has ended, too: such an end comes from outside
+                said = os.read(self.sentinel, END.size)
+                code, self.memory = END.unpack(said) if said else (-SIGKILL, 0)
+                self.returncode = code
+            return self.returncode
 
 
 def _close(*files: int) -> None:
