@@ -67,8 +67,10 @@ def tables(path: Path) -> dict[str, list[tuple[str, ...]]]:
 
 def everything_happens() -> Iterator[None]:
     """Trials come while their stage is at work, then their tests, arms and pictures, then another
-    ranking; and a report."""
+    ranking; and a report. The last point of a curve is a score, too."""
     records, summary = made_up()
+    for n, each in enumerate(records[7:], start=7):
+        records[n] = replace(each, validation={"val_accuracy": each.epochs["val_accuracy"][-1]})
     begin(records)
     train(*records[:7])
     Publisher(Project(), follows=True).bring(FOLDER)

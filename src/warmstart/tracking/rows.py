@@ -85,7 +85,8 @@ class Rows:
     def add_points(self, there: Any, run: Run) -> None:
         """Points that MLflow lacks, and of each of their metrics the newest."""
         newest: dict[str, dict[str, Any]] = {}
-        for name, value, step in missing(there, run):
+        # a score that was validated is a point of a curve, too
+        for name, value, step in dict.fromkeys(missing(there, run)):
             point = {
                 "run_uuid": there.info.run_id,
                 "key": name,
