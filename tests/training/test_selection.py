@@ -8,7 +8,6 @@ from fabricated import trial
 from warmstart.metrics import METRICS
 from warmstart.training.chance import Chance, of_accuracy
 from warmstart.training.selection import (
-    around_the_choice,
     best_arm,
     best_of,
     beyond_the_edge,
@@ -95,27 +94,6 @@ def test_one_rate_beyond_an_end_that_is_best_at_the_grids_own_ratio():
         (arm, seed): rate for arm, rate in (("high", 3.33), ("low", 0.00333)) for seed in range(2)
     }
     assert beyond_the_edge([r for r in records if r.learning_rate == 0.3]) == {}  # no ratio
-
-
-def test_later_rounds_try_what_most_seeds_chose_and_its_neighbours():
-    """Two of three seeds choose 0.1 of a; of b all 3.33, which the third alone has tried."""
-    best = {"a": (0.1, 0.03, 0.1), "b": (3.33, 3.33, 3.33)}
-    records = [
-        trial(arm, seed, rate, val_accuracy=[0.9 if rate == best[arm][seed] else 0.5])
-        for arm in best
-        for seed in range(3)
-        for rate in (0.01, 0.03, 0.1, 0.3, 1.0, 3.33)
-    ]
-    around = around_the_choice(records)
-    assert around == {"a": (0.03, 0.1, 0.3), "b": (1.0, 3.33)}
-    later = [
-        trial(arm, 3, rate, val_accuracy=[0.9 if rate == around[arm][-1] else 0.5])
-        for arm in around
-        for rate in around[arm]
-    ]
-    # 0.3 is an end of its race, but no end of what the arm has tried
-    assert beyond_the_edge(later, records) == {("b", 3): 11.1}
-    assert beyond_the_edge(later) == {("a", 3): 0.9, ("b", 3): 11.1}
 
 
 def test_more_seeds_are_for_what_is_open_and_not_for_what_is_worse():

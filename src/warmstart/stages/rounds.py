@@ -1,9 +1,8 @@
 """Seeds in rounds, each as large as all before: as long as validation leaves open whether some arm
 is better or worse than the reference, or practically equal to it.
 
-In the first round every arm and seed has the whole grid of learning rates, in later ones the rate
-that most seeds of the arm chose and its neighbours; and one more where an end of all that was tried
-is the best.
+In a round every arm and seed has the whole grid of learning rates, and one more where an end of the
+grid is the best.
 """
 
 from collections import defaultdict
@@ -12,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from warmstart.records import Record
 from warmstart.runtime import pool
 from warmstart.runtime.store import announce
 from warmstart.stages.study import Study
@@ -48,17 +46,14 @@ def train(
 
     going, number = {place: list(study.arms) for place, study in studies.items()}, 0
     while going:
-        grids, known = {}, dict[Path, list[Record]]()
+        grids = {}
         for place, arms in going.items():
             before, after = [0, *studies[place].rounds][number : number + 2]
-            study = studies[place] = studies[place].ready_for(after)
-            known[place] = [study.record(trial, results) for trial in trials[place]]
-            grids[place] = study.grid(arms, range(before, after), known[place])
+            studies[place] = studies[place].ready_for(after)
+            grids[place] = studies[place].grid(arms, range(before, after))
         label = f"{title}, round {number + 1}" if number else title
         more(grids, label)
-        wider = {
-            place: studies[place].wider(grids[place], known[place], results) for place in going
-        }
+        wider = {place: studies[place].wider(grids[place], results) for place in going}
         more(wider, f"{label}, wider grid")
         open_arms = {place: studies[place].undecided(trials[place], results) for place in going}
         going, number = {place: arms for place, arms in open_arms.items() if arms}, number + 1

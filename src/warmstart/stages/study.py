@@ -16,12 +16,7 @@ from warmstart.records import Record
 from warmstart.stages.contender import Contender
 from warmstart.training.chance import chance, resolution
 from warmstart.training.race import FEWEST
-from warmstart.training.selection import (
-    around_the_choice,
-    beyond_the_edge,
-    choose_learning_rates,
-    contenders,
-)
+from warmstart.training.selection import beyond_the_edge, choose_learning_rates, contenders
 from warmstart.training.trials import Cohort, Result, Trial
 
 
@@ -74,28 +69,22 @@ class Study:
         """Seeds after each round."""
         return rounds(self.seeds, self.most_seeds or self.seeds)
 
-    def grid(
-        self, arms: Iterable[str], seeds: Iterable[int], before: Iterable[Record] = ()
-    ) -> list[Trial]:
-        """The `arms` on `seeds` at all rates, or, where there are records of rounds `before`, at
-        that which most of their seeds chose and its neighbours. The rates of an arm and seed race.
-        A fitted head has none: 0."""
+    def grid(self, arms: Iterable[str], seeds: Iterable[int]) -> list[Trial]:
+        """The `arms` at all rates on `seeds`; the rates of an arm and seed race. A fitted head has
+        none: 0."""
         grid = tuple(sorted(set(self.learning_rates)))
-        rates = dict.fromkeys(self.arms, grid) | around_the_choice(before)
-        rates |= {arm: (0.0,) for arm in self.arms if self.arms[arm].cohort.fitted}
+        rates = {arm: (0.0,) if self.arms[arm].cohort.fitted else grid for arm in self.arms}
+        rivals = grid if len(grid) >= FEWEST else ()
         return [
-            self._trial(arm, seed, rate, rates[arm] if len(rates[arm]) >= FEWEST else ())
+            self._trial(arm, seed, rate, rivals if rate else ())
             for arm in arms
             for seed in seeds
             for rate in rates[arm]
         ]
 
-    def wider(
-        self, trials: Sequence[Trial], before: Iterable[Record], results: Mapping[str, Result]
-    ) -> list[Trial]:
-        """One rate more for each arm and seed of `trials` whose best is an end of what it, or the
-        arm in rounds `before`, has tried."""
-        further = beyond_the_edge([self.record(trial, results) for trial in trials], before)
+    def wider(self, trials: Sequence[Trial], results: Mapping[str, Result]) -> list[Trial]:
+        """One rate more for each arm and seed of `trials` whose best is an end of the grid."""
+        further = beyond_the_edge([self.record(trial, results) for trial in trials])
         return [self._trial(arm, seed, rate) for (arm, seed), rate in further.items()]
 
     def _trial(self, arm: str, seed: int, rate: float, rivals: tuple[float, ...] = ()) -> Trial:

@@ -73,48 +73,21 @@ def choose_learning_rates(trials: Iterable[Trained]) -> dict[tuple[str, int], fl
     return {place: rate for place, (_, _, rate) in best.items()}
 
 
-def around_the_choice(trials: Iterable[Trained]) -> dict[str, tuple[float, ...]]:
-    """arm -> the learning rate that most seeds chose, the lowest of equals, and those next to it of
-    all that the arm has tried, ascending."""
-    trials = list(trials)
-    tried, chosen = _tried(trials), defaultdict[str, Counter[float]](Counter)
-    for (arm, _), rate in choose_learning_rates(trials).items():
-        chosen[arm][rate] += 1
-    around = {}
-    for arm, counts in chosen.items():
-        rates = sorted(tried[arm])
-        place = rates.index(min(counts, key=lambda rate: (-counts[rate], rate)))
-        around[arm] = tuple(rates[max(0, place - 1) : place + 2])
-    return around
-
-
-def beyond_the_edge(
-    trials: Sequence[Trained], before: Iterable[Trained] = ()
-) -> dict[tuple[str, int], float]:
-    """(arm, seed) of `trials` -> one more learning rate to try, where the best one is an end of
-    what the seed, or the arm in the trials `before`, has tried.
+def beyond_the_edge(trials: Sequence[Trained]) -> dict[tuple[str, int], float]:
+    """(arm, seed) -> one more learning rate to try, where the best one is an end of the grid.
 
     It lies as far beyond the end as that from its neighbour, as a ratio; to 3 digits.
     """
-    earlier = _tried(before)
     grids: dict[tuple[str, int], set[float]] = defaultdict(set)
     for trial in trials:
         grids[trial.arm, trial.seed].add(trial.learning_rate)
     further = {}
     for place, best in choose_learning_rates(trials).items():
-        grid = sorted(grids[place] | earlier[place[0]])
+        grid = sorted(grids[place])
         if len(grid) > 1 and best in (grid[0], grid[-1]):
             neighbour = grid[1] if best == grid[0] else grid[-2]
             further[place] = float(f"{best * best / neighbour:.3g}")
     return further
-
-
-def _tried(trials: Iterable[Trained]) -> dict[str, set[float]]:
-    """arm -> learning rates."""
-    tried: dict[str, set[float]] = defaultdict(set)
-    for trial in trials:
-        tried[trial.arm].add(trial.learning_rate)
-    return tried
 
 
 def best_arm(chosen: Iterable[Trained]) -> str:
