@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -74,23 +75,28 @@ def test_a_forked_worker_that_is_killed_is_told_of_with_its_memory(tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_a_stage_that_is_ended(number: int, tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-m", "forking", "endless", "jax"],
-        cwd=tmp_path,
-        env=ENVIRONMENT | {"KERAS_BACKEND": "jax", "TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as stage:
-        assert stage.stdout
-        pids = [int(pid) for pid in stage.stdout.readline().split()]
-        left = [psutil.Process(pid) for pid in pids]
-        assert "warmstart.runtime.fork_server" in left[1].cmdline()
-        assert list(temporary.glob("warmstart-*"))
-        stage.send_signal(number)
-    assert not psutil.wait_procs(left, 20)[1]
-    assert not list(temporary.glob("warmstart-*"))
+    # that of pytest may be longer than an address can be
+    with (
+        TemporaryDirectory() as temporary,
+        subprocess.Popen(
+            [sys.executable, "-m", "forking", "endless", "jax"],
+            cwd=tmp_path,
+            env=ENVIRONMENT | {"KERAS_BACKEND": "jax", "TMPDIR": temporary},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as stage,
+    ):
+        try:
+            assert stage.stdout
+            pids = [int(pid) for pid in stage.stdout.readline().split()]
+            left = [psutil.Process(pid) for pid in pids]
+            assert "warmstart.runtime.fork_server" in left[1].cmdline()
+            assert list(Path(temporary).glob("warmstart-*"))
+            stage.send_signal(number)
+            assert not psutil.wait_procs(left, 20)[1]
+            assert not list(Path(temporary).glob("warmstart-*"))
+        finally:
+            stage.kill()
 
 
 def test_the_line_tells_what_decides_a_worker_and_not_who_has_started_it(
