@@ -116,11 +116,12 @@ class Hook:
         self._left = False
         self._reaped: list[tuple[int, float]] = []
         self._find, self._exit = bootstrap._find_and_load, os._exit  # type: ignore[attr-defined]
+        self._wait4 = os.wait4
 
     def install(self) -> None:
         bootstrap._find_and_load = self._load  # type: ignore[attr-defined]
         os._exit = self._end  # type: ignore[assignment]
-        os.waitpid = self._reap
+        os.waitpid, os.wait4 = self._reap, self._note  # type: ignore[assignment]
         os.register_at_fork(after_in_child=self._forked)
         atexit.register(self._leave)
 
@@ -147,11 +148,15 @@ class Hook:
             self._met.append(seam)
 
     def _reap(self, pid: int, options: int, /) -> tuple[int, int]:
-        """`os.waitpid`, which notes what the child and all that it has reaped have spent."""
-        pid, status, usage = os.wait4(pid, options)
+        """`os.waitpid`."""
+        return self._note(pid, options)[:2]
+
+    def _note(self, pid: int, options: int, /) -> tuple[int, int, Any]:
+        """`os.wait4`, which notes what the child and all that it has reaped have spent."""
+        pid, status, usage = self._wait4(pid, options)
         if pid:
             self._reaped.append((pid, usage.ru_utime + usage.ru_stime))
-        return pid, status
+        return pid, status, usage
 
     def _forked(self) -> None:
         self._ledger.forked()
