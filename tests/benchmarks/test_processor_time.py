@@ -42,12 +42,15 @@ if sys.argv[1:] == ["below"]:
 made_up.outer(0.02)
 subprocess.run([sys.executable, __file__, "below"], check=True)
 subprocess.run(["sh", "-c", ":"], check=True)
-for ends in (lambda: os._exit(0), lambda: os.kill(os.getpid(), signal.SIGKILL)):
+for ends, reap in (
+    (lambda: os._exit(0), os.wait4),
+    (lambda: os.kill(os.getpid(), signal.SIGKILL), os.waitpid),
+):
     child = os.fork()
     if not child:
-        made_up.inner(0.02)
+        made_up.inner(0.05)
         ends()
-    os.waitpid(child, 0)
+    reap(child, 0)
 """
 KINDS = {"outer": "outside", "inner": "inside", "work": "worker"}
 
