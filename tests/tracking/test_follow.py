@@ -4,7 +4,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ from warmstart.tracking.project import Project
 HELPERS = Path(__file__).parent
 WRITES_AND_WAITS = """
 import os, sqlite3, sys, time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from made_up_results import made_up, write
 write(Path("results/compare/clipping"), *made_up(study="clipping"))
@@ -130,3 +134,34 @@ def test_those_who_train_have_the_cores_first(here: Path) -> None:
     command = [sys.executable, "-m", "warmstart", "track", "--results", "results", "--during"]
     output = subprocess.check_output([*command, sys.executable, "-c", wait + tell], text=True)
     assert output == f"{os.getpriority(os.PRIO_PROCESS, 0)} 19\n"
+
+
+def test_what_mlflow_takes_once_to_load_does_not_put_off_what_follows(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 8 seconds for it the first trials of a run were there after three minutes."""
+    clock, published_at, opening = [0.0], list[float](), iter([100.0])
+
+    @contextmanager
+    def opened() -> Iterator[None]:
+        clock[0] += next(opening, 1.0)
+        yield
+
+    def bring(*_: object, **__: object) -> publishing.Published:
+        with publishing.opened():
+            published_at.append(clock[0])
+        return publishing.Published(new=1)
+
+    def goes_on() -> bool:
+        clock[0] += 1
+        if not (new := here / f"results/{len(published_at)}").exists():
+            write(new, made_up()[0], None)
+        return clock[0] < 200
+
+    monkeypatch.setattr(publishing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(publishing, "opened", opened)
+    monkeypatch.setattr(publishing.Publisher, "bring", bring)
+    monkeypatch.setattr(publishing.os, "setpriority", lambda *_: None)
+    publishing.Publisher(Project(), follows=True).follow(goes_on)
+    gaps = [later - earlier for earlier, later in pairwise(published_at)]
+    assert gaps[:3] == [pytest.approx(publishing.REST, abs=3)] * 3

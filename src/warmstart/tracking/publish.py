@@ -76,7 +76,7 @@ class Publisher:
         self._owed = {folder for folder, state in states.items() if known.get(folder) != state}
         self._unsettled = self._ledger.interrupted()
         self._monitors: dict[Path, Any] = {}
-        self._pause, self.published = 0.0, 0
+        self._pause, self.published, self._has_opened = 0.0, 0, False
 
     def bring_all(self, states: Mapping[Path, State]) -> Published:
         """Publish what MLflow lacks of `Project.states()`, whatever is known of it, and end what
@@ -153,6 +153,9 @@ class Publisher:
             for folder, state in now.items():
                 if self._published.get(folder) == state:
                     continue
+                if not self._has_opened:
+                    with opened():  # loads MLflow and makes its tables, which comes once
+                        began, self._has_opened = time.monotonic(), True
                 self._ledger.begin()
                 done = self.bring(folder, failed=folder in failed)
                 self._published[folder] = state
