@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from warmstart.data.standardization import Standardization
 
@@ -53,3 +54,19 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
 
     assert read.mean.tolist() == standardization.mean.tolist()
     assert read.scale.tolist() == standardization.scale.tolist()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8])
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_statistics_are_those_of_scikit_learn_to_the_last_bit(
+    kind: type[np.generic], pieces: int
+) -> None:
+    numbers = np.random.default_rng(1)
+    x = numbers.normal([5, 100, 60], [2, 40, 1e-3], (1_000, 3)).clip(0).astype(kind)
+    x = np.concatenate([x, np.full((1_000, 2), [7, 0]).astype(kind)], axis=1)
+    parts, scaler = np.array_split(x, [1, 300, 777][: pieces - 1]), StandardScaler()
+    for part in parts:
+        scaler.partial_fit(part)
+    found = Standardization.of(parts)
+    assert found.mean.tolist() == scaler.mean_.tolist()
+    assert found.scale.tolist() == scaler.scale_.tolist()
