@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
@@ -19,7 +20,10 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ["WARMSTART_TRIALS"] = "off"  # tests that want finished trials have a folder of their own
-os.environ["WARMSTART_PROGRAMS"] = "off"  # and so have those that want compiled programs
+if "PYTEST_XDIST_WORKER" not in os.environ:  # those get it from here
+    _programs = TemporaryDirectory(prefix="warmstart-programs-")
+    # bytes are the same with them (tests/runtime/test_programs.py), and no DAG compiles them again
+    os.environ["WARMSTART_PROGRAMS"] = _programs.name
 
 import prefect.main  # noqa: F401  (before Keras, whose log handler it would close)
 

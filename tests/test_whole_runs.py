@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from whole_runs import DVC, TRACK, Running, digests, killed, problems, small_copy, start
+from whole_runs import DVC, MAKE_FLOW, TRACK, Running, digests, killed, problems, small_copy, start
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +47,12 @@ def test_runs_killed_at_random_moments(undisturbed: Path, tmp_path: Path) -> Non
 def works(running: Running) -> bool:
     """Whether a worker of the stage is there: a child of the server of the run."""
     return sum("fork_server" in " ".join(p.cmdline()) for p in running.processes()) > 1
+
+
+def test_stages_of_a_flow_get_workers_of_its_server(undisturbed: Path, tmp_path: Path) -> None:
+    flow = start(unlearned(undisturbed, tmp_path / "project"), *MAKE_FLOW)
+    flow.wait_until(lambda: works(flow))
+    assert flow.ended(600) == 0, flow.log.read_text()
 
 
 def test_a_publisher_killed_while_its_stage_trains_on_and_others_that_start_meanwhile(

@@ -19,7 +19,7 @@ ADDRESS = "WARMSTART_WORKERS"
 _SHELLS = ("PWD", "OLDPWD", "SHLVL", "_")
 _OF_OPENMP = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # by scikit-learn, for Intel's
 _TOLD = {ADDRESS, *_SHELLS, *_OF_OPENMP}
-_TOLD_OF = ("DVC_", "PREFECT_")
+_TOLD_OF = ("DVC_", "PREFECT_", "FLOW_RUN_")
 """Environment variables, and how names of more begin, that hang on who has started a stage and what
 it has loaded. Nothing that a worker loads reads them."""
 QUIET = "ignore:resource_tracker:UserWarning"
