@@ -117,7 +117,7 @@ bench: .venv-bench/ready ## measure the engine against fit, Keras Tuner, Optuna 
 bench-gpu: setup ## studies of 256 and 1,024 trials on the accelerator that is here, against the loop of fit (8 minutes)
 	@$(BIN)/python benchmarks/gpu.py
 
-profile: setup ## where the processor's time of a whole `make run` goes, by stage and by kind (5 minutes)
+profile: setup ## where the processor's time of a whole `make run` goes, by stage and by kind (3 minutes)
 	@$(BIN)/python benchmarks/processor_time.py
 
 chaos: setup ## kill whole runs, flows, workers and publishers at random, mutate inputs, damage files, send hostile requests

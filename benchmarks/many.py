@@ -18,10 +18,13 @@ from measuring import dask, machine, project
 from measuring.process import Call, call
 from publishing.store import ENVIRONMENT
 from warmstart.files import write_json
+from warmstart.records import read_records
 
 RESULTS = Path(__file__).parent / "results/many.json"
 PARTS = ("pipeline", "dask")
 STUDY = "many"
+DEFAULT = "activation"
+"""What of params.yaml Dask's workers train, too: its cohorts are of a usual size."""
 RATES = [0.01, 0.03, 0.1, 0.3, 1.0]
 SETTINGS = {
     "activation": ["relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "mish"],
@@ -96,20 +99,25 @@ def pipeline(folder: Path, seeds: int) -> Iterator[dict[str, Any]]:
 
 
 def workers(folder: Path, seeds: int, repetitions: int) -> Iterator[dict[str, Any]]:
-    """The same study by one Dask worker and by two, in turn; each stage starts and ends with them
-    there, so that what is compared is the stage."""
+    """This study and one of params.yaml as it is, by one Dask worker and by two, in turn; each
+    stage starts and ends with them there, so that what is compared is the stage. The second time
+    they have loaded Keras and compiled the programs."""
     for repetition in range(repetitions):
         for count in (1, 2):
             own = folder / f"{repetition}_{count}"
             with dask.cluster(own / "dask", count) as (address, known):
-                project.copied(own / "project", parameters(seeds, address=address))
-                env = _environment(own / "project") | known
-                prepare = [sys.executable, "-m", "warmstart", "prepare"]
-                call(prepare, env, own / "project")
-                command = [sys.executable, "-m", "warmstart", "compare", STUDY]
-                for what in ("first study", "second study"):
-                    done = call(command, env, own / "project")
-                    yield {"workers": count} | _row(what, seeds, done)
+                for study in (STUDY, DEFAULT):
+                    here = own / study
+                    executor = {"kept_gb": 0, "address": address}
+                    small = parameters(seeds, address=address)
+                    project.copied(here, small if study == STUDY else {"executor": executor})
+                    env = _environment(here) | known
+                    call([sys.executable, "-m", "warmstart", "prepare"], env, here)
+                    command = [sys.executable, "-m", "warmstart", "compare", study]
+                    for time in ("first", "second"):
+                        row = _row(f"{study}, {time} time", seeds, call(command, env, here))
+                        records = read_records(here / f"results/compare/{study}/records.parquet")
+                        yield {"workers": count} | row | {"trials": len(records)}
 
 
 def _environment(folder: Path) -> dict[str, str]:
