@@ -3,12 +3,11 @@
     .venv-bench/bin/python benchmarks/deep_step.py
 
 One epoch of 784 – 20 × 100 – 10 (ELU, SGD, batches of 32) as one compiled program of JAX on one
-core, written in several ways that make the same weights, and the matrix products alone by NumPy's
-BLAS. Every way runs once before any runs again. benchmarks/README.md says what came out.
+core, written in several ways that make the same weights. Every way runs once before any runs again.
+benchmarks/README.md says what came out.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from engines.floor import Layers
 from engines.job import NETWORKS
 from measuring import machine
 from warmstart.files import write_json
@@ -37,7 +35,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1"}
     machine.limit_cores(1)
     setup.enter("jax")
     epochs = ways(options.samples // BATCH)
@@ -102,14 +99,7 @@ def ways(steps: int) -> dict[str, Callable[[], object]]:
             held[0] = jax.block_until_ready(compiled(held[0]))
 
         made[name] = run
-    products = Layers(pairs, BATCH)
-
-    def floor() -> None:
-        for _ in range(steps):
-            products.train()
-
-    floor()
-    return made | {"products alone, BLAS": floor}
+    return made
 
 
 def _steps() -> dict[str, tuple[Any, Any, Any, bool]]:

@@ -17,6 +17,7 @@ from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.networks import saving
 from warmstart.runtime import dask_client as cluster
+from warmstart.runtime import dask_worker
 from warmstart.runtime import pool as executor
 from warmstart.training.trials import Cohort, Pretrained, Split
 
@@ -128,10 +129,15 @@ def test_a_worker_dies_and_nothing_is_lost_or_doubled(
         with executor.start(Executor(address=training.address), tmp_path) as workers:
             return train(workers, tmp_path, cohort)
 
+    def send_each() -> None:
+        """As trials do that take as long as the time between two deliveries."""
+        dask_worker.SEND_SECONDS = 0.0
+
     with (
         ThreadPoolExecutor(1) as thread,
         Client(training.address, set_as_default=False) as client,
     ):
+        client.run(send_each)
         done = thread.submit(run)
 
         def in_progress() -> tuple[str, list[Path]] | None:
@@ -140,7 +146,7 @@ def test_a_worker_dies_and_nothing_is_lost_or_doubled(
             workers = client.scheduler_info(n_workers=-1)["workers"]
             for worker, tasks in client.processing().items():
                 for task in tasks:
-                    sent = client.get_metadata([task], {})
+                    sent = client.get_metadata([task], [])
                     home = [path for name in sent if (path := tmp_path / name).exists()]
                     if 0 < len(home) < 7:
                         return workers[worker]["name"], home

@@ -58,14 +58,15 @@ class Cluster:
         message = self._queue.get()
         if message is None:
             return None
-        name, content, answer = message
-        if answer:
-            Queue(answer, client=self._client).put(self._files[name].read_bytes())
+        what, answer = message
+        if answer:  # a worker asks for one
+            Queue(answer, client=self._client).put(self._files[what].read_bytes())
             return 0
-        with replacing(self._folder / name, lasting=False) as unfinished:
-            unfinished.write_bytes(content)
+        for name, content in what:
+            with replacing(self._folder / name, lasting=False) as unfinished:
+                unfinished.write_bytes(content)
         # a file may come twice, when its worker died before it could record that it had sent it
-        return self._epochs.pop(name, 0)
+        return sum(self._epochs.pop(name, 0) for name, _ in what)
 
     def end_reports(self) -> None:
         self._queue.put(None)

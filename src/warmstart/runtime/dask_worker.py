@@ -1,10 +1,11 @@
 """What a Dask worker does with a piece of work: the same as a local one, in a folder of its own.
 
-It asks the process that submitted the work ("home") for the files it needs, and sends every
-finished trial there, so that its death costs trials in progress and no others: Dask gives the piece
+It asks the process that submitted the work ("home") for the files it needs, and sends finished
+trials there, so that its death costs those of the last second and no others: Dask gives the piece
 to another worker, which leaves out what has arrived.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from warmstart.training import setup
 from warmstart.training.trials import Cohort, Pretrained, Split
 
 ASK_AGAIN_SECONDS = 60
+SEND_SECONDS = 1.0
+"""Between two deliveries: each waits for the scheduler, and a small trial takes milliseconds."""
 T = TypeVar("T", Split, Pretrained)
 
 _one_at_a_time = Lock()  # a worker that joined later may have several threads
@@ -49,17 +52,22 @@ def do(
         )
         trials = {cohort.key(trial): trial for trial in cohort.trials}
         awaited = {f"{key}{end}" for key in trials for end in (".npz", ".keras")} - set(files)
-        sent = home.sent()
+        sent, delivered = home.sent(), time.monotonic()
 
-        def send(_: int = 0) -> None:
+        def send(_: int = 0, *, at_once: bool = False) -> None:
+            nonlocal delivered
             home.check()
-            for path in sorted(path for path in folder.iterdir() if path.name in awaited):
-                home.send(path)
-                awaited.remove(path.name)
+            if not at_once and time.monotonic() < delivered + SEND_SECONDS:
+                return
+            if done := sorted(path for path in folder.iterdir() if path.name in awaited):
+                sent.update(path.name for path in done)
+                home.send(done, sent)
+                awaited.difference_update(sent)
+            delivered = time.monotonic()
 
         left = tuple(trial for key, trial in trials.items() if f"{key}.npz" not in sent)
         answer = work(replace(there, trials=left), folder, send)
-        send()
+        send(at_once=True)
     return answer
 
 
@@ -86,7 +94,7 @@ class _Home:
         answer, content = Queue(client=self._client), None
         while content is None:
             self.check()
-            self._queue.put([name, None, answer.name])
+            self._queue.put([name, answer.name])
             try:
                 content = answer.get(timeout=ASK_AGAIN_SECONDS)
             except TimeoutError:
@@ -101,11 +109,12 @@ class _Home:
         path = folder / needed.digest / needed.file.name
         return replace(needed, file=self.fetch(needed.digest, path))
 
-    def send(self, path: Path) -> None:
-        self._queue.put([path.name, path.read_bytes(), None])
+    def send(self, paths: Sequence[Path], sent: set[str]) -> None:
+        """Send these files, with which all of `sent` are home."""
+        self._queue.put([[(path.name, path.read_bytes()) for path in paths], None])
         # Dask keeps the note as long as it knows the piece: also when the worker dies
-        self._client.set_metadata([self._key, path.name], True)
+        self._client.set_metadata([self._key], sorted(sent))
 
     def sent(self) -> set[str]:
         """Names of the files of this piece that are home, sent by a worker that died."""
-        return set(self._client.get_metadata([self._key], {}))
+        return set(self._client.get_metadata([self._key], []))
