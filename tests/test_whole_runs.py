@@ -46,7 +46,14 @@ def test_runs_killed_at_random_moments(undisturbed: Path, tmp_path: Path) -> Non
 
 def works(running: Running) -> bool:
     """Whether a worker of the stage is there: a child of the server of the run."""
-    return sum("fork_server" in " ".join(p.cmdline()) for p in running.processes()) > 1
+    return sum("fork_server" in _command(process) for process in running.processes()) > 1
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # ended meanwhile, or is about to be waited for
+        return ""
 
 
 def test_stages_of_a_flow_get_workers_of_its_server(undisturbed: Path, tmp_path: Path) -> None:
