@@ -158,7 +158,8 @@ def test_what_mlflow_takes_once_to_load_does_not_put_off_what_follows(
             write(new, made_up()[0], None)
         return clock[0] < 200
 
-    monkeypatch.setattr(publishing.time, "monotonic", lambda: clock[0])
+    for name in ("monotonic", "process_time"):
+        monkeypatch.setattr(publishing.time, name, lambda: clock[0])
     monkeypatch.setattr(publishing, "opened", opened)
     monkeypatch.setattr(publishing.Publisher, "bring", bring)
     monkeypatch.setattr(publishing.os, "setpriority", lambda *_: None)

@@ -28,8 +28,8 @@ from warmstart.tracking.runs import PIPELINE, Batch, Run, experiment_of
 PAUSE_SECONDS = 60.0
 """After a failure: who waits for a server that is down does not see the stage end."""
 REST = 20
-"""Times as long as publishing has taken until the next: it takes at most 5 % of a core from those
-who train, and a few hundred trials are there within some five seconds."""
+"""Times the processor time that publishing has taken until the next: at most 5 % of a core. In wall
+time it takes many times that, since those who train come first."""
 NICE = 19
 """Our priority beside a pipeline, the lowest: at 15 training took 1 % longer, at 10 5 %."""
 
@@ -148,14 +148,14 @@ class Publisher:
         self, now: Mapping[Path, State], failed: frozenset[Path] = frozenset()
     ) -> BaseException | None:
         """Publish folders whose state is new, up to the first that fails; then rest."""
-        began, made_up = time.monotonic(), 0
+        began, made_up = time.process_time(), 0
         try:
             for folder, state in now.items():
                 if self._published.get(folder) == state:
                     continue
                 if not self._has_opened:
                     with opened():  # loads MLflow and makes its tables, which comes once
-                        began, self._has_opened = time.monotonic(), True
+                        began, self._has_opened = time.process_time(), True
                 self._ledger.begin()
                 done = self.bring(folder, failed=folder in failed)
                 self._published[folder] = state
@@ -171,7 +171,7 @@ class Publisher:
             return error
         if made_up:
             print(f"made up for {made_up} runs that MLflow lacked from an earlier run", flush=True)
-        self._pause = time.monotonic() + REST * (time.monotonic() - began)
+        self._pause = time.monotonic() + REST * (time.process_time() - began)
         return None
 
     def _settle(self) -> int:
