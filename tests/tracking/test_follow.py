@@ -22,9 +22,7 @@ from warmstart.tracking.project import Project
 HELPERS = Path(__file__).parent
 WRITES_AND_WAITS = """
 import os, sqlite3, sys, time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from itertools import pairwise
+from contextlib import closing
 from pathlib import Path
 from made_up_results import made_up, write
 write(Path("results/compare/clipping"), *made_up(study="clipping"))
