@@ -222,3 +222,10 @@ def test_the_same_bytes_cold_warm_damaged_and_without(
         for key, values in weights.items():
             for one, same in zip(values, expected[2][key], strict=True):
                 np.testing.assert_array_equal(one, same, name)
+
+
+def test_a_split_that_is_gone_is_left_to_whoever_reads_it(
+    compiler: Callable[..., list[str]], cohort: Cohort
+) -> None:
+    cohort.splits[0].file.unlink()
+    assert compiler(cohort, {"a": b"1"}) == ["a"]
