@@ -1,4 +1,4 @@
-"""A step of convolutional networks, one thread: ours, XLA's own convolution, oneDNN without XLA.
+"""A step of convolutional networks, one thread: ours, XLA's own convolution, oneDNN step by step.
 
     python benchmarks/convolution.py
 
@@ -27,7 +27,7 @@ NETWORKS = {
     "32 × 32 × 3, 32-64-64": ((32, 32, 3), (32, 64, 64)),
 }
 """Shape of an image, filters of 3 × 3 convolutions, each with ELU and 2 × 2 max pooling."""
-ENGINES = ("onednn", "warmstart-tensorflow", "warmstart-jax", "xla-tensorflow", "xla-jax")
+ENGINES = ("onednn", "warmstart-tensorflow", "warmstart-jax", "xla-jax")
 """The first is what the others are held against."""
 BATCH, STEPS = 32, 20
 

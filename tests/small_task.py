@@ -1,5 +1,6 @@
 """A task that trains in no time, and trials on it."""
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,22 @@ from warmstart.runtime.store import Store
 from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 
-def make_task(samples: int = 70, features: int = 6, classes: int = 3, seed: int = 5) -> Task:
-    """Classes whose means lie apart along a line, with unit noise."""
+def make_task(
+    samples: int = 70,
+    features: int = 6,
+    classes: int = 3,
+    seed: int = 5,
+    shape: tuple[int, ...] = (),
+) -> Task:
+    """Classes whose means lie apart along a line, with unit noise. With a `shape`: images."""
     draw = np.random.default_rng(seed)
+    features = math.prod(shape) if shape else features
     arrays = {}
     for part, n in {"train": samples, "validation": 40, "test": 40}.items():
         y = draw.integers(0, classes, n).astype("int32")
         x = draw.normal(size=(n, features)) + y[:, None] * np.linspace(-1, 1, features)
         arrays |= {f"x_{part}": x.astype("float32"), f"y_{part}": y}
-    return Task.of(name="full", class_names=tuple("abcdef"[:classes]), **arrays)
+    return Task.of(name="full", class_names=tuple("abcdef"[:classes]), shape=shape, **arrays)
 
 
 def make_numbers(
@@ -37,11 +45,13 @@ def make_numbers(
     return Task.of(name="full", class_names=(), target=(300.0, 40.0), **arrays)
 
 
-def make_cohort(folder: Path, network: Arm, trials: int = 4, epochs: int = 2) -> Cohort:
+def make_cohort(
+    folder: Path, network: Arm, trials: int = 4, epochs: int = 2, shape: tuple[int, ...] = ()
+) -> Cohort:
     """`trials` seeds of `network` on the task, which is written into `folder`."""
-    task = make_task()
+    task = make_task(shape=shape)
     task.write(folder / "task.npz")
-    network = network.resolve(task.features)
+    network = network.resolve(task.shape)
     return Cohort(
         structure=network.structure(),
         phases=(Phase(epochs=epochs),),

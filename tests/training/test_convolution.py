@@ -30,6 +30,12 @@ POOLS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def by_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the backend that needs them."""
+    monkeypatch.setattr(backends.current(), "by_patches", lambda: True)
+
+
 def built(layer: Layer, shape: tuple[int, ...], seed: int = 1) -> keras.Model:
     """`layer` alone, its weights drawn: biases, too."""
     model = keras.Sequential([keras.Input(shape), layer])
@@ -117,8 +123,8 @@ def test_layers_of_a_model_within_the_model_count() -> None:
     assert "convolution_op" in vars(inner.layers[0])
 
 
-def test_on_a_gpu_the_librarys_own_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends.current(), "on_cpu", lambda: False)
+def test_where_they_are_not_needed_keras_own_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends.current(), "by_patches", lambda: False)
     layers = [keras.layers.Conv2D(4, 3), keras.layers.MaxPooling2D(2)]
     convolution.unfold(keras.Sequential([keras.Input((6, 6, 2)), *layers]))
     assert not any({"convolution_op", "call"} & set(vars(layer)) for layer in layers)

@@ -16,7 +16,7 @@ from warmstart.training.setup import backend as chosen_backend
 
 DEVICES = Path("/dev")  # where Linux has one nvidiaN per GPU
 PROCESSORS = Path("/proc/cpuinfo")
-_MODEL = r"(?m)^(?:model name|cpu family|model|stepping|flags|CPU \w+|Features)\s*:.*$"
+_MODEL = r"(?m)^(?:model name|cpu family|model|stepping|cache size|flags|CPU \w+|Features)\s*:.*$"
 _TENSORFLOW = ("TF_CUDNN", "TF_DETERMINISTIC", "TF_DISABLE", "TF_ENABLE", "TF_XLA")
 _SETTINGS = (*_TENSORFLOW, "JAX_", "NVIDIA_TF32", "XLA_")  # TF_ is Terraform's too
 

@@ -20,12 +20,12 @@ Pair = tuple[int, int]
 
 
 def unfold(model: keras.Model) -> None:
-    """Have the Conv2D, MaxPooling2D and AveragePooling2D layers of `model`, which XLA is to
-    compile, compute by patches where there is no GPU.
+    """Have the Conv2D, MaxPooling2D and AveragePooling2D layers of `model` compute by patches where
+    the backend would convolve slowly.
 
     Grouped and dilated convolutions and layers with channels first are left as they are.
     """
-    if not backends.current().on_cpu():
+    if not backends.current().by_patches():
         return
     for layer in _layers(model):
         if getattr(layer, "data_format", None) != "channels_last":

@@ -160,7 +160,13 @@ class Program:
         )
         self._tape = backend.Tape(self.variables)
         self._compiled = backend.Compiled(
-            self._epoch, self.variables, data.arrays, data.samples, trials, name
+            self._epoch,
+            self.variables,
+            data.arrays,
+            data.samples,
+            trials,
+            name,
+            self._convolutional,
         )
 
     def use(self, data: Data | None) -> None:

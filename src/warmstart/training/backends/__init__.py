@@ -2,7 +2,7 @@
 
 Each module has the same names: `take`, `place`, `Tape` (gradients and loops over Keras variables),
 `Compiled` (an epoch as one program, with its state), `traced` (a function that is called often),
-`keep_programs` (on disk), `trials_at_once`, `on_cpu`, `clock` and `is_out_of_memory`.
+`keep_programs` (on disk), `trials_at_once`, `on_cpu`, `by_patches`, `clock` and `is_out_of_memory`.
 """
 
 from importlib import import_module

@@ -36,6 +36,11 @@ def on_cpu() -> bool:
     return bool(jax.local_devices()[0].platform == "cpu")
 
 
+def by_patches() -> bool:
+    """Whether to convolve by products of patches: XLA's convolutions are slow on a CPU."""
+    return on_cpu()
+
+
 def clock() -> float:
     """Seconds of training: of this process's processor time, which other work on the machine does
     not lengthen; where an accelerator does the work, of wall time."""
@@ -122,6 +127,7 @@ class Compiled:
         samples: int,
         trials: int,
         name: str,
+        convolutional: bool,
     ) -> None:
         def pure(state: list[Any], data: list[Any], order: Any, active: Any) -> tuple[Any, Any]:
             metrics, left = _in_scope(variables, state, lambda: epoch(data, order, active))

@@ -33,6 +33,12 @@ def on_cpu() -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
+def by_patches() -> bool:
+    """No: on a CPU XLA does not compile networks with convolutions, and TensorFlow's own ones are
+    oneDNN's, which are faster."""
+    return False
+
+
 def clock() -> float:
     """Seconds of training: of this process's processor time, which other work on the machine does
     not lengthen; where a GPU does the work, of wall time."""
@@ -99,7 +105,8 @@ class Tape:
 
 
 class Compiled:
-    """`epoch(data, order, active)`, which reads and assigns `variables`, as one XLA program."""
+    """`epoch(data, order, active)`, which reads and assigns `variables`, as one program. XLA
+    compiles it, except for the convolutional ones on a CPU."""
 
     def __init__(
         self,
@@ -109,6 +116,7 @@ class Compiled:
         samples: int,
         trials: int,
         name: str,
+        convolutional: bool,
     ) -> None:
         assert trials == 1
         self._variables, self._data = variables, list(data)
@@ -121,13 +129,13 @@ class Compiled:
 
         with _named(name):
             self._epoch = tf.function(
-                step, jit_compile=True, autograph=False
+                step, jit_compile=not (convolutional and on_cpu()), autograph=False
             ).get_concrete_function(
                 [tf.TensorSpec(array.shape, array.dtype) for array in data],
                 tf.TensorSpec((samples,), tf.int32),
                 tf.TensorSpec((), tf.bool),
             )
-        # XLA compiles at the first call: call it once here, so that no epoch's time includes it
+        # compiled at the first call: call it once here, so that no epoch's time includes it
         self.run(np.zeros((1, samples), np.int32), np.zeros(1, bool))
 
     def use(self, data: Sequence[Any]) -> None:
