@@ -26,7 +26,7 @@ import warmstart
 from measuring import machine
 from replicate import TRIVIAL, differences
 from warmstart.analysis.results import Results
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.sources import load
 from warmstart.files import write_json
 

@@ -16,7 +16,7 @@ import pytest
 import parameters
 import warmstart
 from warmstart import library
-from warmstart.config.params import Data, Splits
+from warmstart.config.data import Data, Splits
 from warmstart.data.memory import from_memory
 from warmstart.data.split import rows
 from warmstart.errors import InputError

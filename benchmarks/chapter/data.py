@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from warmstart.config.params import KNOWN_CLASSES
+from warmstart.config.data import KNOWN_CLASSES
 from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task
 

@@ -16,8 +16,9 @@ import numpy as np
 from chapter.data import Images
 from chapter.networks import network
 from chapter.rows import SEED, Row, Scale
-from warmstart.config import params
-from warmstart.config.params import KNOWN_CLASSES, Executor, StrategyName
+from warmstart.config.data import KNOWN_CLASSES
+from warmstart.config.params import Executor
+from warmstart.config.transfer import StrategyName, Transfer
 from warmstart.contrasts import LEVEL, Contrasts, Verdict
 from warmstart.data.task import Task
 from warmstart.records import Record, read_records
@@ -51,7 +52,7 @@ VERDICTS: Mapping[Verdict, str] = {
     "practically equal": "transfer brings as much in both, within 1 point",
     "open": "undecided",
 }
-RECIPE = params.Transfer(
+RECIPE = Transfer(
     task_b=("auto",),
     train_size=max(LABELS),
     seeds=2,

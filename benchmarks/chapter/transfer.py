@@ -9,7 +9,7 @@ from chapter import data
 from chapter.networks import SECOND, THIRD, network
 from chapter.rows import SEED, Row, Scale
 from warmstart.analysis.inference import error_ratio
-from warmstart.config import params
+from warmstart.config import transfer as section
 from warmstart.config.arm import Arm
 from warmstart.config.params import Executor
 from warmstart.data.task import Task
@@ -124,8 +124,8 @@ def _alone(transfer: Transfer, file: Path, task: Task) -> Contender:
     )
 
 
-def _options(transfer: Transfer, thawed_rate: float, scale: Scale) -> params.Transfer:
-    return params.Transfer(
+def _options(transfer: Transfer, thawed_rate: float, scale: Scale) -> section.Transfer:
+    return section.Transfer(
         task_b=transfer.classes,
         train_size=data.B_TRAIN,
         seeds=scale.transfer_seeds,

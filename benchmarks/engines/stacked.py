@@ -21,9 +21,11 @@ from measuring.data import WHOLE
 from warmstart.data.task import Task
 from warmstart.runtime.store import Store
 from warmstart.training import setup, worker
+from warmstart.training.order import Order
+from warmstart.training.outcomes import Standing
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
-from warmstart.training.trials import Standing, Trial
+from warmstart.training.trials import Trial
 from warmstart.training.watch import Watch
 
 
@@ -43,7 +45,7 @@ def run(job: Job) -> dict[str, Any]:
     data = Data.of(task)
     trainer = timed("compile", lambda: Trainer(cohort, data, job.v))
     trials = cohort.trials
-    timed("orders", lambda: trainer._orders(trials, 1, WHOLE))
+    timed("orders", lambda: Order(cohort.root_seed).of(trials, 1, np.zeros(WHOLE)))
     trainer.initial(trials[0])  # what is compiled for the first serves all
     weights = timed("initial", lambda: [trainer.initial(trial) for trial in trials])
     phase, factors = trainer._phases[0]
@@ -51,7 +53,7 @@ def run(job: Job) -> dict[str, Any]:
     program = trainer._program
     program.use(data)
     timed("start", lambda: program.start(weights, numbers))
-    orders = trainer._orders(trials, 1, data.samples)
+    orders = trainer._orders(trials, 1)
     np.asarray(program.epoch(orders))
     steps = -(-data.samples // job.batch)
     timed("epoch", lambda: np.asarray(program.epoch(orders)))

@@ -11,7 +11,8 @@ from warmstart.config.params import Executor
 from warmstart.config.parts import Activation, Initializer
 from warmstart.data.task import Task
 from warmstart.runtime import pool
-from warmstart.training.trials import Cohort, Phase, Result, Split, Trial
+from warmstart.training.outcomes import Result
+from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 
 def run(job: Job) -> Report:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.job import IMAGE
-from warmstart.config.params import KNOWN_CLASSES
+from warmstart.config.data import KNOWN_CLASSES
 from warmstart.data import fashion_mnist
 from warmstart.data.standardization import Standardization
 from warmstart.data.task import Task

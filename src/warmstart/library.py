@@ -16,7 +16,8 @@ from warmstart.analysis.results import DataCard, read_results
 from warmstart.comparison import Comparison
 from warmstart.config import limits
 from warmstart.config.checking import check
-from warmstart.config.params import Compare, Data, Executor, Seed, Splits
+from warmstart.config.data import Data, Splits
+from warmstart.config.params import Compare, Executor, Seed
 from warmstart.config.parts import Activation
 from warmstart.config.values import Frozen
 from warmstart.data.dataset import Dataset

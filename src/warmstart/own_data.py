@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from warmstart.config.params import KNOWN_CLASSES
+from warmstart.config.data import KNOWN_CLASSES
 
 
 def name_of(path: Path) -> str:

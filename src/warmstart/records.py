@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from warmstart.files import intact, replacing
 from warmstart.training.layers import FIELDS, LayerProbe
-from warmstart.training.trials import EPOCH_METRICS, Outcome
+from warmstart.training.outcomes import EPOCH_METRICS, Outcome
 
 if TYPE_CHECKING:  # loaded where a table is read: stages only write tables
     import pandas as pd

@@ -1,7 +1,7 @@
 from typing import get_args
 
 from warmstart.analysis.labels import label
-from warmstart.config.params import StrategyName
+from warmstart.config.transfer import StrategyName
 
 
 def test_arms_of_transfer_are_called_in_words() -> None:

@@ -12,7 +12,7 @@ from parameters import params
 from project import SIZES, keep, make_task, prepare
 from warmstart.analysis.cards import Decision, beats
 from warmstart.analysis.judging import judge
-from warmstart.config.params import Splits
+from warmstart.config.data import Splits
 from warmstart.data.split import resplit
 from warmstart.data.view import View
 

@@ -17,7 +17,8 @@ import pytest
 from warmstart.data.task import Task
 from warmstart.records import EPOCH_METRICS
 from warmstart.runtime import pool as executor
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.outcomes import Result
+from warmstart.training.trials import Cohort, Trial
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import book

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers.raw import Raw
 from warmstart.data.sources import load, read
 from warmstart.data.task import Task

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.place import find
 from warmstart.data.readers import arff, arrow, delimited, images
 from warmstart.data.sources import load, read

@@ -13,7 +13,7 @@ import numpy as np
 import pooch
 import pytest
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data import fashion_mnist, reachable
 from warmstart.data.readers import idx
 from warmstart.data.sources import load

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from parameters import params
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.images import channels, sample_shape
 from warmstart.data.sources import load
 from warmstart.data.split import resplit, split_full

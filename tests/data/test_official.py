@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.digest import content_digest
 from warmstart.data.split import resplit, rows, split_full

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load
 from warmstart.errors import InputError

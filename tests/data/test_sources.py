@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.config.params import KNOWN_CLASSES, Data
+from warmstart.config.data import KNOWN_CLASSES, Data
 from warmstart.data.sources import load
 
 DIGITS = Data(name="digits", path="nowhere", validation_fraction=0.2, test_fraction=0.2)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parameters import params
-from warmstart.config.params import Data, Transfer
+from warmstart.config.data import Data
+from warmstart.config.transfer import Transfer
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.split import rows, split_full, task_labels
 from warmstart.data.task import PARTS, Task

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.incoming import Told
 from warmstart.data.leaks import together

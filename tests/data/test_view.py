@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.split import resplit, split_full
 from warmstart.data.split import rows as rows_of

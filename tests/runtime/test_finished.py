@@ -20,7 +20,8 @@ from warmstart.runtime import environment, finished, shelf
 from warmstart.runtime.finished import Finished, decided_by
 from warmstart.runtime.store import Store, begin
 from warmstart.training import setup
-from warmstart.training.trials import EPOCH_METRICS, Cohort, Result
+from warmstart.training.outcomes import EPOCH_METRICS, Result
+from warmstart.training.trials import Cohort
 
 NETWORK = Arm(hidden=(4,))
 LARGE = 10**9

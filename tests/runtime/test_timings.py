@@ -17,7 +17,7 @@ from warmstart.data.task import Task
 from warmstart.files import read_sealed
 from warmstart.runtime import environment
 from warmstart.runtime.timings import Stopwatch, describe, facts
-from warmstart.training.trials import EPOCH_METRICS, Result
+from warmstart.training.outcomes import EPOCH_METRICS, Result
 
 TASK = Task.of(
     name="full",

@@ -8,7 +8,8 @@ import pytest
 from prepared import view_of
 
 from warmstart.config.checking import check
-from warmstart.config.params import Compare, Splits
+from warmstart.config.data import Splits
+from warmstart.config.params import Compare
 from warmstart.data.split import resplit
 from warmstart.data.standardization import Standardization
 from warmstart.data.task import PARTS, Task

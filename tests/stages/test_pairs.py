@@ -22,7 +22,8 @@ from warmstart.files import write_sealed
 from warmstart.networks import building, saving
 from warmstart.records import Outcome, Record, read_records, write_records
 from warmstart.stages.transfer import transfer
-from warmstart.training.trials import EPOCH_METRICS, Cohort, Result, Trial
+from warmstart.training.outcomes import EPOCH_METRICS, Result
+from warmstart.training.trials import Cohort, Trial
 
 NAMES = ("elm", "oak", "ash", "fir")
 EVERY = list(combinations(range(4), 2))

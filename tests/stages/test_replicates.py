@@ -15,7 +15,8 @@ from in_process import Here
 from parameters import params
 from warmstart.analysis.cards import view_of
 from warmstart.config.arm import Arm
-from warmstart.config.params import Params, Splits
+from warmstart.config.data import Splits
+from warmstart.config.params import Params
 from warmstart.config.parts import Activation, Optimizer
 from warmstart.data.dataset import from_arrays
 from warmstart.data.split import split_full

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from test_compare import study
-from warmstart.config.params import Executor, Splits
+from warmstart.config.data import Splits
+from warmstart.config.params import Executor
 from warmstart.files import read_sealed
 from warmstart.records import Record, read_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import Store, announced
 from warmstart.stages.run import run
-from warmstart.training.trials import EPOCH_METRICS, Cohort, Result, Trial
+from warmstart.training.outcomes import EPOCH_METRICS, Result
+from warmstart.training.trials import Cohort, Trial
 
 
 def scored(loss: float, accuracy: float) -> dict[str, float]:

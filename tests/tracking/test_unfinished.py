@@ -25,7 +25,7 @@ from warmstart.tracking.project import Project
 from warmstart.tracking.publish import Published, Publisher
 from warmstart.tracking.runs import PIPELINE
 from warmstart.tracking.store import Store
-from warmstart.training.trials import Result
+from warmstart.training.outcomes import Result
 
 FOLDER = Path(".warmstart/compare@initializer")
 RESULTS = Path("results/compare/initializer")

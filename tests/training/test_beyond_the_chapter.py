@@ -14,6 +14,7 @@ from warmstart.networks import building, choices, lsuv, saving
 from warmstart.runtime.store import Store
 from warmstart.seeds import derive, generator
 from warmstart.training import worker
+from warmstart.training.order import Order
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Pretrained, Trial
@@ -39,7 +40,11 @@ def fitted(cohort: Cohort, start: list[np.ndarray], labels: int | None = None) -
     model = building.build(trial.network, task.features, task.outputs, seed=0)
     model.set_weights(start)
     epoch, count = 0, labels or len(task.y_train)
-    rows = Trainer(cohort, Data.of(task))._drawn(trial.seed, labels) if labels else count
+    rows = (
+        Order(cohort.root_seed).seen(replace(trial, labels=labels), task.y_train)
+        if labels
+        else count
+    )
     for phase in cohort.phases:
         rate = trial.learning_rate * phase.learning_rate_factor
         steps = phase.epochs * int(np.ceil(count / cohort.batch_size))
@@ -108,7 +113,7 @@ def test_lsuv_takes_the_samples_that_a_trial_sees(tmp_path: Path) -> None:
     cohort = make_cohort(tmp_path, arm(initializer="lsuv", dropout=0.25), trials=2)
     few = replace(cohort.trials[0], labels=12)
     task, trainer = make_task(), Trainer(cohort, Data.of(make_task()))
-    drawn = trainer._drawn(0, 12)
+    drawn = Order(cohort.root_seed).seen(few, task.y_train)
     for trial, x in ((cohort.trials[0], task.x_train), (few, task.x_train[drawn])):
         kernel = starts(cohort, trial)["hidden_1/kernel"]
         assert float((x @ kernel).std()) == pytest.approx(1, rel=1e-5)

@@ -17,9 +17,10 @@ from warmstart.runtime.store import Checkpoint, Store
 from warmstart.training import trainer, worker
 from warmstart.training.layers import FIELDS, LayerProbe, pack, unpack
 from warmstart.training.measures import effect
+from warmstart.training.outcomes import Result
 from warmstart.training.probe import Probe, is_due
 from warmstart.training.program import Data, assign
-from warmstart.training.trials import Result, Trial
+from warmstart.training.trials import Trial
 
 TASK = make_task()
 X, Y = TASK.x_train, TASK.y_train

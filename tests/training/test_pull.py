@@ -14,9 +14,10 @@ from warmstart.config.parts import Activation, Clipping, Optimizer
 from warmstart.networks import building, choices, saving
 from warmstart.runtime.store import Store
 from warmstart.training import shared, worker
+from warmstart.training.outcomes import Result
 from warmstart.training.program import Data, Numbers, Program
 from warmstart.training.pull import NEW, Pull
-from warmstart.training.trials import Cohort, Phase, Pretrained, Result, Split, Trial
+from warmstart.training.trials import Cohort, Phase, Pretrained, Split, Trial
 
 RATE, ALPHA = 0.05, 0.7
 LINEAR = Arm(hidden=(4,), activation=Activation(name="linear")).resolve(6)

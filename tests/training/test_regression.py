@@ -13,9 +13,10 @@ from warmstart.config.parts import Clipping, Optimizer
 from warmstart.networks import building, choices
 from warmstart.runtime.store import Store
 from warmstart.training import race, worker
+from warmstart.training.outcomes import Result, Standing
 from warmstart.training.probe import Probe, samples
 from warmstart.training.program import Data, Numbers, Program
-from warmstart.training.trials import Cohort, Phase, Result, Split, Standing, Trial
+from warmstart.training.trials import Cohort, Phase, Split, Trial
 
 JAX = keras.backend.backend() == "jax"
 # the chapter's example of clipping is a regression

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from parameters import params
-from warmstart.config.params import StrategyName, Transfer
+from warmstart.config.transfer import StrategyName, Transfer
 from warmstart.networks.stack import Stack
 from warmstart.training import strategies
 from warmstart.training.strategies import Strategy

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from warmstart.training.trials import EPOCH_METRICS
+from warmstart.training.outcomes import EPOCH_METRICS
 from warmstart.training.watch import Watch
 
 NAN = float("nan")

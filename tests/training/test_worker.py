@@ -19,6 +19,7 @@ from warmstart.networks import building, choices, saving, transfer
 from warmstart.runtime.store import Checkpoint, Store
 from warmstart.seeds import derive
 from warmstart.training import backends, program, race, shared, worker
+from warmstart.training.order import Order
 from warmstart.training.program import Data
 from warmstart.training.trainer import Trainer
 from warmstart.training.trials import Cohort, Phase, Pretrained, Split, Trial, cut
@@ -184,7 +185,7 @@ def test_where_trials_start_is_drawn_once_for_all_learning_rates(
 
 def test_every_arm_sees_the_same_batches(cohort: Cohort) -> None:
     """The seed and the epoch decide them, not the arm's name, its network or its rate."""
-    trainer = Trainer(cohort, Data.of(make_task()))
+    order, y = Order(cohort.root_seed), make_task().y_train
     trials = [
         trial(3),
         replace(trial(3, 0.5, NORMAL), arm="another"),
@@ -192,11 +193,11 @@ def test_every_arm_sees_the_same_batches(cohort: Cohort) -> None:
         trial(4),
     ]
     for epoch in (0, 1):
-        first, *same, other = trainer._orders(trials, epoch, 70)
+        first, *same, other = order.of(trials, epoch, y)
         assert sorted(first.tolist()) == list(range(70))
-        assert all(np.array_equal(first, order) for order in same)
+        assert all(np.array_equal(first, other) for other in same)
         assert not np.array_equal(first, other)
-    assert not np.array_equal(*(trainer._orders(trials[:1], epoch, 70) for epoch in (0, 1)))
+    assert not np.array_equal(*(order.of(trials[:1], epoch, y) for epoch in (0, 1)))
 
 
 def test_a_phase_multiplies_the_learning_rate(cohort: Cohort, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from warmstart.analysis.judging import Judgement
 from warmstart.analysis.ranking_sections import details, ranking
 from warmstart.analysis.results import Results
 from warmstart.analysis.words import listed, number, share
-from warmstart.config.params import DRAWN, Splits
+from warmstart.config.data import DRAWN, Splits
 
 _DRAWN: dict[Splits, str] = {
     "resampled": "each with its own split of the data and",

@@ -32,7 +32,8 @@ from warmstart.analysis.results import Results
 from warmstart.analysis.scores import tested
 from warmstart.analysis.sections import not_run
 from warmstart.analysis.words import Wording, errors, listed, number, share, wording
-from warmstart.config.params import Transfer, asked
+from warmstart.config.params import asked
+from warmstart.config.transfer import Transfer
 from warmstart.metrics import METRICS
 from warmstart.records import Record
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from warmstart.config import composing
 from warmstart.config.checking import check, nearest
-from warmstart.config.params import KNOWN_CLASSES, Params
+from warmstart.config.data import KNOWN_CLASSES
+from warmstart.config.params import Params
 from warmstart.errors import InputError
 from warmstart.metrics import kind_of
 

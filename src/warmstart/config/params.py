@@ -11,89 +11,18 @@ from pydantic import BeforeValidator, Field
 
 from warmstart.config import limits
 from warmstart.config.arm import Arm
-from warmstart.config.model_a import ModelA, named
-from warmstart.config.names import Label, Name
+from warmstart.config.data import Data
+from warmstart.config.names import Name
 from warmstart.config.parts import Optimizer
 from warmstart.config.spending import beyond
-from warmstart.config.study import Compare, LearningRates, Repetitions
+from warmstart.config.study import Compare, LearningRates
+from warmstart.config.transfer import Transfer
 from warmstart.config.values import Count, Epochs, Frozen, NonNegative, Positive, spread
 
-_CLOTHES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
-KNOWN_CLASSES = {"digits": tuple("0123456789"), "fashion_mnist": _CLOTHES}
-"""Class names of the data sets that need no files of the user's, in the order of their labels."""
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 Method = Literal["stacked", "denoising", "rotation"]
 METHODS: tuple[Method, ...] = get_args(Method)
-Splits = Literal["resampled", "official", "fixed"]
-Standardize = Literal["auto", "feature", "channel"]
 Workers = Annotated[int, Field(ge=1, le=limits.WORKERS)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-
-
-def _as_text(given: object) -> object:
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
-
-
-ColumnName = Annotated[str, BeforeValidator(_as_text)]
-"""Of a column in a file; a number is meant as text."""
-
-
-DRAWN: dict[Splits, str] = {
-    "resampled": "drawn anew by every seed",
-    "official": "the test part is the same for every seed",
-    "fixed": "the same for every seed",
-}
-"""What seeds see, in words."""
-
-
-class Data(Frozen):
-    """The data and how they are split."""
-
-    name: Label
-    """`digits`, `fashion_mnist`, or any other name for the user's own data at `path`."""
-    path: Annotated[str, Field(min_length=1)]
-    target: ColumnName | None = None
-    """Of a table: the column to predict."""
-    drop: tuple[ColumnName, ...] = ()
-    """Of a table: columns to leave out."""
-    image_size: tuple[Count, Count] | None = None
-    """Height and width in pixels that images are resized to; None: as they are, all alike."""
-    validation_fraction: Fraction
-    test_fraction: Fraction
-    standardize: Standardize = "auto"
-    """By whose mean and deviation a value is standardized: those of its feature, or, of images,
-    those of its channel over all pixels; `auto`: by channel from 16 pixels a side on."""
-    splits: Splits = "resampled"
-    """What the seeds of a study see: each its own training, validation and test part, drawn from
-    all samples; each its own training and validation part beside the test set that came with the
-    data, where `test_fraction` decides nothing; or all the same parts."""
-
-    task: Literal["auto", "classification", "regression"] = "auto"
-    """What the target is taken for; `auto`: numbers, where many differ, are a regression."""
-    columns: dict[str, str | dict[str, list[str | int | float] | str]] = Field(default_factory=dict)
-    """Column of a table -> what it is, where that is not what its values look like: see
-    `data.kinds.Override`."""
-    group: str | None = None
-    """Column whose rows of one value are never on two sides of a split; no feature."""
-    order: str | None = None
-    """Column by which the newest rows, `test_fraction` of them, are the test part; no feature."""
-
-    @property
-    def drawn(self) -> Splits:
-        """How seeds are split: the newest rows are a test set of its own."""
-        return "official" if self.order and self.splits == "resampled" else self.splits
-
-    def problems(self) -> Iterator[str]:
-        total = self.validation_fraction + self.test_fraction
-        if total >= 1 and self.splits != "official":
-            yield (
-                "validation_fraction: expected a sum with test_fraction below 1, "
-                f"received {total:g}; leave something to train on"
-            )
 
 
 class Pretrain(Frozen):
@@ -121,15 +50,6 @@ class Pretrain(Frozen):
             )
 
 
-StrategyName = Literal[
-    "freeze_then_thaw", "head_only", "thaw_at_once", "gradual_thaw", "discriminative",
-    "first_layers", "top_reinitialized", "batch_norm_frozen", "surgical", "l2_sp",
-    "linear", "knn",
-]  # fmt: skip
-"""How B starts on pretrained layers, see `training.strategies`."""
-_STRATEGIES = len(get_args(StrategyName))
-
-
 class Autoencode(Frozen):
     """Encoders from samples without labels, with the hidden layers of `pretrain.network`."""
 
@@ -147,93 +67,6 @@ class Autoencode(Frozen):
                 f"methods: expected different methods, received {list(self.methods)}; "
                 "name each once"
             )
-
-
-ALL_PAIRS = "all_pairs"
-AUTOMATIC = "auto"
-
-
-def _classes(given: object) -> object:
-    """A list, or a word alone, as a tuple."""
-    if isinstance(given, list):
-        return tuple(given)
-    return (given,) if isinstance(given, str) else given
-
-
-class Transfer(Frozen):
-    """Model B: from scratch against on the layers of a pretrained model."""
-
-    task_b: Annotated[
-        tuple[int | str, ...], Field(max_length=limits.CLASSES), BeforeValidator(_classes)
-    ]
-    """`(ALL_PAIRS,)`: the first two classes, and besides every pair, see `stages.pairs`;
-    `(AUTOMATIC,)`: the two most frequent classes."""
-    a: Annotated[ModelA | None, BeforeValidator(named)] = None
-    """A model A of the user's own; None: `pretrain` trains one."""
-    train_size: Count
-    seeds: Repetitions
-    learning_rates: LearningRates
-    frozen_epochs: Epochs
-    thawed_epochs: Epochs
-    thawed_factor: Annotated[float, Field(gt=0, le=1)]
-    strategies: Annotated[tuple[StrategyName, ...], Field(min_length=1, max_length=_STRATEGIES)]
-    """On model A; `first_layers` makes an arm for every number of reused layers, `surgical` for
-    every layer."""
-    l2_sp: Positive = 0.1
-    """α of the strategy `l2_sp`, that of its paper where nothing is said."""
-    batch_size: Count
-    label_counts: Annotated[
-        tuple[Count | Literal["all"], ...], Field(max_length=limits.LABEL_COUNTS)
-    ] = ()
-    """Numbers of labels at which `label_strategies` are held against scratch; all: in full
-    batches."""
-    label_strategies: Annotated[tuple[StrategyName, ...], Field(max_length=_STRATEGIES)] = (
-        "freeze_then_thaw",
-    )
-
-    @property
-    def all_pairs(self) -> bool:
-        return self.task_b == (ALL_PAIRS,)
-
-    @property
-    def automatic(self) -> bool:
-        return self.task_b == (AUTOMATIC,)
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of every trial, whatever its strategy."""
-        return self.frozen_epochs + self.thawed_epochs
-
-    def problems(self) -> Iterator[str]:
-        if self.a and self.all_pairs:
-            yield (
-                f"a: expected null for {ALL_PAIRS}, where each pair has a model A that never saw "
-                f"it, received {self.a.model!r}; remove it, or name two classes in task_b"
-            )
-        classes = (0, 1) if self.all_pairs or self.automatic else self.task_b
-        if len(classes) < 2:
-            yield (
-                f"task_b: expected two classes or more, as [3, 8], auto or {ALL_PAIRS}, received "
-                f"{list(classes)}; change it"
-            )
-        elif len(set(classes)) < len(classes):
-            yield f"task_b: expected different classes, received {list(classes)}; name each once"
-        else:
-            yield from self._few_labels(len(classes))
-        if self.label_counts and not set(self.label_strategies) <= set(self.strategies):
-            yield (
-                f"label_strategies: expected some of strategies ({', '.join(self.strategies)}), "
-                f"received {', '.join(self.label_strategies)}; change one of the two"
-            )
-
-    def _few_labels(self, classes: int) -> Iterator[str]:
-        counts = {f"label_counts.{i}": count for i, count in enumerate(self.label_counts)}
-        for key, count in ({"train_size": self.train_size} | counts).items():
-            if isinstance(count, int) and count < classes:
-                yield (
-                    f"{key}: expected at least one label for each of the {classes} "
-                    f"classes of task_b, received {count}; raise it"
-                )
 
 
 class Executor(Frozen):

@@ -8,7 +8,7 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
-from warmstart.config.params import KNOWN_CLASSES
+from warmstart.config.data import KNOWN_CLASSES
 from warmstart.data import reachable
 from warmstart.data.readers import idx, packed
 from warmstart.data.readers.raw import Raw

@@ -11,7 +11,8 @@ from typing import Self
 import numpy as np
 
 from warmstart.config.network import Network
-from warmstart.config.params import Params, Transfer, asked
+from warmstart.config.params import Params, asked
+from warmstart.config.transfer import Transfer
 from warmstart.data.pretext import is_square
 from warmstart.data.task import Task
 from warmstart.errors import InputError

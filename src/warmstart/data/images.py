@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from warmstart.config.data import Standardize
 from warmstart.config.network import is_large
-from warmstart.config.params import Standardize
 from warmstart.errors import InputError
 
 

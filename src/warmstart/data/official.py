@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.dataset import Dataset
 from warmstart.data.naming import some
 from warmstart.errors import InputError

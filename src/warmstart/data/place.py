@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from warmstart.config.params import KNOWN_CLASSES, Data
+from warmstart.config.data import KNOWN_CLASSES, Data
 from warmstart.data.readers import arff, arrow, delimited, idx, images, npz, packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -3,7 +3,7 @@
 import ctypes
 from pathlib import Path
 
-from warmstart.config.params import KNOWN_CLASSES, Data
+from warmstart.config.data import KNOWN_CLASSES, Data
 from warmstart.data import fashion_mnist, place
 from warmstart.data.dataset import Dataset, from_arrays
 from warmstart.data.incoming import Told

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from warmstart.config.data import Data, Splits
 from warmstart.config.loading import class_problems
-from warmstart.config.params import Data, Splits, Transfer
+from warmstart.config.transfer import Transfer
 from warmstart.data import images, official, together
 from warmstart.data.dataset import Dataset
 from warmstart.data.task import PARTS

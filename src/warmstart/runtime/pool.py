@@ -26,7 +26,8 @@ from warmstart.runtime.finished import Finished, decided_by
 from warmstart.runtime.store import Store, begin
 from warmstart.training import setup
 from warmstart.training.layers import LayerProbe
-from warmstart.training.trials import Cohort, Learned, Progress, Result, Split, Trial, cut, races
+from warmstart.training.outcomes import Learned, Result
+from warmstart.training.trials import Cohort, Progress, Split, Trial, cut, races
 
 Job = Literal[
     "train", "evaluate", "profile", "features", "export", "export_encoder", "export_autoencoder"

@@ -23,7 +23,7 @@ from warmstart.errors import InputError
 from warmstart.files import check_zip, intact, read_arrays, read_sealed, replacing, write_sealed
 from warmstart.runtime.process import this_process
 from warmstart.training.layers import pack, unpack
-from warmstart.training.trials import Outcome, Result, Standing
+from warmstart.training.outcomes import Outcome, Result, Standing
 
 UNFINISHED = Path(".warmstart")
 """Unfinished work, below the current folder; removed when its stage succeeds."""

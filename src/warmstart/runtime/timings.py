@@ -11,7 +11,7 @@ from typing import Any, Self
 from warmstart.data.task import Task
 from warmstart.files import write_sealed
 from warmstart.runtime import environment
-from warmstart.training.trials import Result
+from warmstart.training.outcomes import Result
 
 
 class Stopwatch:

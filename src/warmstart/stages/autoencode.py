@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from warmstart.config.params import METHODS, Params, Splits
+from warmstart.config.data import Splits
+from warmstart.config.params import METHODS, Params
 from warmstart.data.view import View
 from warmstart.errors import InputError
 from warmstart.files import replacing
@@ -20,7 +21,8 @@ from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
 from warmstart.stages import left_out
 from warmstart.stages.pretexts import Maker, first_cohorts, samples, suited
-from warmstart.training.trials import SHOWN, Cohort, Learned, Result, Trial
+from warmstart.training.outcomes import SHOWN, Learned, Result
+from warmstart.training.trials import Cohort, Trial
 
 
 def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:

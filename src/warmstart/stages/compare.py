@@ -5,7 +5,8 @@ from pathlib import Path
 
 from warmstart.config.arm import Arm
 from warmstart.config.checking import nearest
-from warmstart.config.params import Compare, Params, Splits
+from warmstart.config.data import Splits
+from warmstart.config.params import Compare, Params
 from warmstart.data.split import resplit
 from warmstart.data.view import View
 from warmstart.errors import InputError

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from warmstart.config.arm import Arm
-from warmstart.config.params import Splits
+from warmstart.config.data import Splits
 from warmstart.data.task import Task
 from warmstart.training.trials import Cohort, Phase, Split, Trial
 

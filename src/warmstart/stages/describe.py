@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from warmstart.config.params import DRAWN, Params
+from warmstart.config.data import DRAWN
+from warmstart.config.params import Params
 from warmstart.data import encoder, fitting, images
 from warmstart.data.dataset import Dataset
 from warmstart.data.sources import load

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from warmstart.config.arm import Arm
 from warmstart.config.network import Network
-from warmstart.config.params import Params, StrategyName, asked
+from warmstart.config.params import Params, asked
+from warmstart.config.transfer import StrategyName
 from warmstart.data.task import Task
 from warmstart.errors import InputError
 from warmstart.runtime import pool

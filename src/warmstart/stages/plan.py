@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warmstart.config.params import Params, Transfer
+from warmstart.config.params import Params
 from warmstart.config.spending import beyond, too_large
+from warmstart.config.transfer import Transfer
 from warmstart.data import fitting
 from warmstart.data.dataset import Dataset
 from warmstart.data.split import no_transfer, rows, task_labels

@@ -14,7 +14,8 @@ from typing import Any
 from warmstart.runtime import pool
 from warmstart.runtime.store import announce
 from warmstart.stages.study import Study
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.outcomes import Result
+from warmstart.training.trials import Cohort, Trial
 
 Trials = Mapping[Path, Sequence[Trial]]
 """The trials of each study, by the folder that it writes to."""

@@ -20,8 +20,9 @@ from warmstart.runtime.timings import Stopwatch, describe, facts
 from warmstart.stages import rounds
 from warmstart.stages.rounds import cohorts
 from warmstart.stages.study import Study
+from warmstart.training.outcomes import Result
 from warmstart.training.selection import best_of, choose_learning_rates
-from warmstart.training.trials import Result, Trial
+from warmstart.training.trials import Trial
 
 
 def run(

@@ -15,9 +15,10 @@ from warmstart.metrics import METRICS
 from warmstart.records import Record
 from warmstart.stages.contender import Contender
 from warmstart.training.chance import chance, resolution
+from warmstart.training.outcomes import Result
 from warmstart.training.race import FEWEST
 from warmstart.training.selection import beyond_the_edge, choose_learning_rates, contenders
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.trials import Cohort, Trial
 
 
 @dataclass(frozen=True, kw_only=True)

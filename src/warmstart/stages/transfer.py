@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from warmstart.config.params import Params, StrategyName, Transfer, asked
+from warmstart.config.params import Params, asked
+from warmstart.config.transfer import StrategyName, Transfer
 from warmstart.data import pairs
 from warmstart.data.fitting import Counts, label_problems
 from warmstart.data.task import Task

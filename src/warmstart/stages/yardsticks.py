@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from warmstart.config.params import Params, Splits
+from warmstart.config.data import Splits
+from warmstart.config.params import Params
 from warmstart.data.split import resplit
 from warmstart.data.task import Task
 from warmstart.data.view import View

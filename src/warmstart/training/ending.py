@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from warmstart.data.task import Task
 from warmstart.training import scores
-from warmstart.training.trials import Cohort, Outcome, Result, Standing, Trial, epoch_metrics
+from warmstart.training.outcomes import Outcome, Result, Standing, epoch_metrics
+from warmstart.training.trials import Cohort, Trial
 from warmstart.training.watch import GOOD, Watch
 
 

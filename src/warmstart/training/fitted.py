@@ -16,8 +16,9 @@ from warmstart.metrics import classification_scores
 from warmstart.networks import transfer
 from warmstart.seeds import generator
 from warmstart.training import heads, scores
+from warmstart.training.outcomes import Result
 from warmstart.training.shared import Source, build
-from warmstart.training.trials import Cohort, Result, Trial
+from warmstart.training.trials import Cohort, Trial
 
 AT_ONCE = 1_000
 """Samples of which features are computed together."""

@@ -11,7 +11,8 @@ import math
 from collections.abc import Mapping
 
 from warmstart.metrics import Kind
-from warmstart.training.trials import Cohort, Result, Standing, Trial, epoch_metrics, races
+from warmstart.training.outcomes import Result, Standing, epoch_metrics
+from warmstart.training.trials import Cohort, Trial, races
 from warmstart.training.watch import GOOD
 
 Merit = tuple[float, ...]

@@ -12,7 +12,7 @@ from typing import Protocol
 from warmstart.contrasts import Contrasts, out_of_line
 from warmstart.metrics import METRICS
 from warmstart.training.chance import Chance
-from warmstart.training.trials import Outcome
+from warmstart.training.outcomes import Outcome
 
 
 class Trained(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from warmstart.config.params import StrategyName, Transfer
+from warmstart.config.transfer import StrategyName, Transfer
 from warmstart.networks.stack import HEAD, Stack
 from warmstart.training.trials import Fitted, Phase
 

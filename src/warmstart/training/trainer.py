@@ -1,37 +1,23 @@
 """A cohort's trials through its compiled program, one after another or many at once."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
-from typing import Any
 
 import keras
 import numpy as np
 
 from warmstart.config.arm import Arm
-from warmstart.data.draw import draw
-from warmstart.errors import InputError
-from warmstart.networks import choices, lsuv, schedules, transfer
-from warmstart.seeds import derive, generator
+from warmstart.networks import schedules
 from warmstart.training import backends, convolution, ending, shared
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import balanced
+from warmstart.training.order import Order
+from warmstart.training.outcomes import Checkpoint, Outcome, Result, Standing, Store
 from warmstart.training.probe import is_due, samples
 from warmstart.training.program import Data, Numbers, assign
 from warmstart.training.shared import Source
-from warmstart.training.trials import (
-    Checkpoint,
-    Cohort,
-    Outcome,
-    Phase,
-    Pretrained,
-    Progress,
-    Result,
-    Standing,
-    Store,
-    Trial,
-)
+from warmstart.training.starts import Starts
+from warmstart.training.trials import Cohort, Phase, Progress, Trial
 from warmstart.training.watch import Watch
 
 
@@ -66,8 +52,10 @@ class Trainer:
         """Samples that the next trials see; others of the same shapes may take their place."""
         made = shared.program(alike, source, by_layer, data, at_once)
         self.model, self._program, self._probe = made.model, made.program, made.probe
-        self._starts: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
-        self._fresh, self._pull = made.fresh, made.pull
+        self._order = Order(cohort.root_seed)
+        self._starts = Starts(cohort, made.model, made.fresh, self._order)
+        self._first_looks: dict[tuple[Arm, int], tuple[LayerProbe, ...]] = {}
+        self._pull = made.pull
         self._phases: dict[int, tuple[Phase, tuple[float, ...]]] = {}  # by the epoch it starts at
         start = 0
         for phase in cohort.phases:
@@ -149,7 +137,7 @@ class Trainer:
             outputs=outputs,
             outcome=outcome,
         )
-        return result, standing.states[0][: len(self._fresh)]
+        return result, standing.states[0][: len(self.model.variables)]
 
     def is_over(self, standing: Standing) -> bool:
         """Whether the trial that stands there alone has diverged or stopped."""
@@ -177,17 +165,17 @@ class Trainer:
                 break
             if epoch in self._phases:
                 states = program.state() if epoch > done else standing.states
-                weights = [state[: len(self._fresh)] for state in states]
+                weights = [state[: len(self.model.variables)] for state in states]
                 numbers = [self._numbers(trial, *self._phases[epoch]) for trial in seats]
                 program.start(weights, numbers)
             if epoch == 0:
                 self._look(seats, standing, watch, ~watch.over)
             lives, began = ~watch.over, clock()
             if orders is None:
-                orders = self._orders(seats, epoch, program.samples)
+                orders = self._orders(seats, epoch)
             row = program.epoch(orders, lives)
             # meanwhile, where an accelerator is still at work
-            orders = self._orders(seats, epoch + 1, program.samples) if epoch + 1 < until else None
+            orders = self._orders(seats, epoch + 1) if epoch + 1 < until else None
             standing.rows.append(np.asarray(row))
             standing.seconds += clock() - began
             watch.see(standing.rows[-1])
@@ -215,11 +203,12 @@ class Trainer:
                 due[i] = epoch
         # where a trial starts is the same at all learning rates
         starts = {i: (seats[i].network, seats[i].seed) for i, epoch in due.items() if not epoch}
-        first = {start: i for i, start in reversed(starts.items()) if start not in self._starts}
+        new = {start for start in starts.values() if start not in self._first_looks}
+        first = {start: i for i, start in reversed(starts.items()) if start in new}
         looks = self._looks({i: due[i] for i in due if due[i] or i in first.values()})
-        self._starts |= {start: looks[i] for start, i in first.items()}
+        self._first_looks |= {start: looks[i] for start, i in first.items()}
         for i, epoch in due.items():
-            standing.probes[i] += looks[i] if epoch else self._starts[starts[i]]
+            standing.probes[i] += looks[i] if epoch else self._first_looks[starts[i]]
 
     def _looks(self, epochs: Mapping[int, int]) -> dict[int, tuple[LayerProbe, ...]]:
         """Into the trials at these places, after so many epochs each."""
@@ -233,57 +222,8 @@ class Trainer:
         return looks
 
     def initial(self, trial: Trial) -> list[np.ndarray]:
-        """Values of `model.variables` where `trial` starts: every layer as `build` makes it, with
-        the trial's initializers and seed in the layers not copied from a pretrained model."""
-        return list(self._initial(replace(trial, arm="", learning_rate=0.0, rivals=())))
-
-    @lru_cache(maxsize=1)  # noqa: B019  the rates of an arm and seed come one after another
-    def _initial(self, trial: Trial) -> list[np.ndarray]:
-        """As `initial`; the same at all learning rates, and drawn once."""
-        place = {id(variable): i for i, variable in enumerate(self.model.variables)}
-        values = list(self._copied(self.cohort.source(trial)))
-        seed = derive(self.cohort.root_seed, "trial", trial.seed)
-        for layer in self.model.layers:
-            own = choices.layer_seed(seed, layer.name)
-            # dense layers, convolutions: what stands for all arms starts at zero
-            if hasattr(layer, "kernel") and layer.name not in self.cohort.copied:
-                last = layer is self.model.layers[-1]
-                network = trial.network
-                choice = network.head_initializer if last else network.initializer
-                make = choices.initializer(choice, own).build()
-                values[place[id(layer.kernel)]] = np.array(make(layer.kernel.shape))
-            if hasattr(layer, "seed_generator"):
-                state = keras.random.SeedGenerator(own).state
-                values[place[id(layer.seed_generator.state)]] = np.array(state)
-        if not lsuv.chosen(trial.network, self.model):
-            return values
-        model, x = self._plain(trial.network), np.asarray(self.data.arrays[0])
-        return lsuv.scaled(model, trial.network, values, x[self._seen(trial)], self.cohort.copied)
-
-    @cache  # noqa: B019  a trainer is gone with its cohort
-    def _plain(self, network: Arm) -> keras.Model:
-        """Not that of the program, whose layers read numbers of the trial before."""
-        return shared.build(self.cohort, self.data.task, network)
-
-    @cache  # noqa: B019  a trainer is gone with its cohort
-    def _copied(self, source: Pretrained | None) -> list[np.ndarray]:
-        """Values of `model.variables` with the layers that come from `source`.
-
-        Raises:
-            InputError: if its layers are not those of the cohort's first source.
-        """
-        if source is None or self.cohort.autoencoder or self.cohort.on_features:
-            return self._fresh
-        pretrained, first = Source.read(source), self.cohort.sources[0]
-        if pretrained != Source.read(first):
-            raise InputError(
-                f"{source.file}: expected the layers of {first.file}, on which other seeds start, "
-                f"received {', '.join(layer.name for layer in pretrained.model.layers)} of other "
-                "settings; pretrain them alike"
-            )
-        assign(self.model.variables, self._fresh)
-        transfer.copy(pretrained.model, self.model, self.cohort.copied, self.cohort.not_copied)
-        return [np.array(variable) for variable in self.model.variables]
+        """Values of `model.variables` where `trial` starts."""
+        return self._starts.of(trial, self.data)
 
     def _numbers(self, trial: Trial, phase: Phase, layer_factors: tuple[float, ...]) -> Numbers:
         strengths: tuple[float, ...] = ()
@@ -291,7 +231,7 @@ class Trainer:
         if self._pull:
             source = self.cohort.source(trial)
             strengths, start = self._pull.of(
-                self.cohort.l2_sp, self._copied(source), self.cohort.copied
+                self.cohort.l2_sp, self._starts.copied(source), self.cohort.copied
             )
         samples = trial.labels or self._program.samples
         steps = schedules.steps(phase.epochs, samples, self.cohort.batch_size)
@@ -313,29 +253,8 @@ class Trainer:
     def _class_weights(self, trial: Trial) -> tuple[float, ...]:
         if trial.network.class_weight == "none":
             return ()
-        y = self.data.task.y_train[self._seen(trial)]
-        return balanced(y, self.data.task.classes)
+        task = self.data.task
+        return balanced(task.y_train[self._order.seen(trial, task.y_train)], task.classes)
 
-    def _orders(self, trials: Sequence[Trial], epoch: int, samples: int) -> np.ndarray:
-        """(trials, samples) int32; trials of the same seed see the same batches in every arm. Of a
-        trial with fewer labels only the first places count."""
-        orders = np.zeros((len(trials), samples), np.int32)
-        alike: dict[tuple[int, int | None], list[int]] = defaultdict(list)
-        for place, trial in enumerate(trials):
-            alike[trial.seed, trial.labels].append(place)
-        for (seed, labels), places in alike.items():
-            batches = generator(self.cohort.root_seed, "batches", seed, epoch)
-            seen = samples if labels is None else self._drawn(seed, labels)
-            orders[places, :labels] = batches.permutation(seen)
-        return orders
-
-    def _seen(self, trial: Trial) -> Any:
-        """Which training samples `trial` sees."""
-        return slice(None) if trial.labels is None else self._drawn(trial.seed, trial.labels)
-
-    @cache  # noqa: B019  a trainer is gone with its cohort
-    def _drawn(self, seed: int, labels: int) -> np.ndarray:
-        """The training samples that trials of `seed` see."""
-        return draw(
-            self.data.task.y_train, labels, generator(self.cohort.root_seed, "labels", seed)
-        )
+    def _orders(self, trials: Sequence[Trial], epoch: int) -> np.ndarray:
+        return self._order.of(trials, epoch, self.data.task.y_train)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from warmstart.training.trials import EPOCH_METRICS
+from warmstart.training.outcomes import EPOCH_METRICS
 
 VAL_LOSS, GOOD = EPOCH_METRICS.index("val_loss"), len(EPOCH_METRICS)
 """Columns of what `Program.epoch` returns."""

@@ -21,23 +21,12 @@ from warmstart.training import backends, convolution, fitted, race, scores, shar
 from warmstart.training.fed import Fed
 from warmstart.training.layers import LayerProbe
 from warmstart.training.objective import balanced
+from warmstart.training.outcomes import SHOWN, Learned, Outcome, Result, Standing, Store
 from warmstart.training.probe import TOGETHER, Probe, samples
 from warmstart.training.program import Data, assign
 from warmstart.training.shared import Source, build, capacity
 from warmstart.training.trainer import Trainer
-from warmstart.training.trials import (
-    SHOWN,
-    Cohort,
-    Learned,
-    Outcome,
-    Pretrained,
-    Progress,
-    Result,
-    Split,
-    Standing,
-    Store,
-    Trial,
-)
+from warmstart.training.trials import Cohort, Pretrained, Progress, Split, Trial
 
 
 def train(cohort: Cohort, store: Store, progress: Progress) -> list[Result]:

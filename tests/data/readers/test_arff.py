@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import arff
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import feather, parquet
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import arrow
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

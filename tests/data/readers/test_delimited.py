@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import delimited
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import images
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.sources import load
 from warmstart.errors import InputError
 

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.io import arff
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import delimited, encoding, table
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import packed, table
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

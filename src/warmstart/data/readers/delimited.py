@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import encoding, packed, table
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from warmstart.config import limits
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.readers import packed
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -9,7 +9,7 @@ import pandas as pd
 
 from warmstart.config import limits
 from warmstart.config.checking import nearest
-from warmstart.config.params import Data
+from warmstart.config.data import Data
 from warmstart.data.columns import stripped
 from warmstart.data.readers.raw import Raw
 from warmstart.errors import InputError

@@ -17,7 +17,7 @@ from tensorflow.python.eager.polymorphic_function import concrete_function
 from tensorflow.python.framework import ops
 from tensorflow.python.ops import control_flow_util_v2
 
-from warmstart.training.trials import EPOCH_METRICS
+from warmstart.training.outcomes import EPOCH_METRICS
 
 
 def is_out_of_memory(error: Exception) -> bool:
