@@ -3,6 +3,7 @@
 A fork has imported everything already, so that a thousand commands take a minute.
 """
 
+import gc
 import os
 import resource
 import signal
@@ -94,6 +95,7 @@ def _waited(child: int) -> bool:
 
 def _run(command: Sequence[str], folder: Path, said: int) -> None:
     """In the child: never returns."""
+    gc.freeze()  # a function of TensorFlow's that the parent has left to be collected ends a child
     code = 1
     try:
         os.dup2(said, 1)

@@ -151,7 +151,6 @@ def load(backend: str) -> None:
 def _unannounced() -> Iterator[None]:
     """In the block, what is written to standard error waits for its end; then all of it is written
     but what TensorFlow announces."""
-    sys.stderr.flush()
     try:
         shown = os.dup(2)
     except OSError:  # closed: nobody reads it
@@ -162,7 +161,6 @@ def _unannounced() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stderr.flush()
             os.dup2(shown, 2)
             os.close(shown)
             written.seek(0)
