@@ -1,28 +1,23 @@
 """Encoders that were pretrained without labels, for model B to start on."""
 
 import shutil
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from warmstart.config.data import Splits
 from warmstart.config.params import METHODS, Params
 from warmstart.data.view import View
-from warmstart.errors import InputError
 from warmstart.files import replacing
-from warmstart.records import Record, times_of, write_records
+from warmstart.records import times_of, write_records
 from warmstart.runtime import pool
 from warmstart.runtime.store import UNFINISHED
 from warmstart.runtime.timings import Stopwatch, describe, facts
 from warmstart.stages import left_out
+from warmstart.stages.encoders import train
 from warmstart.stages.pretexts import Maker, first_cohorts, samples, suited
-from warmstart.training.outcomes import SHOWN, Learned, Result
-from warmstart.training.trials import Cohort, Trial
+from warmstart.training.outcomes import SHOWN, Learned
 
 
 def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
@@ -37,15 +32,16 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
       2008, "Extracting and Composing Robust Features with Denoising Autoencoders");
     - `rotation`: all layers learn by how much an image was turned (Gidaris et al. 2018).
 
-    Convolutional networks learn by rotation alone.
+    Convolutional networks learn by rotation alone. Where a seed diverges at every learning rate,
+    lower ones are tried.
 
     They see the training samples of all classes in their own split, no labels and never a test
     sample of it; validation samples choose learning rates. Every model ends in a Dense layer for
     `transfer` to replace.
 
     Raises:
-        InputError: if one of them diverges at every learning rate, or rotation alone is asked for
-            of images that are not square.
+        InputError: if one of them diverges at all of these, too, or rotation alone is asked for of
+            images that are not square.
     """
     written = [output / "records.parquet", output / "shown.npz", times_of(output)]
     if why := left_out.reason(data):
@@ -65,12 +61,12 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     source = describe(full, params.data.name, data / "full.npz")
     about = facts({full.digest: source}, params.executor.address)
     with Stopwatch() as stopwatch, pool.start(params.executor, make.folder) as workers:
-        trained = _train(workers, cohorts)
+        trained = train(workers, cohorts)
         for number in range(2, make.depth + 1) if "stacked" in last else ():
             lower = trained[f"stacked_{number - 1}"].to_save(make.folder / f"stacked_{number - 1}")
             workers.export_autoencoders(lower)
             below = [path for _, _, path in lower]
-            trained |= _train(workers, {f"stacked_{number}": make.layer(number, below)})
+            trained |= train(workers, {f"stacked_{number}": make.layer(number, below)})
         for known in METHODS:  # what an earlier run left would be a start for model B
             shutil.rmtree(models / known, ignore_errors=True)
         encoders = {m: trained[arm].to_save(models / m) for m, arm in last.items()}
@@ -95,87 +91,6 @@ def autoencode(params: Params, data: Path, models: Path, output: Path) -> None:
     for method, arm in last.items():
         losses = [f"{loss:.4f}" for loss in trained[arm].losses]
         print(f"autoencode: {method}, validation loss {', '.join(losses)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Trained:
-    """One cohort of this stage with what came of it."""
-
-    cohort: Cohort
-    results: tuple[Result, ...]
-    """One per trial."""
-
-    @cached_property
-    def best(self) -> tuple[int, ...]:
-        """Position of each seed's trial with the lowest validation loss after the last epoch."""
-
-        def loss(i: int) -> tuple[bool, float]:
-            result = self.results[i]
-            return result.outcome == "diverged", result.epochs["val_loss"][-1]
-
-        of_seed = defaultdict(list)
-        for i, trial in enumerate(self.cohort.trials):
-            of_seed[trial.seed].append(i)
-        return tuple(min(positions, key=loss) for positions in of_seed.values())
-
-    def to_save(self, folder: Path) -> list[tuple[Cohort, Trial, Path]]:
-        """Each seed's best, and `folder/SEED.keras` for it."""
-        chosen = [self.cohort.trials[i] for i in self.best]
-        return [(self.cohort, trial, folder / f"{trial.seed}.keras") for trial in chosen]
-
-    @property
-    def losses(self) -> list[float]:
-        """On validation, of those chosen."""
-        return [self.results[i].epochs["val_loss"][-1] for i in self.best]
-
-    def by_seed(self) -> list[tuple[int, Result]]:
-        return [
-            (trial.seed, result)
-            for trial, result in zip(self.cohort.trials, self.results, strict=True)
-        ]
-
-    def records(self, data_digest: str, splits: Splits) -> list[Record]:
-        """All trials, without test metrics; accuracies are NaN where there are none."""
-        how = self.cohort.autoencoder
-        settings = {
-            "batch_size": str(self.cohort.batch_size),
-            "epochs": str(self.cohort.epochs),
-            "splits": splits,
-        }
-        if how:
-            settings |= {"noise": f"{how.noise:g}", "tied": str(how.tied).lower()}
-        return [
-            Record(
-                stage="autoencode",
-                study="",
-                arm=trial.arm,
-                seed=trial.seed,
-                learning_rate=trial.learning_rate,
-                settings=trial.network.settings() | settings,
-                data_digest=data_digest,
-                outcome=result.outcome,
-                epochs=result.epochs,
-                chosen=i in self.best,
-            )
-            for i, (trial, result) in enumerate(zip(self.cohort.trials, self.results, strict=True))
-        ]
-
-
-def _train(workers: pool.Workers, cohorts: Mapping[str, Cohort]) -> dict[str, _Trained]:
-    title = "autoencode" if len(cohorts) > 1 else f"autoencode, {next(iter(cohorts))}"
-    results = workers.train(list(cohorts.values()), title)
-    trained = {
-        arm: _Trained(cohort=cohort, results=tuple(results[cohort.key(t)] for t in cohort.trials))
-        for arm, cohort in cohorts.items()
-    }
-    for arm, of_arm in trained.items():
-        if any(of_arm.results[i].outcome == "diverged" for i in of_arm.best):
-            rates = sorted({trial.learning_rate for trial in of_arm.cohort.trials})
-            raise InputError(
-                f"autoencode.learning_rates: expected one at which {arm} does not diverge, "
-                f"received {rates}; add lower ones"
-            )
-    return trained
 
 
 def _write_shown(path: Path, learned: Mapping[str, Learned], whole: View) -> None:
