@@ -30,6 +30,7 @@ from prefect_dvc.pages import briefly
 from prefect_dvc.servers import shown
 from warmstart.faults import ended
 from warmstart.runtime import fork_server
+from warmstart.training import setup
 
 START = "run `make prefect` and set it to http://127.0.0.1:4200/api"
 DEPLOYMENTS = Path("prefect.yaml")
@@ -62,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _find_server(needed=how == "serve")
         if how == "serve":
             return _serve()
-        with fork_server.serving(python_first()):
+        # loaded while Prefect's temporary server starts
+        wanted = given["force"] or any(stage.state in ("run", "unknown") for stage in stages)
+        with fork_server.serving(python_first(), setup.backend() if wanted else ""):
             state = pipeline(**given, return_state=True)
     except (httpx.HTTPError, RuntimeError) as error:
         # Prefect says so where its temporary server does not come, or has been ended meanwhile

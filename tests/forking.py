@@ -4,12 +4,14 @@ what its workers are and do, one by one, where a server of the run forks them.""
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import psutil
 from forked_work import about, endless, kill_server, kill_worker
 
 from small_task import make_cohort
@@ -42,7 +44,21 @@ def trained(backend: str, name: str) -> dict[str, Any]:
     return {"epochs": {k: dict(r.epochs) for k, r in results.items()}, "s": scores, "m": model}
 
 
+def loads(backend: str) -> bool:
+    """Whether a server loads what it is told that it will be asked for, while nobody asks it."""
+    until = time.monotonic() + 60
+    with fork_server.serving(backend=backend):
+        (server,) = psutil.Process().children()
+        while time.monotonic() < until:
+            if any(f"/{backend}" in file.path for file in server.memory_maps()):
+                return True
+            time.sleep(0.05)
+    return False
+
+
 def main(what: str, backend: str) -> Any:
+    if what == "loads":
+        return loads(backend)
     if what == "endless":
         with fork_server.serving(), processes.start(1, Path(), backend) as here:
             here.submit(endless, make_cohort(Path(), Arm(hidden=(4,)))).result()
@@ -54,6 +70,8 @@ def main(what: str, backend: str) -> Any:
         if what == "about":
             forked = one(about, backend) + one(about, backend)
             run.close()
+            with fork_server.serving(backend=backend):
+                forked += one(about, backend)
             return [alone, forked, address.parent.exists(), alike.ADDRESS in os.environ]
         if what == "same":
             return [own, trained(backend, "forked")]

@@ -51,6 +51,10 @@ def test_a_forked_worker_is_as_one_that_its_stage_starts(backend: str, tmp_path:
     assert not address_left
 
 
+def test_a_server_that_will_be_asked_loads_meanwhile(tmp_path: Path) -> None:
+    assert ask(tmp_path, "loads", "jax")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", setup.BACKENDS)
 def test_a_forked_worker_gives_the_same_bytes(backend: str, tmp_path: Path) -> None:

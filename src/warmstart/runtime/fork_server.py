@@ -1,7 +1,8 @@
 """A process that loads Keras once, for all stages of a run, and forks their workers.
 
 A pipeline command starts it beside the stages, and it ends when that command does, however that
-comes. It is asked over a socket in a folder that only its user can enter, and loads nothing before.
+comes. It is asked over a socket in a folder that only its user can enter, and loads nothing before,
+unless it is told that it will be asked.
 It forks only where it has one thread: what others were about would be missing in the child. Neither
 TensorFlow nor JAX starts one when it is imported; those of OpenBLAS are its own affair, which ends
 and starts them around a fork.
@@ -41,11 +42,13 @@ _SECONDS = 1.0
 
 
 @contextmanager
-def serving(variables: Mapping[str, str] = os.environ) -> Iterator[None]:
+def serving(variables: Mapping[str, str] = os.environ, backend: str = "") -> Iterator[None]:
     """Have stages that start in the block find a server. Without one they do as well.
 
     Args:
         variables: the environment of the stages.
+        backend: that of workers which will be wanted: it is loaded meanwhile. Empty: it may be that
+            none are.
     """
     if sys.platform != "linux":
         yield
@@ -54,7 +57,7 @@ def serving(variables: Mapping[str, str] = os.environ) -> Iterator[None]:
     os.environ[ADDRESS] = f"{folder}/socket"
     try:
         with suppress(OSError):  # of a system with limits, which the stages meet, too
-            server = _start(variables)
+            server = _start(variables, backend)
         yield
     finally:
         del os.environ[ADDRESS]
@@ -69,13 +72,13 @@ def serving(variables: Mapping[str, str] = os.environ) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _start(variables: Mapping[str, str], backend: str) -> "subprocess.Popen[bytes]":
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(os.environ[ADDRESS])
         listener.listen()  # who asks before it has started waits
         options = [*_args_from_interpreter_flags(), "-W", alike.QUIET]
         return subprocess.Popen(
-            [sys.executable, *options, "-m", __name__, str(listener.fileno())],
+            [sys.executable, *options, "-m", __name__, str(listener.fileno()), backend],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -108,6 +111,12 @@ class Server:
                 with suppress(OSError, ValueError):  # of who ends while it asks
                     self._answer()
 
+    def load(self, backend: str) -> None:
+        """Be ready to fork workers for `backend`, and for no other from now on."""
+        line = alike.line(backend)
+        _load(backend)
+        self._line = line  # as it was before
+
     def _answer(self) -> None:
         """Fork a worker where it would be as one that the stage starts; else say nothing."""
         with self._listener.accept()[0] as asked:
@@ -116,9 +125,7 @@ class Server:
         try:
             wanted = json.loads(message)
             if not self._line:
-                line = alike.line(wanted["backend"])
-                _load(wanted["backend"])
-                self._line = line  # as it was before
+                self.load(wanted["backend"])
             if wanted["line"] != self._line or not _is_alone(0):
                 return
             pid = os.fork()
@@ -227,7 +234,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the affair of who has started us
     end_with_writer(0, by=signal.SIGTERM)
-    Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    server = Server(socket.socket(fileno=int(sys.argv[1])))
+    if sys.argv[2]:
+        server.load(sys.argv[2])
+    server.serve()
 
 
 if __name__ == "__main__":
