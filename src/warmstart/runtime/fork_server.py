@@ -28,7 +28,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple, NoReturn
 
-from warmstart.runtime import alike
+from warmstart.runtime import alike, environment
 from warmstart.runtime.alike import ADDRESS
 from warmstart.runtime.forked import END
 from warmstart.runtime.lifetime import end_with_writer
@@ -235,7 +235,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the affair of who has started us
     end_with_writer(0, by=signal.SIGTERM)
     server = Server(socket.socket(fileno=int(sys.argv[1])))
-    if sys.argv[2]:
+    if sys.argv[2] and not environment.gpus(sys.argv[2]):  # with them stages start their own
         server.load(sys.argv[2])
     server.serve()
 
