@@ -84,7 +84,11 @@ def test_who_is_left_running_is_named_and_ended(
 ) -> None:
     (tmp_path / "project").mkdir()
     running = start(tmp_path / "project", "sh", "-c", "setsid sleep 600 & sleep 601; true")
-    running.wait_until(lambda: len(running.processes()) == 3)
+    # both children are there once they are no copies of the shell any more
+    sleeping = {"sleep 600", "sleep 601"}
+    running.wait_until(
+        lambda: sleeping <= {" ".join(process.cmdline()) for process in running.processes()}
+    )
     luck = random.Random(0)
     # of both that have it in their command line the shell's child
     choices = iter([signal.SIGKILL, "short", "last"])
